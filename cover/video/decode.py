@@ -1,0 +1,270 @@
+"""Decoding just the frames that are wanted, in presentation order."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from cover.errors import VideoError
+from cover.video.probe import VideoIndex, decode_packet, index_video, packets, rotation_of, set_threads
+from cover.video.source import RawFormat, open_image, open_video, read_image, shown
+
+# Fewer packets than this are decoded rather than jumped over: a seek empties and refills the decoder's pipeline.
+_SEEK_GAP = 16
+# Decoders that look at ``skip_frame`` anew for each packet; others (dav1d) fix it when they start.
+_SKIPPING = {"h264", "hevc"}
+
+
+def decode(
+    path: str | Path,
+    indices: Iterable[int],
+    *,
+    threads: int = 0,
+    rotate: bool = True,
+    raw: RawFormat | None = None,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Decode some frames of a file.
+
+    Only what the wanted frames need is decoded: seeks where the container's index is reliable, no non-reference frames
+    that nobody asked for. Frames are FFmpeg's default conversion to RGB, which equals decord's for 8-bit video of
+    even height.
+
+    Args:
+        path: A video or image.
+        indices: Frame numbers in any order; duplicates count once.
+        threads: Decoder threads; 0 lets FFmpeg choose.
+        rotate: Whether to turn frames as the file asks.
+        raw: Layout of a headerless ``.yuv`` file.
+
+    Yields:
+        Frame number and RGB frame, uint8 (H, W, 3), by ascending number, each once. A frame that cannot be decoded is
+        replaced by the nearest one that can.
+
+    Raises:
+        VideoError: If the file cannot be read, a number is outside it, or more than half of the wanted frames are lost.
+    """
+    yield from FrameDecoder(index_video(path, raw, rotate, threads), indices, threads, rotate)
+
+
+class FrameDecoder:
+    """Iterates over wanted frames of an indexed file and counts what happened; see :func:`decode`.
+
+    Args:
+        index: The file's index.
+        wanted: Frame numbers.
+        threads: Decoder threads; 0 lets FFmpeg choose.
+        rotate: Whether to turn frames as the file asks.
+
+    Attributes:
+        wanted: Distinct frame numbers, ascending.
+        decoded: Frames that came out of the decoder.
+        replaced: Wanted frames that could not be decoded.
+        corrupt: Frames that came out although parts of them are made up (FFmpeg conceals damage).
+        errors: What the demuxer and the decoder complained of.
+
+    Raises:
+        VideoError: If a frame number is outside the file.
+    """
+
+    def __init__(self, index: VideoIndex, wanted: Iterable[int], threads: int = 0, rotate: bool = True) -> None:
+        self.wanted = sorted(set(wanted))
+        self.decoded = 0
+        self.replaced = 0
+        self.corrupt = 0
+        self.errors: list[Exception] = []
+        self._index, self._threads, self._rotate = index, threads, rotate
+        for number in self.wanted[:1] + self.wanted[-1:]:
+            if not 0 <= number < index.info.frames:
+                raise VideoError(f"{shown(index.path)}: there is no frame {number}; it has {index.info.frames}")
+        self._pending: deque[int] = deque()
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        self._pending = deque(self.wanted)
+        if self._index.info.image:
+            yield from self._image()
+        elif self._index.frame_bytes:
+            yield from self._headerless()
+        else:
+            yield from self._seeking() if self._index.seekable else ()
+            # What seeking was not sure of, or everything.
+            yield from self._from_the_start() if self._pending else ()
+        if self.replaced * 2 > len(self.wanted):
+            raise VideoError(
+                f"{shown(self._index.path)}: {self.replaced} of {len(self.wanted)} frames could not be decoded"
+            )
+
+    def _image(self) -> Iterator[tuple[int, np.ndarray]]:
+        if not self._pending:
+            return
+        image = open_image(self._index.path)
+        if image is None:
+            raise VideoError(f"{shown(self._index.path)}: the image changed while it was read")
+        self.decoded = 1
+        yield 0, read_image(image, self._index.path, self._rotate)
+
+    def _rgb(self, frame: VideoFrame) -> np.ndarray:
+        try:
+            rgb = frame.to_ndarray(format="rgb24")
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(
+                f"{shown(self._index.path)}: {frame.format.name} frames cannot be converted to RGB: {error}"
+            ) from None
+        turns = rotation_of(frame) if self._rotate else 0
+        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+
+    def _headerless(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Frames of one size without anything between them: each is where it must be."""
+        index = self._index
+        with open_video(index.path, index.raw) as (_, stream), index.path.open("rb") as file:
+            for number in self.wanted:
+                file.seek(number * index.frame_bytes)
+                packet = Packet(file.read(index.frame_bytes))
+                yield from ((number, self._rgb(frame)) for frame in self._output(stream, packet))
+
+    def _from_the_start(self) -> Iterator[tuple[int, np.ndarray]]:
+        index = self._index
+        with open_video(index.path, index.raw) as (container, stream):
+            set_threads(stream, self._threads)
+            source = packets(container, stream, self.errors)
+            if index.pts is None:
+                every = chain(source, [None])
+                frames = enumerate(frame for packet in every for frame in self._output(stream, packet))
+                yield from self._match(frames, self.wanted[-1], patient=True)
+            else:
+                segment = _segment(index, None, list(self._pending))
+                yield from self._match(self._run(stream, source, 0, segment), self.wanted[-1], patient=True)
+
+    def _seeking(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Decode from keyframe to keyframe; stops early, leaving frames pending, where the index proves wrong."""
+        index = self._index
+        with open_video(index.path, index.raw) as (container, stream):
+            set_threads(stream, self._threads)
+            for segment in _plan(index, self.wanted):
+                place: int | None = 0
+                if segment.key is not None:
+                    try:
+                        container.seek(int(index.key_pts[segment.key]), stream=stream)
+                    except av.FFmpegError:
+                        return
+                source = packets(container, stream, self.errors)
+                first = next(source, None)
+                if first is None:
+                    return
+                if segment.key is not None:
+                    place = index.packet_positions.get(first.pts) if first.pts is not None else None
+                    if place is None or place > index.key_positions[segment.key]:
+                        return
+                frames = self._run(stream, chain([first], source), place or 0, segment)
+                yield from self._match(frames, segment.last, patient=False)
+                if self._pending and self._pending[0] <= segment.last:
+                    return
+
+    def _run(
+        self, stream: VideoStream, source: Iterable[Packet], place: int, segment: "_Segment"
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """Decode a segment's packets, the first of which is packet number ``place`` of the file."""
+        index = self._index
+        assert index.pts is not None
+        start = None if segment.key is None else int(index.key_pts[segment.key])
+        for packet in chain(islice(source, segment.end + 1 - place), [None]):
+            if packet is not None and stream.codec_context.name in _SKIPPING:
+                stream.codec_context.skip_frame = "DEFAULT" if place in segment.places else "NONREF"
+            for frame in self._output(stream, packet):
+                if frame.pts is None or (start is not None and frame.pts < start):
+                    continue  # leads in an open group of pictures: its references were jumped over
+                if frame.pts == start and not (frame.key_frame or frame.pict_type == PictureType.I):
+                    return  # the container calls a frame a keyframe that is none
+                number = int(np.searchsorted(index.pts, frame.pts))
+                if number < len(index.pts) and index.pts[number] == frame.pts:
+                    yield number, frame
+            place += 1
+
+    def _output(self, stream: VideoStream, packet: Packet | None) -> list[VideoFrame]:
+        frames = decode_packet(stream, packet, self.errors)
+        self.decoded += len(frames)
+        return frames
+
+    def _match(
+        self, frames: Iterable[tuple[int, VideoFrame]], last: int, patient: bool
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Pick the pending frames up to number ``last`` from decoded ones.
+
+        One that does not come is replaced by its nearest neighbour, which is kept as the decoder gave it (not yet RGB).
+        Without patience that is done only where the decoder complained; otherwise this stops, leaving it pending.
+        """
+        complaints = len(self.errors)
+        before: tuple[int, VideoFrame] | None = None
+        for number, frame in frames:
+            self.corrupt += frame.is_corrupt
+            while self._pending and self._pending[0] < number and self._pending[0] <= last:
+                if not patient and len(self.errors) == complaints:
+                    return
+                lost = self._pending.popleft()
+                self.replaced += 1
+                yield lost, self._rgb(before[1] if before and lost - before[0] <= number - lost else frame)
+            if self._pending and self._pending[0] == number:
+                self._pending.popleft()
+                yield number, self._rgb(frame)
+            if not self._pending or self._pending[0] > last:
+                return
+            before = number, frame
+        if before is None or (not patient and len(self.errors) == complaints):
+            if patient:
+                raise VideoError(f"{shown(self._index.path)}: not one of the wanted frames could be decoded")
+            return
+        while self._pending and self._pending[0] <= last:
+            self.replaced += 1
+            yield self._pending.popleft(), self._rgb(before[1])
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A run of packets decoded without a seek in between.
+
+    Attributes:
+        key: Number of the keyframe to seek to, or None to start where the file starts.
+        last: Highest wanted frame number.
+        places: Places of the wanted frames' packets.
+        end: The highest of them.
+    """
+
+    key: int | None
+    last: int
+    places: frozenset[int]
+    end: int
+
+
+def _segment(index: VideoIndex, key: int | None, numbers: list[int]) -> _Segment:
+    places = frozenset(index.positions[numbers].tolist())
+    return _Segment(key, numbers[-1], places, max(places))
+
+
+def _plan(index: VideoIndex, wanted: list[int]) -> list[_Segment]:
+    """Cut the wanted frames into segments worth a seek.
+
+    A frame is decoded from the last keyframe shown no later than itself; this is right for the leading frames of an
+    open group of pictures too, which are stored after a keyframe but refer to what comes before it.
+    """
+    assert index.pts is not None
+    groups: list[tuple[int | None, list[int]]] = []
+    end = 0
+    for number in wanted:
+        place = int(index.positions[number])
+        key = int(np.searchsorted(index.key_pts, index.pts[number], side="right")) - 1
+        while key > 0 and index.key_positions[key] > place:
+            key -= 1
+        if index.key_positions[key] - end > _SEEK_GAP:
+            groups.append((key, [number]))
+        elif groups:
+            groups[-1][1].append(number)
+        else:
+            groups.append((None, [number]))
+        end = max(end, place)
+    return [_segment(index, key, numbers) for key, numbers in groups]

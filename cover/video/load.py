@@ -1,0 +1,107 @@
+"""From a file, or frames in memory, to the views a model takes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cover.errors import VideoError
+from cover.video.decode import FrameDecoder
+from cover.video.probe import VideoInfo, index_video
+from cover.video.sampling import Draw, check_draw, draw
+from cover.video.source import RawFormat, shown
+from cover.video.spec import ViewSpec
+from cover.video.views import ViewBuilder
+
+
+@dataclass
+class LoadedViews:
+    """The views of one video.
+
+    Attributes:
+        views: One dictionary per draw: branch -> uint8 RGB (3, T, H, W), C-contiguous.
+        info: What the file holds.
+        draws: The frames and crops that were chosen, one per draw.
+        notes: What the user should know about the file although it was loaded, one line each.
+    """
+
+    views: list[dict[str, np.ndarray]]
+    info: VideoInfo
+    draws: list[Draw]
+    notes: list[str] = field(default_factory=list)
+
+
+def load_views(
+    source: str | Path | np.ndarray,
+    spec: ViewSpec,
+    *,
+    name: str | None = None,
+    replay: Draw | None = None,
+    threads: int = 0,
+    raw: RawFormat | None = None,
+) -> LoadedViews:
+    """Load the views of one video or image.
+
+    Each wanted frame is decoded and converted once, written into all views it belongs to, and dropped, so that memory
+    stays that of a few frames however long the video is.
+
+    Args:
+        source: A file, or RGB frames, uint8 (T, H, W, 3). A single frame counts as a still image.
+        spec: The views wanted.
+        name: What seeds random draws; the file's base name (nothing for frames) if not given.
+        replay: A recorded draw to use instead of drawing; ``spec.samples`` is then of no account.
+        threads: Decoder threads; 0 lets FFmpeg choose.
+        raw: Layout of a headerless ``.yuv`` file; of no account for other files.
+
+    Returns:
+        The views. Still images have one frame in every view.
+
+    Raises:
+        VideoError: If the video cannot be loaded, or ``replay`` does not fit it; the message is one line.
+    """
+    if isinstance(source, np.ndarray):
+        return _load_frames(source, spec, name or "", replay)
+    index = index_video(source, raw, spec.rotate, threads)
+    draws = _draws(index.info, spec, Path(source).name if name is None else name, replay, shown(source))
+    builders = [ViewBuilder(spec, drawn, index.info.height, index.info.width) for drawn in draws]
+    decoder = FrameDecoder(index, set().union(*(builder.wanted for builder in builders)), threads, spec.rotate)
+    for number, frame in decoder:
+        for builder in builders:
+            builder.add(number, frame)
+    notes = [*index.notes]
+    if decoder.replaced:
+        notes.append(
+            f"{decoder.replaced} of {len(decoder.wanted)} frames could not be decoded; "
+            "their nearest neighbours were used"
+        )
+    elif decoder.errors and not index.notes:
+        notes.append("the file is damaged, but all the frames needed were decoded")
+    elif decoder.corrupt and not index.notes:
+        notes.append(f"the file is damaged: FFmpeg patched {decoder.corrupt} of {decoder.decoded} decoded frames")
+    if any(builder.resized for builder in builders):
+        notes.append(f"the frame size changes; all frames were resized to {index.info.width}x{index.info.height}")
+    return LoadedViews([builder.views for builder in builders], index.info, draws, notes)
+
+
+def _draws(info: VideoInfo, spec: ViewSpec, name: str, replay: Draw | None, where: str) -> list[Draw]:
+    if replay is not None:
+        check_draw(replay, spec, info.frames, info.height, info.width, where)
+        return [replay]
+    return [
+        draw(spec, info.frames, info.height, info.width, name, sample, image=info.image)
+        for sample in range(spec.samples)
+    ]
+
+
+def _load_frames(frames: np.ndarray, spec: ViewSpec, name: str, replay: Draw | None) -> LoadedViews:
+    where = shown(name) if name else "frames"
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
+        raise VideoError(f"{where}: frames must be uint8 RGB of shape (T, H, W, 3), not {frames.dtype} {frames.shape}")
+    count, height, width = frames.shape[:3]
+    info = VideoInfo("array", "raw", width, height, count, pixel_format="rgb24", image=count == 1)
+    draws = _draws(info, spec, name, replay, where)
+    builders = [ViewBuilder(spec, drawn, height, width) for drawn in draws]
+    for builder in builders:
+        for number in sorted(builder.wanted):
+            builder.add(number, frames[number])
+    return LoadedViews([builder.views for builder in builders], info, draws)

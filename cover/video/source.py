@@ -1,0 +1,299 @@
+"""Opening files safely: what a path is before any decoder sees it, and which containers count as video."""
+
+import errno
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import av
+import av.error
+import av.stream
+import numpy as np
+from av.container import InputContainer
+from av.video.format import VideoFormat
+from av.video.stream import VideoStream
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cover.errors import VideoError
+
+IMAGE_SUFFIXES = frozenset(
+    (".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+# fmt: off
+VIDEO_SUFFIXES = frozenset((
+    ".264", ".265", ".266", ".3g2", ".3gp", ".asf", ".av1", ".avc", ".avi", ".dv", ".f4v", ".flv", ".gif",
+    ".h261", ".h263", ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg",
+    ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogg", ".ogv", ".rm",
+    ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m", ".yuv",
+))
+# fmt: on
+RAW_SUFFIX = ".yuv"
+MAX_PIXELS = 178_956_970
+"""Largest frame that is decoded, px (Pillow's own limit for decompression bombs; 13377 x 13377)."""
+
+# Formats Pillow knows by a real signature. GIF is a video here; formats told by a weak signature would claim noise.
+_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"<MPD", b"[playlist]", b"RTSPtext", b"[Reference]", b"SMIL")
+
+# Streams without a container are recognised by a few bits that noise has, too: the name must say so as well.
+_BARE_STREAMS = {
+    "av1": (".av1", ".obu"),
+    "obu": (".av1", ".obu"),
+    "dirac": (".drc", ".vc2"),
+    "dnxhd": (".dnxhd", ".dnxhr"),
+    "h261": (".h261", ".261"),
+    "h263": (".h263", ".263"),
+    "h264": (".h264", ".264", ".avc", ".h26l", ".26l", ".jvt"),
+    "hevc": (".hevc", ".h265", ".265"),
+    "m4v": (".m4v", ".mp4v", ".m4e"),
+    "mjpeg": (".mjpeg", ".mjpg"),
+    "mjpeg_2000": (".j2k", ".mj2"),
+    "mpegvideo": (".mpg", ".mpeg", ".m1v", ".m2v", ".mpv"),
+    "vc1": (".vc1",),
+    "vvc": (".vvc", ".h266", ".266"),
+}
+
+
+@dataclass(frozen=True)
+class RawFormat:
+    """Layout of headerless ``.yuv`` files.
+
+    Args:
+        width: Width of a frame in px.
+        height: Height of a frame in px.
+        pixel_format: FFmpeg's name of the pixel format, such as ``yuv420p`` or ``yuv420p10le``.
+        fps: Frames per second.
+
+    Raises:
+        ValueError: If a value makes no sense; the message names the field.
+    """
+
+    width: int
+    height: int
+    pixel_format: str = "yuv420p"
+    fps: float = 25.0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
+        try:
+            VideoFormat(self.pixel_format)
+        except ValueError:
+            raise ValueError(
+                f"pixel_format {self.pixel_format!r} is not one FFmpeg knows (yuv420p, yuv420p10le, ...)"
+            ) from None
+        if not 0 < self.fps < 1e6:
+            raise ValueError(f"fps must be a positive number, not {self.fps!r}")
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as one printable line: control characters and bytes that are not UTF-8 appear escaped."""
+    text = os.fspath(path)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def check_path(path: str | os.PathLike[str]) -> Path:
+    """Make sure that a path is a regular, readable file that holds something.
+
+    Args:
+        path: The path.
+
+    Returns:
+        The path.
+
+    Raises:
+        VideoError: If it is not; each cause has a line of its own.
+    """
+    path = Path(path)
+    name = shown(path)
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise VideoError(f"{name}: is a directory, not a video file")
+        if not stat.S_ISREG(status.st_mode):
+            raise VideoError(f"{name}: is not a regular file (a pipe, socket or device)")
+        if status.st_size == 0:
+            raise VideoError(f"{name}: the file is empty (0 bytes)")
+        with path.open("rb"):
+            pass
+    except FileNotFoundError:
+        what = "is a link to a file that does not exist" if path.is_symlink() else "no such file"
+        raise VideoError(f"{name}: {what}") from None
+    except NotADirectoryError:
+        raise VideoError(f"{name}: there is a file where its path needs a directory") from None
+    except PermissionError:
+        raise VideoError(f"{name}: no permission to read the file") from None
+    except ValueError:
+        raise VideoError(f"{name}: not a valid path (it contains a null character)") from None
+    except OSError as error:
+        what = "a loop of symbolic links" if error.errno == errno.ELOOP else (error.strerror or str(error)).lower()
+        raise VideoError(f"{name}: {what}") from None
+    return path
+
+
+@contextmanager
+def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video with FFmpeg.
+
+    FFmpeg gets an open file, never a name: names that look like a protocol or a pattern mean nothing to it, any bytes
+    are fine in them, and only a file's content tells its format. No other file and no network can be reached.
+
+    Args:
+        path: A regular file (:func:`check_path`).
+        raw: Layout of the frames; used for ``.yuv`` files only.
+
+    Yields:
+        The container and its video stream.
+
+    Raises:
+        VideoError: If the file is no video.
+    """
+    name = shown(path)
+    options = {"protocol_whitelist": "none"}
+    container_format = None
+    if path.suffix.lower() == RAW_SUFFIX:
+        if raw is None:
+            raise VideoError(
+                f"{name}: a .yuv file has no header; set data.raw.width, data.raw.height and data.raw.pixel_format"
+            )
+        container_format = "rawvideo"
+        options |= {
+            "video_size": f"{raw.width}x{raw.height}",
+            "pixel_format": raw.pixel_format,
+            "framerate": f"{raw.fps:.6f}",
+        }
+    with path.open("rb") as file:
+        _refuse_by_signature(file, name)
+        try:
+            container = av.open(
+                _Nameless(file),
+                mode="r",
+                format=container_format,
+                container_options=options,
+                metadata_errors="replace",
+                buffer_size=1 << 18,
+            )
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(f"{name}: not a video: {_cause(error, file)}") from None
+        with container:
+            yield container, _video_stream(container, path, name)
+
+
+class _Nameless:
+    """An open file without its name, from which PyAV would otherwise let FFmpeg guess the format."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _cause(error: Exception, file: IO[bytes]) -> str:
+    if not isinstance(error, av.error.InvalidDataError):
+        return getattr(error, "strerror", None) or str(error)
+    file.seek(0)
+    head = file.read(512)
+    if head[4:8] == b"ftyp":
+        return "an MP4 file whose index (moov) is missing or damaged; it was probably cut short"
+    if all(byte in b"\t\n\f\r" or 32 <= byte < 127 for byte in head):
+        return "it contains text"
+    return "no known container format was recognised"
+
+
+def _refuse_by_signature(file: IO[bytes], name: str) -> None:
+    head = file.read(64)
+    file.seek(0)
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
+        raise VideoError(f"{name}: a playlist or stream description, not a video; give the video file itself")
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        raise VideoError(f"{name}: HEIF images are not supported; convert it to PNG or JPEG")
+
+
+def _video_stream(container: InputContainer, path: Path, name: str) -> VideoStream:
+    """The stream to score, or the reason why there is none."""
+    found = container.format.name
+    kinds = set(found.split(","))
+    if found.endswith("_pipe") or kinds & {"image2", "ico", "svg"}:
+        raise VideoError(f"{name}: not a video: a damaged image, or one of an unsupported format ({found})")
+    suffix = path.suffix.lower()
+    if any(kind in _BARE_STREAMS and suffix not in _BARE_STREAMS[kind] for kind in kinds):
+        raise VideoError(f"{name}: not a video: its bytes resemble a bare {found} stream, its name says otherwise")
+    videos = [stream for stream in container.streams.video if not _is_cover(stream)]
+    best = container.streams.best("video")
+    stream = next((stream for stream in videos if stream is best), next(iter(videos), None))
+    if stream is None:
+        others = "only audio with cover art" if container.streams.video else "only " + _contents(container)
+        raise VideoError(f"{name}: no video stream ({others})")
+    if stream.codec_context is None:
+        raise VideoError(f"{name}: FFmpeg has no decoder for its video codec")
+    return stream
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    return bool(stream.disposition & pictures)
+
+
+def _contents(container: InputContainer) -> str:
+    return " and ".join(sorted({stream.type for stream in container.streams})) or "an empty container"
+
+
+def open_image(path: Path) -> Image.Image | None:
+    """Open a still image by its content.
+
+    Args:
+        path: A regular file (:func:`check_path`).
+
+    Returns:
+        The image, not decoded yet, or None where the file is no still image (it may be a video).
+
+    Raises:
+        VideoError: If the image is larger than ``MAX_PIXELS``.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            Image.init()
+            image = Image.open(path, formats=_IMAGE_FORMATS)
+    except Image.DecompressionBombError:
+        raise VideoError(f"{shown(path)}: the image is larger than the limit of {MAX_PIXELS} pixels") from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
+        return None
+    if image.format in ("PNG", "AVIF") and getattr(image, "is_animated", False):
+        image.close()
+        return None
+    return image
+
+
+def read_image(image: Image.Image, path: Path, rotate: bool) -> np.ndarray:
+    """Decode an image opened by :func:`open_image` as the official code does (Pillow's ``convert("RGB")``).
+
+    Transparency is dropped, not composed; of several pages the first is read.
+
+    Args:
+        image: The image; closed afterwards.
+        path: Its path, for messages.
+        rotate: Whether to apply the EXIF orientation.
+
+    Returns:
+        RGB, uint8 of shape (H, W, 3).
+
+    Raises:
+        VideoError: If the image is damaged.
+    """
+    try:
+        with image:
+            turned = ImageOps.exif_transpose(image) if rotate else image
+            if turned.mode.startswith("I"):
+                # Sixteen-bit gray, whose values Pillow would clip at 255 instead of scaling them.
+                gray = (np.clip(np.asarray(turned), 0, 65535) / 257).round().astype(np.uint8)
+                return np.repeat(gray[..., None], 3, axis=2)
+            return np.array(turned.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise VideoError(f"{shown(path)}: the image is damaged: {error}") from None
