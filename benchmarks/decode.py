@@ -1,4 +1,4 @@
-"""Time and memory of loading the views of one video: ``python benchmarks/decode.py PATH [--runs N] [--threads N]``.
+"""Time and memory of loading the views of one video: ``python -m benchmarks.decode PATH``.
 
 Each figure is the median over fresh processes. This one decodes nothing: a child starts with its parent's peak memory.
 """

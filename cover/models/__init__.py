@@ -1,0 +1,16 @@
+"""COVER as plain torch modules: no files, no training loop, usable from a notebook."""
+
+from cover.models.aesthetic import AestheticBackbone
+from cover.models.cover import BRANCHES, COVER, PIXEL_STATISTICS, branch_scores
+from cover.models.semantic import SemanticBackbone
+from cover.models.technical import TechnicalBackbone
+
+__all__ = [
+    "BRANCHES",
+    "COVER",
+    "PIXEL_STATISTICS",
+    "AestheticBackbone",
+    "SemanticBackbone",
+    "TechnicalBackbone",
+    "branch_scores",
+]

@@ -1,0 +1,144 @@
+"""COVER: three backbones, two cross gates and three heads that score a video's quality in time and space.
+
+Source: "COVER: A Comprehensive Video Quality Evaluator" (He et al., CVPRW 2024; github.com/taco-group/COVER at 7373bee,
+``cover/models/evaluator.py``).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cover.models.aesthetic import AestheticBackbone
+from cover.models.fusion import CrossGate, QualityHead
+from cover.models.semantic import SemanticBackbone
+from cover.models.technical import TechnicalBackbone
+
+BRANCHES = ("semantic", "technical", "aesthetic")
+GATED_BRANCHES = ("technical", "aesthetic")
+
+_CLIP_STYLE = ((122.77, 116.75, 104.09), (68.50, 66.63, 70.32))
+_IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+PIXEL_STATISTICS = {"semantic": _CLIP_STYLE, "technical": _IMAGENET, "aesthetic": _IMAGENET}
+"""Mean and standard deviation of R, G, B on a 0..255 scale, by which each branch's view is normalised."""
+
+
+class COVER(nn.Module):
+    """The published COVER with no arguments; the mappings override sizes, so that tests run a tiny one.
+
+    To load weights without first drawing 1.5 GB of random ones, construct it on the meta device (it has no buffers,
+    nothing is left behind there)::
+
+        with torch.device("meta"):
+            model = COVER()
+        model.load_state_dict(state_dict, assign=True)
+
+    Args:
+        semantic: Arguments of :class:`~cover.models.semantic.SemanticBackbone`.
+        technical: Arguments of :class:`~cover.models.technical.TechnicalBackbone`.
+        aesthetic: Arguments of :class:`~cover.models.aesthetic.AestheticBackbone`.
+        head_hidden: Hidden channels of the heads.
+        head_dropout: Dropout of the heads in training.
+        gate_dropout: Dropout of the cross gates in training.
+
+    Raises:
+        ValueError: The branches differ in channels, or a size is impossible.
+        TypeError: A mapping names an argument its backbone does not have.
+    """
+
+    def __init__(
+        self,
+        semantic: Mapping[str, Any] | None = None,
+        technical: Mapping[str, Any] | None = None,
+        aesthetic: Mapping[str, Any] | None = None,
+        head_hidden: int = 64,
+        head_dropout: float = 0.5,
+        gate_dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        semantic_backbone = SemanticBackbone(**(semantic or {}))
+        technical_backbone = TechnicalBackbone(**(technical or {}))
+        aesthetic_backbone = AestheticBackbone(**(aesthetic or {}))
+        channels = semantic_backbone.out_channels
+        if not channels == technical_backbone.out_channels == aesthetic_backbone.out_channels:
+            raise ValueError(
+                f"the branches must agree in output channels: semantic has {channels}, technical "
+                f"{technical_backbone.out_channels}, aesthetic {aesthetic_backbone.out_channels}"
+            )
+        self.backbones = nn.ModuleDict(
+            {"semantic": semantic_backbone, "technical": technical_backbone, "aesthetic": aesthetic_backbone}
+        )
+        self.gates = nn.ModuleDict({branch: CrossGate(channels, gate_dropout) for branch in GATED_BRANCHES})
+        self.heads = nn.ModuleDict({branch: QualityHead(channels, head_hidden, head_dropout) for branch in BRANCHES})
+
+    def normalize(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Normalise pixels as each branch was trained.
+
+        Args:
+            views: Branch -> RGB in 0..255, uint8 or float (B, 3, T, H, W).
+
+        Returns:
+            Branch -> (pixel - mean) / standard deviation, float32, same shapes and devices.
+        """
+        normalized = {}
+        for branch, view in views.items():
+            mean, std = (
+                torch.tensor(values, device=view.device).view(3, 1, 1, 1) for values in PIXEL_STATISTICS[branch]
+            )
+            normalized[branch] = (view.float() - mean).div_(std)
+        return normalized
+
+    def features(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run the three backbones.
+
+        Args:
+            views: Branch -> normalised view, float (B, 3, T, H, W). The technical and aesthetic views have twice the
+                semantic view's frames, but a still image has one frame in all three: those two then see it twice.
+
+        Returns:
+            Features before the gates: semantic (B, C, T'), unit vectors; technical and aesthetic (B, C, T', h, w).
+        """
+        features = {}
+        for branch in BRANCHES:
+            view = views[branch]
+            if branch in GATED_BRANCHES and view.shape[2] == 1:
+                view = view.expand(-1, -1, 2, -1, -1)
+            features[branch] = self.backbones[branch](view)
+        return features
+
+    def score_maps(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Gate the features and score every moment and place.
+
+        Args:
+            features: What :meth:`features` returns.
+
+        Returns:
+            Branch -> quality, float (B, T', h, w), higher is better. The semantic map is constant over space.
+
+        Raises:
+            ValueError: The branches differ in T'.
+        """
+        lengths = {branch: features[branch].shape[2] for branch in BRANCHES}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                f"the branches' features must agree in time, these do not: {lengths} "
+                "(the technical and aesthetic views need twice the semantic view's frames)"
+            )
+        semantic = features["semantic"]
+        gated = {branch: self.gates[branch](semantic, features[branch]) for branch in GATED_BRANCHES}
+        # Repeated over space before the head, not after: in training dropout then differs from place to place.
+        height, width = gated["technical"].shape[3:]
+        gated["semantic"] = semantic[..., None, None].expand(-1, -1, -1, height, width)
+        return {branch: self.heads[branch](gated[branch]) for branch in BRANCHES}
+
+    def forward(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Normalised views (see :meth:`features`) -> score maps (see :meth:`score_maps`)."""
+        return self.score_maps(self.features(views))
+
+
+def branch_scores(maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Average score maps (B, T', h, w) to one score for each branch, (B,), and add up ``overall``, their sum."""
+    scores = {branch: maps[branch].flatten(1).mean(1) for branch in BRANCHES}
+    scores["overall"] = torch.stack(list(scores.values())).sum(0)
+    return scores
