@@ -3,10 +3,10 @@
     python -m benchmarks.model                        # a clip as published: 20 semantic frames, 40 of the other two
     python -m benchmarks.model --frames 1 --repeats 9  # the same products in small portions, for a busy machine
 
-The last column is the rate of a branch as a fraction of the rate that ``torch.mm`` and ``torch.bmm`` reach in float32
-on exactly the products the branch consists of (those of attention and of dense convolutions included), measured in
-turns with it. It can exceed 1: on a CPU the semantic branch multiplies by oneDNN where ``torch.mm`` calls MKL, and
-fused attention is faster than two batched products. Weights are random, which changes neither time nor memory.
+``of mm`` is the rate of a branch as a fraction of the rate that ``torch.mm`` and ``torch.bmm`` reach in float32 on
+exactly the products the branch consists of (those of attention and of dense convolutions included), measured in turns
+with it. It can exceed 1: on a CPU the semantic branch multiplies by oneDNN where ``torch.mm`` calls MKL. ``of best``
+takes for each product whichever of the two is faster. Weights are random, which changes neither time nor memory.
 """
 
 import argparse
