@@ -1,0 +1,35 @@
+"""What a dataset module yields: one row a video."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Row:
+    """One video of a dataset.
+
+    Attributes:
+        path: Where the file is.
+        name: What results call it: its path relative to the data root, unique in a dataset.
+        mos: Mean opinion score on the dataset's own scale; None where nobody rated it.
+        extras: Whatever else the annotation says (split, content, category...), by column name.
+    """
+
+    path: Path
+    name: str
+    mos: float | None = None
+    extras: Mapping[str, object] = field(default_factory=dict)
+
+
+class Dataset(Protocol):
+    """What a dataset module offers, and all that the package asks of one.
+
+    Attributes:
+        root: The folder that the rows' names are relative to.
+    """
+
+    root: Path
+
+    def __iter__(self) -> Iterator[Row]: ...
