@@ -1,0 +1,186 @@
+"""From rows to batches of views: decoding runs in processes that can be killed, so that no file stops a batch."""
+
+import logging
+import multiprocessing
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import lightning
+import torch
+from pebble import ProcessExpired, ProcessPool
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from cover.errors import VideoError
+from cover.rows import Row
+from cover.video import Draw, LoadedViews, RawFormat, ViewSpec, load_views, read_draw
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that cannot be scored, and why (one line)."""
+
+    row: Row
+    reason: str
+
+
+@dataclass
+class Batch:
+    """Videos whose views have one shape, and files that failed while they were decoded.
+
+    Attributes:
+        rows: The B videos.
+        notes: For each video, what is worth knowing about how it was read.
+        views: One mapping a draw: branch -> uint8 (B, 3, T, H, W), RGB.
+        failures: Files that cannot be scored.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    notes: list[list[str]] = field(default_factory=list)
+    views: list[dict[str, Tensor]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+class VideoDataModule(lightning.LightningDataModule):
+    """Rows of a dataset, decoded into views.
+
+    Decoding runs in ``workers`` processes that import no torch. A file that takes longer than ``timeout`` seconds, or
+    that brings its process down, becomes a :class:`Failure`, and a fresh process goes on with the next file; a
+    ``torch.utils.data`` worker cannot be replaced like that. Batches come as files finish, not in the order of the
+    rows. Across ranks each row is decoded exactly once.
+
+    Args:
+        rows: What to decode.
+        spec: The views to make.
+        batch_size: Videos a batch at most; only videos whose views have one shape share a batch.
+        workers: Decoding processes.
+        timeout: Seconds a file may take.
+        raw: Size and format of headerless ``.yuv`` files.
+        replay: A folder with ``<file name>.npz`` for each file: frame numbers and crop shifts to use, not drawn.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        spec: ViewSpec,
+        *,
+        batch_size: int = 1,
+        workers: int = 1,
+        timeout: float = 300,
+        raw: RawFormat | None = None,
+        replay: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.rows = rows
+        self.spec = spec
+        self.batch_size = batch_size
+        self.workers = workers
+        self.timeout = timeout
+        self.raw = raw
+        self.replay = replay
+
+    def predict_dataloader(self) -> DataLoader:
+        """Every row of this rank once."""
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return DataLoader(_DecodedBatches(self, self.rows[rank::ranks]), batch_size=None)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Moves the views, as bytes; the model normalises them on the device."""
+        batch.views = super().transfer_batch_to_device(batch.views, device, dataloader_idx)
+        return batch
+
+
+def available_cpus() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _DecodedBatches(IterableDataset):
+    def __init__(self, source: VideoDataModule, rows: Sequence[Row]) -> None:
+        self.source = source
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Batch]:
+        waiting: dict[tuple[tuple[int, ...], ...], list[tuple[Row, LoadedViews]]] = defaultdict(list)
+        for row, outcome in self._decoded():
+            if isinstance(outcome, Failure):
+                yield Batch(failures=[outcome])
+                continue
+            shape = tuple(view.shape for view in outcome.views[0].values())
+            waiting[shape].append((row, outcome))
+            if len(waiting[shape]) == self.source.batch_size:
+                yield _collate(waiting.pop(shape))
+        for group in waiting.values():
+            yield _collate(group)
+
+    def _decoded(self) -> Iterator[tuple[Row, LoadedViews | Failure]]:
+        source = self.source
+        threads = max(1, available_cpus() // source.workers)
+        # "spawn": a fork of a process in which torch has started threads may never come back. Ctrl-C is for the main
+        # process, which then stops the workers.
+        pool = ProcessPool(
+            max_workers=source.workers,
+            initializer=signal.signal,
+            initargs=(signal.SIGINT, signal.SIG_IGN),
+            context=multiprocessing.get_context("spawn"),
+        )
+        todo = iter(self.rows)
+        running: dict[Future[LoadedViews], Row] = {}
+        try:
+            while True:
+                # Two files ahead keep the workers busy and bound the memory that waiting views take.
+                while len(running) < source.workers + 2 and (row := next(todo, None)) is not None:
+                    try:
+                        replay = _recorded(source.replay, row)
+                    except VideoError as error:
+                        yield row, Failure(row, str(error))
+                        continue
+                    options = {"replay": replay, "threads": threads, "raw": source.raw}
+                    running[pool.schedule(load_views, (row.path, source.spec), options, timeout=source.timeout)] = row
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    row = running.pop(future)
+                    yield row, _outcome(row, future, source.timeout)
+        finally:
+            pool.stop()
+            pool.join()
+
+
+def _recorded(replay: Path | None, row: Row) -> Draw | None:
+    return None if replay is None else read_draw(replay / f"{row.path.name}.npz")
+
+
+def _outcome(row: Row, future: "Future[LoadedViews]", timeout: float) -> LoadedViews | Failure:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, VideoError):
+        return Failure(row, str(error).removeprefix(f"{row.path}: "))
+    if isinstance(error, TimeoutError):
+        return Failure(row, f"decoding took longer than {timeout:g} s (decode.timeout)")
+    if isinstance(error, ProcessExpired):
+        return Failure(row, f"the decoder crashed (exit code {error.exitcode})")
+    if isinstance(error, MemoryError):
+        return Failure(row, "out of memory while decoding")
+    log.error("unexpected error while decoding %s", row.path, exc_info=error)
+    return Failure(row, f"unexpected {type(error).__name__}: {error}".splitlines()[0])
+
+
+def _collate(group: list[tuple[Row, LoadedViews]]) -> Batch:
+    loaded = [views for _, views in group]
+    return Batch(
+        rows=[row for row, _ in group],
+        notes=[views.notes for views in loaded],
+        views=[
+            {branch: torch.stack([torch.from_numpy(item[branch]) for item in draws]) for branch in draws[0]}
+            for draws in zip(*(views.views for views in loaded), strict=True)
+        ],
+    )

@@ -1,0 +1,125 @@
+"""What a person sees: progress while a run lasts, a summary when it is over."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pandas as pd
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console, Group, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
+from rich.text import Text
+
+from cover.data import Failure
+from cover.module import Scored
+
+
+class _RateColumn(ProgressColumn):
+    """Videos a second, or seconds a video where that reads better."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.2f} videos/s" if speed >= 1 else f"{1 / speed:.1f} s/video")
+
+
+class VideoProgress(Callback):
+    """A progress bar that counts files, failed ones included, on stderr.
+
+    Args:
+        total: Files to score in this run, over all ranks.
+        console: Where to draw; by default stderr.
+    """
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _RateColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console or Console(stderr=True),
+            speed_estimate_period=600,  # a full-size video takes minutes on a CPU
+        )
+        self.task = self.progress.add_task("scoring", total=total)
+        self.failed = 0
+
+    def on_predict_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Starts the bar on rank 0, which has its own share of the files to show."""
+        if trainer.is_global_zero:
+            total = self.progress.tasks[0].total or 0
+            self.progress.update(self.task, total=-(-int(total) // trainer.world_size))
+            self.progress.start()
+
+    def on_predict_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Sequence[Scored | Failure],
+        *_: Any,
+    ) -> None:
+        """Counts the files of a batch."""
+        self.failed += sum(isinstance(result, Failure) for result in outputs)
+        self.progress.update(self.task, description=f"scoring ({self.failed} failed)" if self.failed else "scoring")
+        self.progress.advance(self.task, len(outputs))
+
+    def on_predict_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stops the bar."""
+        self.progress.stop()
+
+    def on_exception(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, _: BaseException) -> None:
+        """Stops the bar, so that what is said next starts on a line of its own."""
+        self.progress.stop()
+
+
+def summary(
+    scores: Mapping[str, Mapping[str, float]],
+    errors: Mapping[str, str],
+    notes: Mapping[str, Sequence[str]],
+    folder: Path,
+) -> RenderableType:
+    """Count, mean and spread of each score, the three best and worst videos, and where the files are.
+
+    Args:
+        scores: By file name, then by name of the score.
+        errors: By file name, why it has no score.
+        notes: By file name, what was noticed while reading it.
+        folder: Where the tables are.
+    """
+    parts: list[RenderableType] = []
+    frame = pd.DataFrame.from_dict(dict(scores), orient="index")
+    if len(frame):
+        spread = Table("score", *(Column(name, justify="right") for name in ("videos", "mean", "std", "min", "max")))
+        for name, values in frame.items():
+            figures = (values.mean(), values.std(ddof=0), values.min(), values.max())
+            spread.add_row(str(name), str(len(values)), *(f"{figure:.4f}" for figure in figures))
+        ranked = frame.sort_values("overall", ascending=False, kind="stable")
+        ends = Table("", "file", *(Column(str(name), justify="right") for name in frame.columns))
+        shown = min(3, len(ranked))
+        for label, part in (("best", ranked.head(shown)), ("worst", ranked.iloc[shown:].tail(3))):
+            for index, (file, row) in enumerate(part.iterrows()):
+                # repr keeps a newline or an undecodable byte in a file name from breaking the table.
+                text = Text(str(file) if str(file).isprintable() else ascii(file), overflow="fold")
+                ends.add_row(label if index == 0 else "", text, *(f"{value:.4f}" for value in row))
+        parts += [spread, ends]
+    parts.append(Text(f"{len(frame)} scored, {len(errors)} failed" + (f", {len(notes)} with notes" if notes else "")))
+    parts.append(Text(f"scores: {folder / 'scores.csv'}"))
+    if errors:
+        parts.append(Text(f"why files failed: {folder / 'errors.csv'}"))
+    if notes:
+        parts.append(Text(f"notes: {folder / 'notes.csv'}"))
+    return Group(*parts)

@@ -1,0 +1,230 @@
+"""Results on disk: written as videos finish, resumable, and the same in the end however often a run was interrupted."""
+
+import csv
+import io
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import BasePredictionWriter
+
+from cover.data import Failure
+from cover.module import Scored
+from cover.rows import Row
+
+log = logging.getLogger(__name__)
+
+SCORES = ("semantic", "technical", "aesthetic", "overall")
+_HEADERS = {
+    "scores.csv": ("Filename", "Semantic", "Technical", "Aesthetic", "Overall"),
+    "errors.csv": ("Filename", "Reason"),
+    "notes.csv": ("Filename", "Note"),
+}
+_JOURNAL = "journal.jsonl"
+
+
+class ResultStore:
+    """The folder that a run's results go to.
+
+    ``scores.csv``, ``errors.csv`` and ``notes.csv`` are for people; their last form has the order of the rows.
+    ``journal.jsonl`` is what resuming reads: one line a finished file, with its path, size and modification time and
+    the scores in full precision. Each line goes out in a single write, so that ranks may append to the same files and
+    a killed run loses at most the videos in flight.
+
+    Args:
+        folder: Where; made when missing.
+        identity: What makes scores comparable (model, weights, views, precision, data root), as plain data.
+        rows: The files of this run.
+
+    Attributes:
+        errors: Why a file has no score, by file name.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any], rows: Sequence[Row]) -> None:
+        self.folder = folder
+        self.rows = rows
+        self._identity = json.loads(json.dumps(identity))
+        self._records: dict[str, dict[str, Any]] = {}
+        self.errors: dict[str, str] = {}
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """The scores at hand, by file name and then by the names in :data:`SCORES`, in the order of the rows."""
+        return {row.name: self._records[row.name]["scores"] for row in self.rows if row.name in self._records}
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """What was noticed while files were read, by file name; only files with notes."""
+        return {row.name: found for row in self.rows if (found := self._records.get(row.name, {}).get("notes"))}
+
+    def open(self, *, resume: bool) -> list[Row]:
+        """Takes up what an earlier run left.
+
+        A file keeps its score when its name is in ``scores.csv`` and its path, size and modification time are what
+        they were. Files that failed are tried again.
+
+        Results of another identity, and all earlier results when ``resume`` is false, are moved to a folder below
+        ``previous/``: nothing that was computed is ever overwritten.
+
+        Returns:
+            The rows that have no score yet.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        identity, records = self._read_journal()
+        if not resume or identity != self._identity:
+            self._set_aside()
+            records = []
+        listed = self._names_in_table()
+        by_name = {record["file"]: record for record in records if "scores" in record}
+        for row in self.rows:
+            record = by_name.get(row.name)
+            if record and _printable(row.name) in listed and record["state"] == _file_state(row.path):
+                self._records[row.name] = record
+        journal = [{"identity": self._identity}, *self._records.values()]
+        _replace(self.folder / _JOURNAL, "".join(json.dumps(entry) + "\n" for entry in journal))
+        self._write_tables()
+        return self._pending()
+
+    def attach(self) -> list[Row]:
+        """The same for a rank that works in a folder which rank 0 has opened."""
+        self._load()
+        return self._pending()
+
+    def add(self, result: Scored | Failure) -> None:
+        """Records one file, at once."""
+        name = result.row.name
+        if isinstance(result, Failure):
+            self.errors[name] = result.reason
+            self._append(_JOURNAL, json.dumps({"file": name, "error": result.reason}))
+            self._append("errors.csv", _line(name, result.reason))
+            return
+        scores = {score: result.scores[score] for score in SCORES}
+        record = {"file": name, "state": _file_state(result.row.path), "scores": scores, "notes": result.notes}
+        self._records[name] = record
+        self._append(_JOURNAL, json.dumps(record))  # before the table: what the table lists can always be resumed
+        self._append("scores.csv", _score_line(name, scores))
+        for note in result.notes:
+            self._append("notes.csv", _line(name, note))
+
+    def close(self) -> None:
+        """Gathers what all ranks wrote and puts the tables into the order of the rows."""
+        self._load()
+        self._write_tables()
+
+    def _load(self) -> None:
+        _, entries = self._read_journal()
+        for entry in entries:
+            if "error" in entry:
+                self.errors[entry["file"]] = entry["error"]
+            else:
+                self._records[entry["file"]] = entry
+
+    def _pending(self) -> list[Row]:
+        return [row for row in self.rows if row.name not in self._records]
+
+    def _read_journal(self) -> tuple[Any, list[dict[str, Any]]]:
+        try:
+            text = (self.folder / _JOURNAL).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None, []
+        entries = []
+        for line in text.splitlines():
+            try:
+                entries.append(json.loads(line))
+            except json.JSONDecodeError:  # the line that a kill cut short
+                continue
+        return (entries[0].get("identity"), entries[1:]) if entries else (None, [])
+
+    def _names_in_table(self) -> set[str]:
+        try:
+            with (self.folder / "scores.csv").open(newline="", encoding="utf-8") as file:
+                return {row[0] for row in csv.reader(file) if row}
+        except FileNotFoundError:
+            return set()
+
+    def _set_aside(self) -> None:
+        if len(self._names_in_table()) <= 1:  # nothing but a header: nothing to keep
+            return
+        moment = datetime.fromtimestamp((self.folder / "scores.csv").stat().st_mtime).astimezone()
+        target = self.folder / "previous" / moment.strftime("%Y%m%d-%H%M%S.%f")
+        target.mkdir(parents=True)
+        for name in (*_HEADERS, "run.yaml", _JOURNAL):
+            if (self.folder / name).exists():
+                (self.folder / name).rename(target / name)
+        log.info("earlier results in this folder are now in %s", target)
+
+    def _write_tables(self) -> None:
+        lines: dict[str, list[str]] = {name: [_line(*header)] for name, header in _HEADERS.items()}
+        lines["scores.csv"] += [_score_line(name, scores) for name, scores in self.scores.items()]
+        lines["errors.csv"] += [_line(row.name, self.errors[row.name]) for row in self.rows if row.name in self.errors]
+        lines["notes.csv"] += [_line(name, note) for name, notes in self.notes.items() for note in notes]
+        for name, content in lines.items():
+            _replace(self.folder / name, "".join(line + "\n" for line in content))
+
+    def _append(self, name: str, line: str) -> None:
+        descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(descriptor, _printable(line + "\n").encode())
+        finally:
+            os.close(descriptor)
+
+
+class ScoreWriter(BasePredictionWriter):
+    """Hands each prediction to a :class:`ResultStore` as soon as it is there."""
+
+    def __init__(self, store: ResultStore) -> None:
+        super().__init__(write_interval="batch")
+        self.store = store
+
+    def write_on_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        prediction: Iterable[Scored | Failure],
+        *_: Any,
+    ) -> None:
+        """Records every file of the batch."""
+        for result in prediction:
+            self.store.add(result)
+
+    def on_predict_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Waits for the other ranks, whose last lines the final tables need."""
+        trainer.strategy.barrier()
+
+
+def _file_state(path: Path) -> list[Any]:
+    try:
+        status = path.stat()
+    except OSError:
+        return [str(path.absolute())]
+    return [str(path.absolute()), status.st_size, status.st_mtime_ns]
+
+
+def _score_line(name: str, scores: Mapping[str, float]) -> str:
+    # Adding 0.0 turns -0.0 into 0.0: a rounded score has no sign without a value.
+    return _line(name, *(f"{round(scores[score], 4) + 0.0:.4f}" for score in SCORES))
+
+
+def _line(*values: str) -> str:
+    text = io.StringIO()
+    # Before Python 3.13 a field is quoted only for the characters of the line terminator, hence both of them.
+    csv.writer(text, lineterminator="\r\n").writerow(values)
+    return text.getvalue().removesuffix("\r\n")
+
+
+def _printable(text: str) -> str:
+    r"""Bytes of a file name that are no UTF-8 (lone surrogates in Python) as ``\udcXX``: tables are valid UTF-8."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a whole file so that a kill leaves either the old or the new one."""
+    partial = path.with_name(path.name + ".part")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        file.write(_printable(text))
+    partial.replace(path)

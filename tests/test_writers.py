@@ -1,0 +1,180 @@
+"""The results folder: what is on disk at every moment, and what a second run makes of it."""
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cover.data import Failure
+from cover.module import Scored
+from cover.rows import Row
+from cover.writers import ResultStore
+
+SCORES = {"semantic": 0.12345678, "technical": -0.00001, "aesthetic": 1.0, "overall": 1.1234}
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[Row]:
+    names = ["a.mp4", "b/a.mp4", "c.mp4"]
+    for name in names:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_bytes(name.encode())
+    return [Row(path=tmp_path / "data" / name, name=name) for name in names]
+
+
+def store(tmp_path: Path, rows: list[Row], identity: object = "model") -> ResultStore:
+    return ResultStore(tmp_path / "out", {"model": identity}, rows)
+
+
+def table(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.csv")}
+
+
+def complete_run(tmp_path: Path, rows: list[Row]) -> dict[str, bytes]:
+    whole = ResultStore(tmp_path / "whole", {"model": "model"}, rows)
+    whole.open(resume=True)
+    for row in rows:
+        whole.add(Scored(row, SCORES, ["a note"] if row.name == "c.mp4" else []))
+    whole.close()
+    return snapshot(tmp_path / "whole")
+
+
+def test_rows_are_on_disk_as_soon_as_they_are_added(tmp_path: Path, rows: list[Row]) -> None:
+    results = store(tmp_path, rows)
+    assert results.open(resume=True) == rows
+    results.add(Scored(rows[1], SCORES, ["a note"]))
+    results.add(Failure(rows[0], "the file is empty"))
+    assert table(tmp_path / "out/scores.csv") == [
+        ["Filename", "Semantic", "Technical", "Aesthetic", "Overall"],
+        ["b/a.mp4", "0.1235", "0.0000", "1.0000", "1.1234"],
+    ]
+    assert table(tmp_path / "out/errors.csv") == [["Filename", "Reason"], ["a.mp4", "the file is empty"]]
+    assert table(tmp_path / "out/notes.csv") == [["Filename", "Note"], ["b/a.mp4", "a note"]]
+
+
+def test_final_tables_have_the_order_of_the_rows(tmp_path: Path, rows: list[Row]) -> None:
+    results = store(tmp_path, rows)
+    results.open(resume=True)
+    for row in reversed(rows):
+        results.add(Scored(row, SCORES, []))
+    results.close()
+    assert [line[0] for line in table(tmp_path / "out/scores.csv")] == ["Filename", "a.mp4", "b/a.mp4", "c.mp4"]
+
+
+@pytest.mark.parametrize("torn", ["journal.jsonl", "scores.csv", "both"])
+def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, rows: list[Row], torn: str) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    first.add(Scored(rows[2], SCORES, ["a note"]))
+    first.add(Scored(rows[0], SCORES, []))
+    for name in ("journal.jsonl", "scores.csv"):  # a kill in the middle of a line
+        if torn in (name, "both"):
+            path = tmp_path / "out" / name
+            path.write_bytes(path.read_bytes()[:-9])
+
+    second = store(tmp_path, rows)
+    pending = second.open(resume=True)
+    assert pending == ([rows[1]] if torn == "scores.csv" else [rows[0], rows[1]])
+    for row in pending:
+        second.add(Scored(row, SCORES, []))
+    second.close()
+    assert snapshot(tmp_path / "out") == complete_run(tmp_path, rows)
+
+
+def test_a_changed_file_is_scored_again(tmp_path: Path, rows: list[Row]) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    for row in rows:
+        first.add(Scored(row, SCORES, []))
+    first.close()
+    rows[0].path.write_bytes(b"other content")
+    os.utime(rows[1].path, ns=(1, 1))
+    assert store(tmp_path, rows).open(resume=True) == rows[:2]
+
+
+def test_a_failed_file_is_tried_again(tmp_path: Path, rows: list[Row]) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    first.add(Failure(rows[0], "out of memory"))
+    first.close()
+    second = store(tmp_path, rows)
+    assert rows[0] in second.open(resume=True)
+    second.close()
+    assert second.errors == {}
+
+
+def test_a_row_that_a_person_deleted_is_scored_again(tmp_path: Path, rows: list[Row]) -> None:
+    complete = store(tmp_path, rows)
+    complete.open(resume=True)
+    for row in rows:
+        complete.add(Scored(row, SCORES, []))
+    path = tmp_path / "out/scores.csv"
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if not line.startswith("c.")))
+    assert store(tmp_path, rows).open(resume=True) == [rows[2]]
+
+
+def test_a_file_that_is_gone_from_the_data_is_gone_from_the_table(tmp_path: Path, rows: list[Row]) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    for row in rows:
+        first.add(Scored(row, SCORES, []))
+    second = store(tmp_path, rows[1:])
+    assert second.open(resume=True) == []
+    second.close()
+    assert [line[0] for line in table(tmp_path / "out/scores.csv")] == ["Filename", "b/a.mp4", "c.mp4"]
+
+
+@pytest.mark.parametrize(("identity", "resume"), [("another model", True), ("model", False)])
+def test_other_results_in_the_folder_are_kept_aside(
+    tmp_path: Path, rows: list[Row], identity: str, resume: bool
+) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    first.add(Scored(rows[0], SCORES, []))
+    before = (tmp_path / "out/scores.csv").read_bytes()
+
+    assert store(tmp_path, rows, identity).open(resume=resume) == rows
+    assert len(table(tmp_path / "out/scores.csv")) == 1
+    assert [path.read_bytes() for path in (tmp_path / "out/previous").glob("*/scores.csv")] == [before]
+
+
+def test_a_foreign_table_is_never_overwritten(tmp_path: Path, rows: list[Row]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/scores.csv").write_text("my,own\ntable,1\n")
+    store(tmp_path, rows).open(resume=True)
+    assert [path.read_text() for path in (tmp_path / "out/previous").glob("*/scores.csv")] == ["my,own\ntable,1\n"]
+
+
+def test_ranks_share_the_folder(tmp_path: Path, rows: list[Row]) -> None:
+    ranks = [store(tmp_path, rows), store(tmp_path, rows)]
+    assert ranks[0].open(resume=True) == rows
+    assert ranks[1].attach() == rows
+    ranks[1].add(Scored(rows[2], SCORES, ["a note"]))
+    ranks[0].add(Scored(rows[1], SCORES, []))
+    ranks[1].add(Scored(rows[0], SCORES, []))
+    ranks[0].close()
+    assert snapshot(tmp_path / "out") == complete_run(tmp_path, rows)
+
+
+@given(st.lists(st.text(min_size=1) | st.binary(min_size=1).map(os.fsdecode), min_size=1, unique=True))
+def test_any_file_name_makes_a_table_that_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    rows = [Row(path=Path("nowhere"), name=name) for name in names]
+    folder = tmp_path_factory.mktemp("names")
+    results = store(folder, rows)
+    results.open(resume=True)
+    for row in rows:
+        results.add(Scored(row, SCORES, []))
+    results.close()
+    printable = [name.encode("utf-8", "backslashreplace").decode() for name in names]
+    assert [line[0] for line in table(folder / "out/scores.csv")[1:]] == printable
+    assert store(folder, rows).open(resume=True) == []
