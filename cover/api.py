@@ -1,0 +1,94 @@
+"""Scoring from Python: ``load_model`` and ``score``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cover.errors import VideoError
+from cover.models import COVER, branch_scores
+from cover.video import ViewSpec, load_views
+from cover.weights import load_weights
+
+
+@dataclass(frozen=True)
+class QualityScores:
+    """What :func:`score` returns: higher is better, on the model's own scale (not a MOS).
+
+    Attributes:
+        semantic: Score of the content.
+        technical: Score of distortions: blur, noise, compression, stutter.
+        aesthetic: Score of composition, colour and light.
+        overall: Their sum.
+        maps: Branch -> float32 (T', 7, 7): quality over time and space, whose mean is the branch's score. The semantic
+            map is constant over space. With several draws, the maps are averaged as the scores are.
+        notes: What was noticed while the video was read, such as frames that could not be decoded.
+    """
+
+    semantic: float
+    technical: float
+    aesthetic: float
+    overall: float
+    maps: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
+
+
+def load_model(
+    name: str | Path = "cover", *, clip_weights: str | Path | None = None, device: str | torch.device = "cpu"
+) -> COVER:
+    """The published COVER with its weights, ready to score.
+
+    Args:
+        name: ``"cover"`` for the published weights, which are downloaded once (1.2 GB, kept in ``$COVER_CACHE``), or
+            the path of a COVER.pth or a checkpoint of ours.
+        clip_weights: A CLIP ViT-L/14 image tower in hand: a state dict with OpenAI's ``visual.*`` names, OpenAI's own
+            ViT-L-14.pt, or an open_clip file. By default OpenAI's file is downloaded.
+        device: Where to put the model.
+
+    Returns:
+        The model, in evaluation mode.
+
+    Raises:
+        WeightsError: A file is missing, damaged, or does not fit.
+    """
+    with torch.device("meta"):
+        model = COVER()
+    load_weights(model, None if name == "cover" else name, clip_weights)
+    return model.to(device).eval()
+
+
+@torch.inference_mode()
+def score(source: str | Path | np.ndarray, model: COVER, *, views: ViewSpec | None = None) -> QualityScores:
+    """Scores one video or image.
+
+    Args:
+        source: A file, or RGB frames as uint8 (T, H, W, 3).
+        model: From :func:`load_model`.
+        views: How frames and crops are chosen; by default the published sizes, sampled at the centre, so that the same
+            video has the same score every time.
+
+    Returns:
+        The scores and their maps.
+
+    Raises:
+        VideoError: The source cannot be read as a video or an image.
+    """
+    loaded = load_views(source, views or ViewSpec())
+    device = next(model.parameters()).device
+    draws = []
+    for draw in loaded.views:
+        batch = {branch: torch.from_numpy(view)[None].to(device) for branch, view in draw.items()}
+        draws.append(model(model.normalize(batch)))
+    maps = {branch: torch.stack([draw[branch] for draw in draws]).mean(0) for branch in draws[0]}
+    scores = {name: value.item() for name, value in branch_scores(maps).items()}
+    if not all(np.isfinite(list(scores.values()))):
+        raise VideoError(
+            f"{source if not isinstance(source, np.ndarray) else 'frames'}: the score is not a finite number"
+        )
+    return QualityScores(
+        **scores,
+        maps={branch: value[0].float().cpu().numpy() for branch, value in maps.items()},
+        notes=tuple(loaded.notes),
+    )

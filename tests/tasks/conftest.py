@@ -1,0 +1,68 @@
+"""Runs of the entry points with the tiny model, and clips to score."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cover.tasks import cli
+from tests.helpers.clips import write_clip
+
+Infer = Callable[..., int]
+
+TINY = ("model=tiny", "trainer=cpu")
+
+
+@pytest.fixture
+def infer(monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path) -> Infer:
+    """``infer("data=...")`` is ``python infer.py data=...`` with the tiny model, in this process: gives the exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(root))
+
+    def run(*arguments: str) -> int:
+        defaults = [
+            option for option in TINY if option.partition("=")[0] not in {a.partition("=")[0] for a in arguments}
+        ]
+        monkeypatch.setattr(sys, "argv", [str(root / "infer.py"), *arguments, *defaults])
+        with pytest.raises(SystemExit) as exit_:
+            cli.run("infer")
+        return int(exit_.value.code or 0)
+
+    return run
+
+
+@pytest.fixture
+def start(root: Path, tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
+    """``start("data=...", ...)`` starts ``python infer.py`` with the tiny model as a process of its own."""
+
+    def popen(*arguments: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, str(root / "infer.py"), *arguments, *TINY],
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # signals of a test reach this process group alone
+        )
+
+    return popen
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two clips of one name in two folders, an image, an empty file, and a file of no interest."""
+    folder = tmp_path_factory.mktemp("clips")
+    (folder / "day 2").mkdir()
+    write_clip(folder / "a.mp4", 30)
+    write_clip(folder / "day 2" / "a.mp4", 12, gop=4)
+    write_clip(folder / "b.mkv", 25, rate=10)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)).save(folder / "photo.png")
+    (folder / "empty.mp4").touch()
+    (folder / "readme.md").write_text("not a video")
+    return folder

@@ -1,0 +1,328 @@
+"""``infer.py`` from end to end, with the tiny model: what a person gets for what they type."""
+
+import csv
+import dataclasses
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+import yaml
+
+import cover.data
+import cover.weights
+from cover.api import score
+from cover.models import COVER
+from cover.video import draw, probe, write_draw
+from tests.helpers.clips import numbered_frame
+from tests.helpers.tiny import tiny_model, tiny_views
+from tests.helpers.workers import treacherous
+from tests.tasks.conftest import Infer
+
+SCORED = ["a.mp4", "b.mkv", "day 2/a.mp4", "photo.png"]
+
+
+def table(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def scores(path: Path) -> dict[str, list[float]]:
+    return {name: [float(value) for value in values] for name, *values in table(path / "scores.csv")[1:]}
+
+
+def test_a_folder(infer: Infer, clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert infer(f"data={clips}", "output=out") == 1
+    lines = table(Path("out/scores.csv"))
+    assert lines[0] == ["Filename", "Semantic", "Technical", "Aesthetic", "Overall"]
+    assert [line[0] for line in lines[1:]] == SCORED
+    for _, *values in lines[1:]:
+        assert all(len(value.partition(".")[2]) == 4 for value in values)
+        *branches, overall = map(float, values)
+        assert sum(branches) == pytest.approx(overall, abs=2e-4)
+    assert table(Path("out/errors.csv"))[1:] == [["empty.mp4", "the file is empty (0 bytes)"]]
+
+    record = yaml.safe_load(Path("out/run.yaml").read_text())
+    assert record["config"]["data"]["path"] == str(clips)
+    assert record["weights_sha256"] == "random"
+    assert record["versions"]["av"] == av.__version__
+
+    shown = capsys.readouterr().out
+    assert "4 scored, 1 failed" in shown
+    assert "out/scores.csv" in shown.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        ("{}/a.mp4", ["a.mp4"]),
+        ("{}/photo.png", ["photo.png"]),
+        ("{}/*.mkv", ["b.mkv"]),
+        ("{}/**/a.mp4", ["a.mp4", "day 2/a.mp4"]),
+    ],
+)
+def test_a_file_or_a_glob(infer: Infer, clips: Path, data: str, names: list[str]) -> None:
+    assert infer("data=" + data.format(clips), "output=out") == 0
+    assert list(scores(Path("out"))) == names
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.csv", 'path,mos\nb.mkv,3\n"day 2/a.mp4",4\n'),
+        ("list.tsv", "mos\tFilename\n3\tb.mkv\n4\tday 2/a.mp4\n"),
+        ("list.txt", "# two clips\nb.mkv\n\nday 2/a.mp4\n"),
+    ],
+)
+def test_a_list(infer: Infer, clips: Path, tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert infer(f"data={name}", f"data.root={clips}", "output=out") == 0
+    assert list(scores(Path("out"))) == ["b.mkv", "day 2/a.mp4"]
+
+
+def test_scores_depend_on_nothing_but_the_file(infer: Infer, clips: Path, tmp_path: Path) -> None:
+    infer(f"data={clips}", "output=one", "decode.workers=1")
+    infer(f"data={clips}", "output=two", "decode.workers=2", "batch_size=2")
+    shutil.copy(clips / "day 2" / "a.mp4", tmp_path / "a.mp4")
+    infer("data=a.mp4", "output=alone")
+    assert Path("one/scores.csv").read_bytes() == Path("two/scores.csv").read_bytes()
+    assert scores(Path("alone"))["a.mp4"] == scores(Path("one"))["day 2/a.mp4"]
+
+
+def test_a_second_run_scores_nothing_again(infer: Infer, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    infer(f"data={clips}", "output=out")
+    before = Path("out/scores.csv").read_bytes()
+    monkeypatch.delattr(COVER, "forward")
+    assert infer(f"data={clips}", "output=out") == 1  # the empty file, tried again
+    assert Path("out/scores.csv").read_bytes() == before
+    assert not list(Path("out").glob("previous"))
+
+
+def test_other_views_are_other_scores(infer: Infer, clips: Path) -> None:
+    infer(f"data={clips}/a.mp4", "output=out")
+    before = scores(Path("out"))
+    assert infer(f"data={clips}/a.mp4", "output=out", "views.sampling=random", "views.seed=3") == 0
+    assert scores(Path("out")) != before
+    (previous,) = Path("out/previous").iterdir()
+    assert scores(previous) == before
+
+
+def test_random_draws_are_seeded_for_each_file(infer: Infer, clips: Path) -> None:
+    options = ["views.sampling=random", "views.seed=7"]
+    infer(f"data={clips}", "output=all", *options)
+    infer(f"data={clips}/b.mkv", "output=alone", *options)
+    infer(f"data={clips}/b.mkv", "output=averaged", *options, "views.samples=3")
+    assert scores(Path("alone"))["b.mkv"] == scores(Path("all"))["b.mkv"]
+    assert scores(Path("averaged"))["b.mkv"] != scores(Path("alone"))["b.mkv"]
+
+
+def test_recorded_draws_are_replayed(infer: Infer, clips: Path, tmp_path: Path) -> None:
+    info = probe(clips / "a.mp4")
+    spec = tiny_views(sampling="random", seed=5)
+    (tmp_path / "draws").mkdir()
+    write_draw(tmp_path / "draws/a.mp4.npz", draw(spec, info.frames, info.height, info.width, "a.mp4"))
+    infer(f"data={clips}/a.mp4", "output=drawn", "views.sampling=random", "views.seed=5")
+    infer(f"data={clips}/*.m*", "output=replayed", "views.replay=draws")
+    assert scores(Path("replayed"))["a.mp4"] == scores(Path("drawn"))["a.mp4"]
+    assert "b.mkv.npz" in dict(table(Path("replayed/errors.csv")))["b.mkv"]
+
+
+def test_raw_video_takes_its_format_from_the_config(infer: Infer, tmp_path: Path) -> None:
+    frames = [numbered_frame(number) for number in range(12)]
+    planes = [av.VideoFrame.from_ndarray(frame, format="rgb24").to_ndarray(format="yuv420p") for frame in frames]
+    (tmp_path / "clip.yuv").write_bytes(b"".join(plane.tobytes() for plane in planes))
+    height, width = frames[0].shape[:2]
+    assert infer("data=clip.yuv", "output=out") == 1
+    assert "data.raw.width" in table(Path("out/errors.csv"))[1][1]
+    assert infer("data=clip.yuv", "output=out", f"data.raw.width={width}", f"data.raw.height={height}") == 0
+    assert list(scores(Path("out"))) == ["clip.yuv"]
+
+
+def test_files_that_hang_or_crash_cost_themselves_only(
+    infer: Infer, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1-hang.mp4", "2-crash.mp4", "3-bug.mp4", "4-fine.mp4", "5-fine.mp4"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        shutil.copy(clips / "a.mp4", tmp_path / "data" / name)
+    monkeypatch.setattr(cover.data, "load_views", treacherous)
+    assert infer("data=data", "output=out", "decode.workers=2", "decode.timeout=3") == 1
+    assert list(scores(Path("out"))) == ["4-fine.mp4", "5-fine.mp4"]
+    reasons = dict(table(Path("out/errors.csv"))[1:])
+    assert reasons["1-hang.mp4"] == "decoding took longer than 3 s (decode.timeout)"
+    assert "the decoder crashed" in reasons["2-crash.mp4"]
+    assert reasons["3-bug.mp4"] == "unexpected ZeroDivisionError: a bug of ours"
+
+
+AWKWARD = [
+    "two words.mp4",
+    "comma,semi;colon.mp4",
+    'it\'s "quoted".mp4',
+    "[brackets]{braces}.mp4",
+    "new\nline.mp4",
+    "${weights}.mp4",
+    "ünïcödé 日本語.mp4",
+    os.fsdecode(b"not utf-8 \xff.mp4"),
+    "=a=b.mp4",
+    "-dash.mp4",
+    "%s %d.mp4",
+]
+
+
+def test_names_of_any_kind(infer: Infer, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd, [folder] = ${x}").mkdir()
+    for name in AWKWARD:
+        shutil.copy(clips / "a.mp4", tmp_path / "odd, [folder] = ${x}" / name)
+    assert infer("data=odd, [folder] = ${x}", "output=out") == 0
+    printable = [name.encode("utf-8", "backslashreplace").decode() for name in AWKWARD]
+    assert sorted(line[0] for line in table(Path("out/scores.csv"))[1:]) == sorted(printable)
+
+
+@pytest.mark.parametrize("name", ["new\nline.mp4", "${weights}.mp4", os.fsdecode(b"not utf-8 \xff.mp4")])
+def test_a_file_of_any_name(infer: Infer, clips: Path, tmp_path: Path, name: str) -> None:
+    shutil.copy(clips / "a.mp4", tmp_path / name)
+    assert infer(f"data={name}") == 0
+    (output,) = Path("outputs").iterdir()
+    assert len(scores(output)) == 1
+
+
+def test_paths_that_are_no_files_cost_themselves_only(infer: Infer, clips: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    shutil.copy(clips / "a.mp4", folder / "fine.mp4")
+    (folder / "folder.mp4").mkdir()
+    shutil.copy(clips / "a.mp4", folder / "folder.mp4" / "inside.mp4")
+    (folder / "loop.mp4").symlink_to("loop.mp4")
+    (folder / "dangling.mp4").symlink_to("nowhere.mp4")
+    (folder / "up").symlink_to(folder, target_is_directory=True)
+    assert infer("data=data", "output=out") == 1
+    assert list(scores(Path("out"))) == ["fine.mp4", "folder.mp4/inside.mp4"]
+    assert list(dict(table(Path("out/errors.csv"))[1:])) == ["dangling.mp4", "loop.mp4"]
+
+    (tmp_path / "list.txt").write_text("fine.mp4\nmissing.mp4\nfolder.mp4\n")
+    assert infer("data=list.txt", "data.root=data", "output=listed") == 1
+    reasons = dict(table(Path("listed/errors.csv"))[1:])
+    assert list(reasons) == ["missing.mp4", "folder.mp4"]
+    assert "directory" in reasons["folder.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data=nowhere"], "'nowhere' is neither an existing path nor a known dataset"),
+        ([], "say what to score"),
+        (["data={clips}", "views.sampling=psychic"], "views: .*sampling"),
+        (["data={clips}", "views.samples=4"], "views: .*samples"),
+        (["data={clips}", "views.replay=nowhere"], "views.replay=nowhere: no such directory"),
+        (["data={clips}", "weights=nowhere.pth"], "weights=nowhere.pth: No such file"),
+        (["data={clips}", "decode.workers=0"], "decode.workers=0: takes a positive number"),
+        (["data={clips}", "batch_size=many"], "batch_size=many: takes a positive number"),
+        (["data={clips}/readme.md/"], "neither an existing path"),
+        (["data=folder"], "data.path"),
+        (["data={clips}", "trainer.accelerator=abacus"], "trainer: .*abacus"),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_code_2(
+    infer: Infer, clips: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    code = infer(*(argument.format(clips=clips) for argument in arguments), "output=out")
+    error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert code == 2
+    assert len(error) == 1
+    assert re.search(message, error[0])
+
+
+def test_weights_that_cannot_be_downloaded(
+    infer: Infer, clips: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COVER_CACHE", str(tmp_path / "cache"))
+    unreachable = dataclasses.replace(cover.weights.PUBLISHED["cover"], url="http://127.0.0.1:9/COVER.pth")
+    monkeypatch.setitem(cover.weights.PUBLISHED, "cover", unreachable)
+    monkeypatch.setattr("cover.weights.published.BACKOFF_S", 0.0)
+    assert infer(f"data={clips}", "output=out", "model=cover") == 2
+    (error,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert "http://127.0.0.1:9/COVER.pth" in error
+    assert str(tmp_path / "cache" / "COVER.pth") in error
+    assert "weights=FILE" in error
+
+
+def test_a_multirun_is_one_numbered_folder_a_job(infer: Infer, clips: Path) -> None:
+    assert infer("--multirun", f"data={clips}/a.mp4", "output=out", "views.sampling=random", "views.seed=1,2") == 0
+    assert scores(Path("out/0")) != scores(Path("out/1"))
+
+
+def test_help(infer: Infer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert infer("--help") == 0
+    shown = capsys.readouterr().out
+    assert "python infer.py data=WHAT" in shown
+    assert "views: cover, tiny" in shown
+    assert "Exit code: 0 all scored" in shown
+
+
+def many(folder: Path, clip: Path, count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        shutil.copy(clip, folder / f"{number:03}.mp4")
+    return folder
+
+
+def wait_for_rows(path: Path, process: "subprocess.Popen[str]", rows: int) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists() or path.read_bytes().count(b"\n") <= rows:
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_an_interrupted_run_goes_on_to_the_same_table(
+    infer: Infer,
+    start: Callable[..., "subprocess.Popen[str]"],
+    clips: Path,
+    tmp_path: Path,
+    sent: signal.Signals,
+    code: int,
+) -> None:
+    data = many(tmp_path / "data", clips / "a.mp4", 20)
+    process = start(f"data={data}", "output=killed")
+    wait_for_rows(tmp_path / "killed/scores.csv", process, 3)
+    os.killpg(process.pid, sent) if sent == signal.SIGINT else process.send_signal(sent)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    done = len(table(tmp_path / "killed/scores.csv")) - 1
+    assert 3 <= done < 20
+
+    assert infer(f"data={data}", "output=killed") == 0
+    assert infer(f"data={data}", "output=whole") == 0
+    assert Path("killed/scores.csv").read_bytes() == Path("whole/scores.csv").read_bytes()
+
+
+def test_two_processes_score_each_file_once(
+    infer: Infer, start: Callable[..., "subprocess.Popen[str]"], clips: Path, tmp_path: Path
+) -> None:
+    ddp = start(f"data={clips}", "output=ddp", "trainer.devices=2", "trainer.strategy=ddp")
+    _, errors = ddp.communicate(timeout=300)
+    assert ddp.returncode == 1, errors
+    infer(f"data={clips}", "output=single")
+    for name in ("scores.csv", "errors.csv"):
+        assert Path("ddp", name).read_bytes() == Path("single", name).read_bytes()
+
+
+def test_the_python_api_agrees(infer: Infer, clips: Path) -> None:
+    infer(f"data={clips}/a.mp4", "output=out")
+    result = score(clips / "a.mp4", tiny_model(), views=tiny_views())
+    values = [result.semantic, result.technical, result.aesthetic, result.overall]
+    assert values == pytest.approx(scores(Path("out"))["a.mp4"], abs=6e-5)
+    assert {branch: array.shape for branch, array in result.maps.items()} == {
+        "semantic": (4, 7, 7),
+        "technical": (4, 7, 7),
+        "aesthetic": (4, 7, 7),
+    }
+    for branch, array in result.maps.items():
+        assert array.mean() == pytest.approx(getattr(result, branch), abs=1e-6)
