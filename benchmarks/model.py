@@ -151,7 +151,8 @@ def main() -> None:
         f"{args.frames} frames, median of {args.repeats}"
     )
     print(
-        f"{'branch':12}{'GFLOP':>10}{'seconds':>10}{'products':>10}{'of mm':>10}{'of best':>10}   (of mm: lowest - highest)"
+        f"{'branch':12}{'GFLOP':>10}{'seconds':>10}{'products':>10}{'of mm':>10}{'of best':>10}"
+        "   (of mm: lowest - highest)"
     )
     for part in BRANCHES:
         print_row(part, flops(products[part]), times[part], plain[part], best[part])

@@ -20,7 +20,7 @@ TINY = ("model=tiny", "trainer=cpu")
 
 @pytest.fixture
 def infer(monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path) -> Infer:
-    """``infer("data=...")`` is ``python infer.py data=...`` with the tiny model, in this process: gives the exit code."""
+    """``infer("data=...")`` is ``python infer.py data=...`` with the tiny model, in this process; an exit code."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(root))
 
