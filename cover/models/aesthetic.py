@@ -12,6 +12,8 @@ from timm.layers import DropPath, LayerNorm, Mlp
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from cover.models.memory import in_pieces
+
 
 class AestheticBackbone(nn.Module):
     """ConvNeXt over (T, H, W): 2x4x4 patches, four stages, each halving height and width of the one before.
@@ -125,7 +127,10 @@ class ConvNeXtBlock3d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Channels-last features in and out."""
         y = self.depthwise(x.movedim(-1, 1)).movedim(1, -1)
-        return x + self.drop_path(self.gamma * self.mlp(self.norm(y)))
+        return x + self.drop_path(in_pieces(self._mix, y))
+
+    def _mix(self, y: Tensor) -> Tensor:
+        return self.gamma * self.mlp(self.norm(y))
 
 
 def _init_weights(module: nn.Module) -> None:

@@ -17,6 +17,8 @@ from torch.utils.checkpoint import checkpoint
 from torchvision.models.swin_transformer import PatchMerging, SwinTransformerBlock
 from torchvision.models.video.swin_transformer import PatchEmbed3d
 
+from cover.models.memory import in_pieces
+
 Size3 = tuple[int, int, int]
 
 
@@ -64,7 +66,7 @@ class TechnicalBackbone(nn.Module):
                 self.features.append(PatchMerging(dim // 2))
             self.features.append(
                 nn.ModuleList(
-                    SwinTransformerBlock(
+                    SwinBlock(
                         dim,
                         count,
                         window_size=list(window),
@@ -97,6 +99,18 @@ class TechnicalBackbone(nn.Module):
         return self.norm(x).movedim(-1, 1)
 
 
+class SwinBlock(SwinTransformerBlock):
+    """torchvision's block, whose MLP does not see the whole map at once in inference."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, T, H, W, C) -> the same shape."""
+        x = x + self.stochastic_depth(self.attn(self.norm1(x)))
+        return x + self.stochastic_depth(in_pieces(self._mlp, x))
+
+    def _mlp(self, x: Tensor) -> Tensor:
+        return self.mlp(self.norm2(x))
+
+
 class WindowAttention3d(nn.Module):
     """Multi-head self-attention in (shifted) windows of a channels-last feature map, with a (gated) position bias.
 
@@ -115,7 +129,7 @@ class WindowAttention3d(nn.Module):
         gated: Whether the bias is the gated one.
     """
 
-    max_bias_elements = 2**23
+    max_bias_elements = 2**22
     """Windows are attended to in groups, so that no more bias values than this live at once (one window at least)."""
 
     def __init__(
@@ -160,7 +174,6 @@ class WindowAttention3d(nn.Module):
     def _attend(self, x: Tensor, padded: Size3, window: Size3, shift: Size3) -> Tensor:
         """Attention within windows (B, windows in time, windows in space, tokens, C) -> the same shape."""
         batch, times, places, tokens = x.shape[:4]
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
         index = _relative_position_index(self.window_size, tokens, x.device)
         relative = self.relative_position_bias_table[index].movedim(-1, 0).contiguous()  # (heads, N, N)
         if self.fragment_position_bias_table is not None:
@@ -172,6 +185,7 @@ class WindowAttention3d(nn.Module):
         out = []
         for start in range(0, places, group):
             spaces = slice(start, min(start + group, places))
+            qkv = self.qkv(x[:, :, spaces]).unflatten(-1, (3, self.num_heads, -1))
             bias = relative.expand(spaces.stop - start, -1, -1, -1)
             if self.fragment_position_bias_table is not None:
                 distance = _fragment_distance(padded, window, shift, spaces, x.device).to(relative.dtype)
@@ -184,14 +198,14 @@ class WindowAttention3d(nn.Module):
                     mask = bias + -100.0 * apart[:, None]
                 # (B, t, g, N, 3, heads, d) -> 3 x (B*t, g*heads, N, d): fused attention takes four dimensions, and
                 # with the places beside the heads one mask serves every clip and every moment.
-                q, k, v = qkv[:, kind, spaces].permute(4, 0, 1, 2, 5, 3, 6).flatten(3, 4).flatten(1, 2)
+                q, k, v = qkv[:, kind].permute(4, 0, 1, 2, 5, 3, 6).flatten(3, 4).flatten(1, 2)
                 y = functional.scaled_dot_product_attention(
                     q, k, v, mask.flatten(0, 1)[None], self.attention_dropout if self.training else 0.0
                 )
                 y = y.unflatten(1, (-1, self.num_heads)).transpose(2, 3).flatten(3)
                 parts.append(y.unflatten(0, (batch, -1)))
-            out.append(torch.cat(parts, dim=1))
-        return self.dropout(self.proj(torch.cat(out, dim=2)))
+            out.append(self.proj(torch.cat(parts, dim=1)))
+        return self.dropout(torch.cat(out, dim=2))
 
 
 def _partition(x: Tensor, window: Size3) -> Tensor:
