@@ -1,0 +1,320 @@
+"""What the readers of public datasets share: finding the annotation, checking its rows, finding the videos."""
+
+import csv
+import math
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
+
+from cover.errors import UsageError
+from cover.rows import Row
+from datasets.labels_txt import Label, is_labels_txt, read_labels_txt
+
+Annotations = Mapping[str | None, Sequence[str]]  # split -> names of files
+
+
+@dataclass(frozen=True)
+class Rating:
+    """One video as an annotation states it.
+
+    Attributes:
+        where: File and line, for messages.
+        path: Where the dataset keeps the video, relative to its root, with forward slashes.
+        mos: Mean opinion score.
+        extras: What else the annotation says of the video.
+    """
+
+    where: str
+    path: str
+    mos: float
+    extras: Mapping[str, object] = field(default_factory=dict)
+
+
+class AnnotatedDataset:
+    """A public dataset: an annotation file and the videos that it names, below one folder.
+
+    A subclass says what is particular to its dataset. Videos that are missing keep their row, with the path where they
+    ought to be: which of them matter is not for a reader to judge.
+
+    Args:
+        root: Folder of the dataset.
+        annotation: Its annotation file, of any form that the class reads; by default the first of ``annotations`` that
+            is there.
+        split: One of the keys of ``annotations``.
+
+    Attributes:
+        title: The dataset's name in the literature.
+        source: Where to get it.
+        mos_range: Bounds of the MOS scale.
+        lower_better: Whether a low score means high quality (DMOS).
+        annotations: For each split the files, relative to the root, that may hold it, the dataset's own first; None
+            is the key of a dataset without splits.
+
+    Raises:
+        UsageError: The folder or the annotation is not there, the annotation is malformed or holds scores that cannot
+            be this dataset's, or not one of the videos is there.
+    """
+
+    title: ClassVar[str]
+    source: ClassVar[str]
+    mos_range: ClassVar[tuple[float, float]]
+    lower_better: ClassVar[bool] = False
+    annotations: ClassVar[Annotations]
+
+    def __init__(self, root: str | Path, annotation: str | Path | None = None, split: str | None = None) -> None:
+        if split not in self.annotations:
+            splits = ", ".join("null" if name is None else name for name in self.annotations)
+            raise UsageError(f"data.split={split}: {self.title} takes {splits}")
+        self.root = Path(root)
+        self.split = split
+        if not self.root.is_dir():
+            raise UsageError(f"data.root={root}: no such folder; it takes the folder of {self.title} ({self.source})")
+        self.annotation = self._find_annotation() if annotation is None else Path(annotation)
+        # A .txt file is one even where its first line is malformed, which is then what there is to say.
+        if self.annotation.suffix.lower() == ".txt" or is_labels_txt(self.annotation):
+            ratings = self._from_labels(read_labels_txt(self.annotation))
+        else:
+            ratings = list(self._from_native(self.annotation))
+        self._check(ratings)
+        self._rows = self._locate(ratings)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def _from_native(self, path: Path) -> Iterator[Rating]:
+        """Reads the dataset's own annotation; yields the rows of ``self.split``."""
+        raise NotImplementedError
+
+    def _from_labels(self, labels: list[Label]) -> list[Rating]:
+        """Takes rows from a text file in which the numbers are duration and frame rate."""
+        ratings = []
+        for label in labels:
+            extras = {name: value for name, value in zip(("duration", "fps"), label.fields, strict=True) if value > 0}
+            ratings.append(Rating(label.where, label.path, label.mos, {**self._about(label.path), **extras}))
+        return ratings
+
+    def _about(self, path: str) -> dict[str, object]:
+        """What the name of a video says of it, for ``extras``."""
+        return {}
+
+    def _candidates(self, path: str) -> Iterator[str]:
+        """Names under which copies of the dataset keep a video, relative to the root, most likely first."""
+        yield path
+        yield PurePosixPath(path).name
+
+    def _find_annotation(self) -> Path:
+        names = self.annotations[self.split]
+        found = next((self.root / name for name in names if (self.root / name).is_file()), None)
+        if found is None:
+            raise UsageError(
+                f"data.root={self.root}: no annotation of {self.title} in it; expected {' or '.join(names)} there, or "
+                f"data.annotation=FILE; get it from {self.source}"
+            )
+        return found
+
+    def _check(self, ratings: list[Rating]) -> None:
+        low, high = self.mos_range
+        if not ratings:
+            raise UsageError(f"{self.annotation}: it rates no video{f' of split {self.split}' if self.split else ''}")
+        for rating in ratings:
+            video = PurePosixPath(rating.path)
+            if video.is_absolute() or ".." in video.parts:
+                raise UsageError(f"{rating.where}: {rating.path} is not a path below the dataset's folder")
+            if not low <= rating.mos <= high:  # NaN is no number within them either
+                raise UsageError(f"{rating.where}: MOS {rating.mos:g} is outside {low:g}..{high:g} of {self.title}")
+        # Five-point scores fit within a scale of a hundred, where no whole dataset stays below 5.
+        if high > 5 and len(ratings) > 1 and all(1 <= rating.mos <= 5 for rating in ratings):
+            raise UsageError(
+                f"{self.annotation}: every MOS is within 1..5, but {self.title} is rated on {low:g}..{high:g}"
+            )
+
+    def _locate(self, ratings: list[Rating]) -> list[Row]:
+        listing = _Listing(self.root)
+        rows: dict[str, Row] = {}
+        lines: dict[str, str] = {}
+        any_there = False
+        for rating in ratings:
+            found = next(filter(None, map(listing.find, self._candidates(rating.path))), None)
+            name = found or rating.path
+            if name in rows:
+                raise UsageError(f"{rating.where}: {name} is rated already ({lines[name]})")
+            any_there = any_there or found is not None
+            lines[name] = rating.where
+            rows[name] = Row(self.root / name, name, rating.mos, rating.extras)
+        if not any_there:
+            places = " or ".join(dict.fromkeys(self._candidates(ratings[0].path)))
+            raise UsageError(
+                f"data.root={self.root}: none of the {len(rows)} files that {self.annotation.name} names is there; "
+                f"expected such as {places}; get them from {self.source}"
+            )
+        return list(rows.values())
+
+
+class _Listing:
+    """The files below a folder, found in whatever case their names are written; each folder is listed once.
+
+    No two videos of a public dataset differ by case alone, and copies on other file systems do differ from the
+    annotation in it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folders: dict[Path, tuple[set[str], dict[str, str]]] = {}
+
+    def find(self, path: str) -> str | None:
+        """``path`` as it is really written, or None where there is no such file."""
+        folder = self._root
+        for part in PurePosixPath(path).parts:
+            names, by_folded = self._list(folder)
+            real = part if part in names else by_folded.get(part.casefold())
+            if real is None:
+                return None
+            folder = folder / real
+        return folder.relative_to(self._root).as_posix()
+
+    def _list(self, folder: Path) -> tuple[set[str], dict[str, str]]:
+        if folder not in self._folders:
+            try:
+                names = {path.name for path in folder.iterdir()}
+            except (
+                OSError
+            ):  # a file where a folder is expected, or a folder that may not be read: nothing is found there
+                names = set()
+            self._folders[folder] = names, {name.casefold(): name for name in sorted(names)}
+        return self._folders[folder]
+
+
+class Record:
+    """A row of a table, whose columns are found whatever the case, spaces and underscores of their names."""
+
+    def __init__(self, where: str, values: Mapping[str, str]) -> None:
+        self.where = where
+        self._values = {_key(name): value.strip() for name, value in values.items()}
+
+    def text(self, column: str) -> str:
+        """The cell, stripped.
+
+        Raises:
+            UsageError: It is empty.
+        """
+        value = self._values.get(_key(column), "")
+        if not value:
+            raise UsageError(f"{self.where}: {column} is empty")
+        return value
+
+    def number(self, column: str) -> float:
+        """The cell as a number.
+
+        Raises:
+            UsageError: It is none.
+        """
+        value = self.text(column)
+        try:
+            return float(value)
+        except ValueError:
+            raise UsageError(f"{self.where}: {column} is {value!r}, not a number") from None
+
+    def numbers(self, **columns: str) -> dict[str, object]:
+        """Those of the named columns that are there and hold a finite number: ``numbers(fps="framerate")``."""
+        found: dict[str, object] = {}
+        for name, column in columns.items():
+            try:
+                value = float(self._values.get(_key(column), ""))
+            except ValueError:
+                continue
+            if math.isfinite(value):
+                found[name] = value
+        return found
+
+    def __contains__(self, column: str) -> bool:
+        return _key(column) in self._values
+
+
+def _key(column: str) -> str:
+    return re.sub(r"[\W_]+", "", column).casefold()
+
+
+def read_csv(path: Path, required: Sequence[str], delimiter: str = ",") -> list[Record]:
+    """Reads a table with a header; rows without a single value are passed over.
+
+    Args:
+        path: The file.
+        required: Columns that it must have.
+        delimiter: What separates its columns.
+
+    Raises:
+        UsageError: The file cannot be read, lacks a column, or a row has more fields than the header.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            table = csv.DictReader(file, delimiter=delimiter, strict=True)
+            check_columns(path, list(table.fieldnames or ()), required)
+            records = []
+            for row in table:
+                if None in row:
+                    raise UsageError(f"{path}, line {table.line_num}: more fields than the header has")
+                if any(value for value in row.values()):
+                    values = {name: value or "" for name, value in row.items()}
+                    records.append(Record(f"{path}, line {table.line_num}", values))
+            return records
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {table.line_num}: not a readable table ({error})") from error
+
+
+def check_columns(path: Path, found: Sequence[str], required: Sequence[str]) -> None:
+    """Makes sure that a table has the columns of a dataset's annotation.
+
+    Raises:
+        UsageError: One is missing; the message shows those found.
+    """
+    missing = [column for column in required if _key(column) not in map(_key, found)]
+    if missing:
+        shown = ", ".join(name for name in found if name)[:200] or "none"
+        raise UsageError(f"{path}: no column {' or '.join(missing)} (found: {shown}); is it this dataset's annotation?")
+
+
+def is_matlab(path: Path) -> bool:
+    """Whether a file begins as MATLAB's do.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    return read_start(path, 6) == b"MATLAB"
+
+
+def read_start(path: Path, count: int) -> bytes:
+    """The first bytes of a file, which tell its format.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+
+
+def read_matlab(path: Path) -> dict[str, Any]:
+    """Reads a MATLAB file up to version 7; structs become dicts, cells and columns flat arrays.
+
+    Raises:
+        UsageError: It is damaged, or of version 7.3 (HDF5).
+    """
+    try:
+        return loadmat(path, simplify_cells=True)
+    except NotImplementedError:
+        raise UsageError(f"{path}: MATLAB 7.3 files are not read; save it with -v7 in MATLAB") from None
+    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, MatReadError, zlib.error) as error:
+        raise UsageError(f"{path}: not a readable MATLAB file ({error})") from error
