@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import pandas as pd
 from lightning.pytorch.callbacks import Callback
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from rich.console import Console, Group, RenderableType
 from rich.progress import (
     BarColumn,
@@ -22,7 +25,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cover.data import Failure
+from cover.metrics import Curve, Measures
 from cover.module import Scored
+
+_ORDER = ("srocc", "plcc", "krocc", "rmse")
 
 
 class _RateColumn(ProgressColumn):
@@ -123,3 +129,59 @@ def summary(
     if notes:
         parts.append(Text(f"notes: {folder / 'notes.csv'}"))
     return Group(*parts)
+
+
+def agreement(
+    measures: Mapping[str, Measures], published: Mapping[str, Any] | None, total: int, missing: int, failed: int
+) -> RenderableType:
+    """Each score's SROCC, PLCC, KROCC and RMSE with their intervals, beside published figures where there are some.
+
+    Args:
+        measures: By score.
+        published: ``{"source": ..., "overall": {"srocc": ..., ...}}``, or None where none are known.
+        total: Videos of the dataset.
+        missing: How many of them are not there.
+        failed: How many of them could not be scored.
+    """
+    table = Table("score", Column("n", justify="right"), *(Column(name.upper(), justify="right") for name in _ORDER))
+    for name, values in measures.items():
+        cells = []
+        for measure in _ORDER:
+            low, high = values.ci95.get(measure, (None, None))
+            interval = "" if low is None else f"\n[{low:.4f}, {high:.4f}]"
+            cells.append(Text(f"{getattr(values, measure):.4f}{interval}"))
+        table.add_row(name, str(values.n), *cells)
+    for name, figures in (published or {}).items():
+        if name != "source":
+            table.add_row(f"{name}, published", "", *(f"{figures.get(measure, 'unknown')}" for measure in _ORDER))
+    lost = [f"{count} {what}" for count, what in ((missing, "missing"), (failed, "failed")) if count]
+    stands = f"on {next(iter(measures.values())).n} of {total} videos" + (f" ({', '.join(lost)})" if lost else "")
+    source = [Text(f"published: {published['source']}")] if published else []
+    return Group(table, Text(stands), *source)
+
+
+def scatter(path: Path, pred: ArrayLike, mos: ArrayLike, curve: Curve | None, title: str, measures: Measures) -> None:
+    """Draws prediction against MOS with the fitted curve, as PNG.
+
+    Args:
+        path: Where to.
+        pred: (n,) predictions.
+        mos: (n,) mean opinion scores.
+        curve: From predictions to MOS; None draws none.
+        title: What was measured.
+        measures: Figures for the caption.
+    """
+    x, y = np.asarray(pred, dtype=float), np.asarray(mos, dtype=float)
+    figure = Figure(figsize=(6, 5), layout="constrained")  # not pyplot: no window, no state
+    axes = figure.subplots()
+    axes.scatter(x, y, s=10, alpha=0.5, linewidths=0)
+    if curve is not None and len(x):
+        line = np.linspace(x.min(), x.max(), 200)
+        axes.plot(line, curve(line), color="tab:red", linewidth=2, label="fitted curve")
+        axes.legend(loc="lower right")
+    axes.set(xlabel="predicted score (overall)", ylabel="MOS")
+    axes.set_title(
+        f"{title}, n = {measures.n}\nSROCC {measures.srocc:.4f}   PLCC {measures.plcc:.4f}   RMSE {measures.rmse:.4f}"
+    )
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=150)

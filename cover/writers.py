@@ -86,7 +86,7 @@ class ResultStore:
             if record and _printable(row.name) in listed and record["state"] == _file_state(row.path):
                 self._records[row.name] = record
         journal = [{"identity": self._identity}, *self._records.values()]
-        _replace(self.folder / _JOURNAL, "".join(json.dumps(entry) + "\n" for entry in journal))
+        write_text(self.folder / _JOURNAL, "".join(json.dumps(entry) + "\n" for entry in journal))
         self._write_tables()
         return self._pending()
 
@@ -164,7 +164,7 @@ class ResultStore:
         lines["errors.csv"] += [_line(row.name, self.errors[row.name]) for row in self.rows if row.name in self.errors]
         lines["notes.csv"] += [_line(name, note) for name, notes in self.notes.items() for note in notes]
         for name, content in lines.items():
-            _replace(self.folder / name, "".join(line + "\n" for line in content))
+            write_text(self.folder / name, "".join(line + "\n" for line in content))
 
     def _append(self, name: str, line: str) -> None:
         descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
@@ -172,6 +172,14 @@ class ResultStore:
             os.write(descriptor, _printable(line + "\n").encode())
         finally:
             os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole file, so that a kill leaves either the old or the new one; the text is made valid UTF-8."""
+    partial = path.with_name(path.name + ".part")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        file.write(_printable(text))
+    partial.replace(path)
 
 
 class ScoreWriter(BasePredictionWriter):
@@ -220,11 +228,3 @@ def _line(*values: str) -> str:
 def _printable(text: str) -> str:
     r"""Bytes of a file name that are no UTF-8 (lone surrogates in Python) as ``\udcXX``: tables are valid UTF-8."""
     return text.encode("utf-8", errors="backslashreplace").decode()
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes a whole file so that a kill leaves either the old or the new one."""
-    partial = path.with_name(path.name + ".part")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        file.write(_printable(text))
-    partial.replace(path)

@@ -29,8 +29,13 @@ EXIT_UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Options whose value is a path: taken literally, so that only the shell's quoting is needed.
-_PATH_OPTIONS = {"data.path", "data.root", "weights", "clip_weights", "output", "views.replay"}
-_TABLE_SUFFIXES = {".csv", ".tsv", ".txt"}
+_PATH_OPTIONS = {
+    *("data.path", "data.root", "data.annotation", "weights", "clip_weights", "output", "predictions"),
+    *("views.replay", "protocol.file", "protocol.write"),
+}
+_TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet"}
+# Options that name the videos themselves, so that data= is not needed.
+_NAMES_DATA = ("data=", "experiment=", "predictions=")
 
 
 def run(task: str) -> NoReturn:
@@ -59,8 +64,9 @@ def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
     """Turns paths on the command line into what Hydra's grammar understands.
 
     ``data=`` selects a config group in Hydra; here its value may also be a path or a glob, which becomes
-    ``data=folder data.path=...`` or, for a ``.csv``, ``.tsv`` or ``.txt`` file, ``data=table data.path=...``.
-    A config's name wins over a file of that name. In a multirun, values with commas are sweeps as always.
+    ``data=folder data.path=...`` or, for a ``.csv``, ``.tsv``, ``.txt`` or ``.parquet`` file,
+    ``data=table data.path=...``. A config's name wins over a file of that name, and ``predictions=FILE`` alone makes
+    that table the data. In a multirun, values with commas are sweeps as always.
 
     Args:
         arguments: As the shell gave them, without the program's name.
@@ -83,7 +89,10 @@ def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
             rewritten.append(f"{key}={_quoted(value)}")
         else:
             rewritten.append(argument)
-    if not flags - {"-m", "--multirun"} and not any(argument.startswith("data=") for argument in rewritten):
+    predictions = next((argument for argument in rewritten if argument.startswith("predictions=")), None)
+    if predictions and not any(argument.startswith(("data=", "experiment=")) for argument in rewritten):
+        rewritten += ["data=table", f"data.path={predictions.partition('=')[2]}"]
+    if not flags - {"-m", "--multirun"} and not any(argument.startswith(_NAMES_DATA) for argument in rewritten):
         raise UsageError(
             f"say what to score: data=PATH, or a dataset: {', '.join(sorted(datasets))} (--help shows more)"
         )

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +14,35 @@ from PIL import Image
 from cover.tasks import cli
 from tests.helpers.clips import write_clip
 
-Infer = Callable[..., int]
+Run = Callable[..., int]
 
 TINY = ("model=tiny", "trainer=cpu")
 
 
 @pytest.fixture
-def infer(monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path) -> Infer:
+def infer(run: Callable[..., int]) -> Run:
     """``infer("data=...")`` is ``python infer.py data=...`` with the tiny model, in this process; an exit code."""
+    return partial(run, "infer")
+
+
+@pytest.fixture
+def evaluate(run: Callable[..., int]) -> Run:
+    """The same for ``evaluate.py``."""
+    return partial(run, "evaluate")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path) -> Callable[..., int]:
+    """``run("infer", "data=...")`` in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(root))
 
-    def run(*arguments: str) -> int:
-        defaults = [
-            option for option in TINY if option.partition("=")[0] not in {a.partition("=")[0] for a in arguments}
-        ]
-        monkeypatch.setattr(sys, "argv", [str(root / "infer.py"), *arguments, *defaults])
+    def run(task: str, *arguments: str) -> int:
+        given = {argument.partition("=")[0] for argument in arguments}
+        defaults = [option for option in TINY if option.partition("=")[0] not in given]
+        monkeypatch.setattr(sys, "argv", [str(root / f"{task}.py"), *arguments, *defaults])
         with pytest.raises(SystemExit) as exit_:
-            cli.run("infer")
+            cli.run(task)
         return int(exit_.value.code or 0)
 
     return run
@@ -38,11 +50,11 @@ def infer(monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path) -> Infer:
 
 @pytest.fixture
 def start(root: Path, tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
-    """``start("data=...", ...)`` starts ``python infer.py`` with the tiny model as a process of its own."""
+    """``start("infer", "data=...")`` starts ``python infer.py`` with the tiny model as a process of its own."""
 
-    def popen(*arguments: str) -> "subprocess.Popen[str]":
+    def popen(task: str, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, str(root / "infer.py"), *arguments, *TINY],
+            [sys.executable, str(root / f"{task}.py"), *arguments, *TINY],
             cwd=tmp_path,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             text=True,

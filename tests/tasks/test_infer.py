@@ -23,7 +23,7 @@ from cover.video import draw, probe, write_draw
 from tests.helpers.clips import numbered_frame
 from tests.helpers.tiny import tiny_model, tiny_views
 from tests.helpers.workers import treacherous
-from tests.tasks.conftest import Infer
+from tests.tasks.conftest import Run
 
 SCORED = ["a.mp4", "b.mkv", "day 2/a.mp4", "photo.png"]
 
@@ -37,7 +37,7 @@ def scores(path: Path) -> dict[str, list[float]]:
     return {name: [float(value) for value in values] for name, *values in table(path / "scores.csv")[1:]}
 
 
-def test_a_folder(infer: Infer, clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder(infer: Run, clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert infer(f"data={clips}", "output=out") == 1
     lines = table(Path("out/scores.csv"))
     assert lines[0] == ["Filename", "Semantic", "Technical", "Aesthetic", "Overall"]
@@ -67,7 +67,7 @@ def test_a_folder(infer: Infer, clips: Path, capsys: pytest.CaptureFixture[str])
         ("{}/**/a.mp4", ["a.mp4", "day 2/a.mp4"]),
     ],
 )
-def test_a_file_or_a_glob(infer: Infer, clips: Path, data: str, names: list[str]) -> None:
+def test_a_file_or_a_glob(infer: Run, clips: Path, data: str, names: list[str]) -> None:
     assert infer("data=" + data.format(clips), "output=out") == 0
     assert list(scores(Path("out"))) == names
 
@@ -80,13 +80,13 @@ def test_a_file_or_a_glob(infer: Infer, clips: Path, data: str, names: list[str]
         ("list.txt", "# two clips\nb.mkv\n\nday 2/a.mp4\n"),
     ],
 )
-def test_a_list(infer: Infer, clips: Path, tmp_path: Path, name: str, text: str) -> None:
+def test_a_list(infer: Run, clips: Path, tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert infer(f"data={name}", f"data.root={clips}", "output=out") == 0
     assert list(scores(Path("out"))) == ["b.mkv", "day 2/a.mp4"]
 
 
-def test_scores_depend_on_nothing_but_the_file(infer: Infer, clips: Path, tmp_path: Path) -> None:
+def test_scores_depend_on_nothing_but_the_file(infer: Run, clips: Path, tmp_path: Path) -> None:
     infer(f"data={clips}", "output=one", "decode.workers=1")
     infer(f"data={clips}", "output=two", "decode.workers=2", "batch_size=2")
     shutil.copy(clips / "day 2" / "a.mp4", tmp_path / "a.mp4")
@@ -95,7 +95,7 @@ def test_scores_depend_on_nothing_but_the_file(infer: Infer, clips: Path, tmp_pa
     assert scores(Path("alone"))["a.mp4"] == scores(Path("one"))["day 2/a.mp4"]
 
 
-def test_a_second_run_scores_nothing_again(infer: Infer, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_scores_nothing_again(infer: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     infer(f"data={clips}", "output=out")
     before = Path("out/scores.csv").read_bytes()
     monkeypatch.delattr(COVER, "forward")
@@ -104,7 +104,7 @@ def test_a_second_run_scores_nothing_again(infer: Infer, clips: Path, monkeypatc
     assert not list(Path("out").glob("previous"))
 
 
-def test_other_views_are_other_scores(infer: Infer, clips: Path) -> None:
+def test_other_views_are_other_scores(infer: Run, clips: Path) -> None:
     infer(f"data={clips}/a.mp4", "output=out")
     before = scores(Path("out"))
     assert infer(f"data={clips}/a.mp4", "output=out", "views.sampling=random", "views.seed=3") == 0
@@ -113,7 +113,7 @@ def test_other_views_are_other_scores(infer: Infer, clips: Path) -> None:
     assert scores(previous) == before
 
 
-def test_random_draws_are_seeded_for_each_file(infer: Infer, clips: Path) -> None:
+def test_random_draws_are_seeded_for_each_file(infer: Run, clips: Path) -> None:
     options = ["views.sampling=random", "views.seed=7"]
     infer(f"data={clips}", "output=all", *options)
     infer(f"data={clips}/b.mkv", "output=alone", *options)
@@ -122,7 +122,7 @@ def test_random_draws_are_seeded_for_each_file(infer: Infer, clips: Path) -> Non
     assert scores(Path("averaged"))["b.mkv"] != scores(Path("alone"))["b.mkv"]
 
 
-def test_recorded_draws_are_replayed(infer: Infer, clips: Path, tmp_path: Path) -> None:
+def test_recorded_draws_are_replayed(infer: Run, clips: Path, tmp_path: Path) -> None:
     info = probe(clips / "a.mp4")
     spec = tiny_views(sampling="random", seed=5)
     (tmp_path / "draws").mkdir()
@@ -133,7 +133,7 @@ def test_recorded_draws_are_replayed(infer: Infer, clips: Path, tmp_path: Path) 
     assert "b.mkv.npz" in dict(table(Path("replayed/errors.csv")))["b.mkv"]
 
 
-def test_raw_video_takes_its_format_from_the_config(infer: Infer, tmp_path: Path) -> None:
+def test_raw_video_takes_its_format_from_the_config(infer: Run, tmp_path: Path) -> None:
     frames = [numbered_frame(number) for number in range(12)]
     planes = [av.VideoFrame.from_ndarray(frame, format="rgb24").to_ndarray(format="yuv420p") for frame in frames]
     (tmp_path / "clip.yuv").write_bytes(b"".join(plane.tobytes() for plane in planes))
@@ -145,7 +145,7 @@ def test_raw_video_takes_its_format_from_the_config(infer: Infer, tmp_path: Path
 
 
 def test_files_that_hang_or_crash_cost_themselves_only(
-    infer: Infer, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    infer: Run, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("1-hang.mp4", "2-crash.mp4", "3-bug.mp4", "4-fine.mp4", "5-fine.mp4"):
         (tmp_path / "data").mkdir(exist_ok=True)
@@ -174,7 +174,7 @@ AWKWARD = [
 ]
 
 
-def test_names_of_any_kind(infer: Infer, clips: Path, tmp_path: Path) -> None:
+def test_names_of_any_kind(infer: Run, clips: Path, tmp_path: Path) -> None:
     (tmp_path / "odd, [folder] = ${x}").mkdir()
     for name in AWKWARD:
         shutil.copy(clips / "a.mp4", tmp_path / "odd, [folder] = ${x}" / name)
@@ -184,14 +184,14 @@ def test_names_of_any_kind(infer: Infer, clips: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["new\nline.mp4", "${weights}.mp4", os.fsdecode(b"not utf-8 \xff.mp4")])
-def test_a_file_of_any_name(infer: Infer, clips: Path, tmp_path: Path, name: str) -> None:
+def test_a_file_of_any_name(infer: Run, clips: Path, tmp_path: Path, name: str) -> None:
     shutil.copy(clips / "a.mp4", tmp_path / name)
     assert infer(f"data={name}") == 0
     (output,) = Path("outputs").iterdir()
     assert len(scores(output)) == 1
 
 
-def test_paths_that_are_no_files_cost_themselves_only(infer: Infer, clips: Path, tmp_path: Path) -> None:
+def test_paths_that_are_no_files_cost_themselves_only(infer: Run, clips: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     shutil.copy(clips / "a.mp4", folder / "fine.mp4")
@@ -228,7 +228,7 @@ def test_paths_that_are_no_files_cost_themselves_only(infer: Infer, clips: Path,
     ],
 )
 def test_usage_errors_are_one_line_and_exit_code_2(
-    infer: Infer, clips: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
+    infer: Run, clips: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     code = infer(*(argument.format(clips=clips) for argument in arguments), "output=out")
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
@@ -238,7 +238,7 @@ def test_usage_errors_are_one_line_and_exit_code_2(
 
 
 def test_weights_that_cannot_be_downloaded(
-    infer: Infer, clips: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    infer: Run, clips: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("COVER_CACHE", str(tmp_path / "cache"))
     unreachable = dataclasses.replace(cover.weights.PUBLISHED["cover"], url="http://127.0.0.1:9/COVER.pth")
@@ -251,12 +251,12 @@ def test_weights_that_cannot_be_downloaded(
     assert "weights=FILE" in error
 
 
-def test_a_multirun_is_one_numbered_folder_a_job(infer: Infer, clips: Path) -> None:
+def test_a_multirun_is_one_numbered_folder_a_job(infer: Run, clips: Path) -> None:
     assert infer("--multirun", f"data={clips}/a.mp4", "output=out", "views.sampling=random", "views.seed=1,2") == 0
     assert scores(Path("out/0")) != scores(Path("out/1"))
 
 
-def test_help(infer: Infer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help(infer: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert infer("--help") == 0
     shown = capsys.readouterr().out
     assert "python infer.py data=WHAT" in shown
@@ -281,7 +281,7 @@ def wait_for_rows(path: Path, process: "subprocess.Popen[str]", rows: int) -> No
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_an_interrupted_run_goes_on_to_the_same_table(
-    infer: Infer,
+    infer: Run,
     start: Callable[..., "subprocess.Popen[str]"],
     clips: Path,
     tmp_path: Path,
@@ -289,7 +289,7 @@ def test_an_interrupted_run_goes_on_to_the_same_table(
     code: int,
 ) -> None:
     data = many(tmp_path / "data", clips / "a.mp4", 20)
-    process = start(f"data={data}", "output=killed")
+    process = start("infer", f"data={data}", "output=killed")
     wait_for_rows(tmp_path / "killed/scores.csv", process, 3)
     os.killpg(process.pid, sent) if sent == signal.SIGINT else process.send_signal(sent)
     _, errors = process.communicate(timeout=60)
@@ -304,9 +304,9 @@ def test_an_interrupted_run_goes_on_to_the_same_table(
 
 
 def test_two_processes_score_each_file_once(
-    infer: Infer, start: Callable[..., "subprocess.Popen[str]"], clips: Path, tmp_path: Path
+    infer: Run, start: Callable[..., "subprocess.Popen[str]"], clips: Path, tmp_path: Path
 ) -> None:
-    ddp = start(f"data={clips}", "output=ddp", "trainer.devices=2", "trainer.strategy=ddp")
+    ddp = start("infer", f"data={clips}", "output=ddp", "trainer.devices=2", "trainer.strategy=ddp")
     _, errors = ddp.communicate(timeout=300)
     assert ddp.returncode == 1, errors
     infer(f"data={clips}", "output=single")
@@ -314,7 +314,7 @@ def test_two_processes_score_each_file_once(
         assert Path("ddp", name).read_bytes() == Path("single", name).read_bytes()
 
 
-def test_the_python_api_agrees(infer: Infer, clips: Path) -> None:
+def test_the_python_api_agrees(infer: Run, clips: Path) -> None:
     infer(f"data={clips}/a.mp4", "output=out")
     result = score(clips / "a.mp4", tiny_model(), views=tiny_views())
     values = [result.semantic, result.technical, result.aesthetic, result.overall]

@@ -1,0 +1,217 @@
+"""``evaluate.py`` from end to end: measures of predictions in hand, and whole benchmark runs on small stand-ins."""
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from cover.metrics import measure
+from tests.helpers.clips import numbered_frame, write_clip
+from tests.helpers.minisets import KINDS, make_miniset
+from tests.helpers.tiny import CONFIGS
+from tests.tasks.conftest import Run
+
+if TYPE_CHECKING:
+    import subprocess
+
+FIGURES = ("srocc", "krocc", "plcc", "rmse")
+# The printed table of shared/reference/dover_predictions/dover_metrics.md.
+DOVER = {
+    "val-kv1k": (1200, 0.8828, 0.7018, 0.8864, 0.2967),
+    "val-ltest": (7186, 0.8879, 0.7082, 0.8885, 4.8239),
+    "val-cvd2014": (234, 0.8327, 0.6356, 0.8393, 11.6594),
+    "val-ytugc": (1147, 0.7748, 0.5748, 0.7926, 0.3979),
+}
+DOVER_COLUMNS = ("columns.path=video", "columns.mos=gt_label", "columns.overall=overall_fused")
+
+
+def metrics(folder: str | Path) -> dict[str, Any]:
+    return json.loads(Path(folder, "metrics.json").read_text())
+
+
+def predictions(path: Path, count: int = 40, **columns: object) -> Path:
+    """A table of predictions that agree with the MOS but for some noise."""
+    rng = np.random.default_rng(0)
+    mos = rng.uniform(1, 5, count)
+    scores = {name: mos + rng.normal(0, 0.5, count) for name in ("overall", "technical")}
+    pd.DataFrame({"path": [f"{i}.mp4" for i in range(count)], "mos": mos, **scores, **columns}).to_csv(
+        path, index=False
+    )
+    return path
+
+
+def write_media(path: Path) -> None:
+    """A clip, or an image, whose content depends on its name."""
+    seed = sum(path.name.encode())
+    if path.suffix == ".jpg":
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (64, 80, 3), dtype=np.uint8)).save(path)
+    else:
+        write_clip(path, [numbered_frame(seed % 50 + i) for i in range(6)], "mpeg4")
+
+
+@pytest.mark.parametrize("name", DOVER)
+def test_reported_figures_are_reproduced(evaluate: Run, shared: Path, name: str) -> None:
+    table = shared / "reference/dover_predictions" / f"{name}.csv"
+    assert evaluate(f"predictions={table}", *DOVER_COLUMNS, "output=out", "resamples=0", "logger=none") == 0
+    overall = metrics("out")["overall"]
+    n, *figures = DOVER[name]
+    assert overall["n"] == n
+    assert [round(overall[figure], 4) for figure in FIGURES] == figures
+
+
+def test_predictions_in_hand(evaluate: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.read_csv(predictions(tmp_path / "preds.csv"))
+    assert evaluate("predictions=preds.csv", "output=out", "resamples=50") == 0
+    results = metrics("out")
+    assert list(results) == ["overall", "technical"]
+    expected = measure(table["overall"], table["mos"], resamples=50).as_dict()
+    assert results["overall"] == {**expected, "of": 40}
+    assert {"scatter.png", "predictions.csv", "run.yaml"} <= {path.name for path in Path("out").iterdir()}
+    assert pd.read_csv("out/csv/metrics.csv")["overall/srocc"].iloc[0] == pytest.approx(expected["srocc"])
+    shown = capsys.readouterr().out
+    assert f"{expected['srocc']:.4f}" in shown
+    assert "on 40 of 40 videos" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,overall\na,1\n", "no column mos .found: path, overall.; name it with columns.path"),
+        ("path,mos,overall\na,1,1\na,2,2\n", "'a' is there twice"),
+        ("path,mos,overall\na,good,1\n", "'a' has no MOS"),
+        ("", "No columns"),
+    ],
+)
+def test_unusable_predictions(
+    evaluate: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    (tmp_path / "preds.csv").write_text(text)
+    assert evaluate("predictions=preds.csv", "output=out") == 2
+    (error,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert re.search(message, error)
+
+
+def test_videos_without_a_prediction_are_counted(evaluate: Run, tmp_path: Path) -> None:
+    table = pd.read_csv(predictions(tmp_path / "preds.csv"))
+    table.loc[:3, "overall"] = np.nan
+    table.to_csv("preds.csv", index=False)
+    evaluate("predictions=preds.csv", "output=out", "resamples=0")
+    assert metrics("out")["overall"]["n"] == 36
+    assert metrics("out")["overall"]["of"] == 40
+
+
+class TestProtocols:
+    def test_random_splits_give_the_median(self, evaluate: Run, tmp_path: Path) -> None:
+        predictions(tmp_path / "preds.csv")
+        options = ("predictions=preds.csv", "logger=none")
+        assert evaluate(*options, "output=out", "protocol.splits=random", "protocol.write=splits") == 0
+        splits = json.loads(Path("out/splits.json").read_text())
+        assert len(splits) == 10
+        assert {split["overall"]["n"] for split in splits} == {8}
+        median = np.median([split["overall"]["srocc"] for split in splits])
+        assert metrics("out")["overall"]["srocc"] == pytest.approx(median)
+        assert len(list(Path("splits").iterdir())) == 10
+
+    def test_a_written_split_can_be_read_back(self, evaluate: Run, tmp_path: Path) -> None:
+        predictions(tmp_path / "preds.csv")
+        options = ("predictions=preds.csv", "logger=none")
+        evaluate(*options, "output=a", "protocol.splits=random", "protocol.count=1", "protocol.write=splits")
+        (file,) = Path("splits").iterdir()
+        assert evaluate(*options, "output=b", "protocol.splits=file", f"protocol.file={file}") == 0
+        assert metrics("a")["overall"]["srocc"] == metrics("b")["overall"]["srocc"]
+
+    def test_grouped_splits_keep_contents_apart(self, evaluate: Run, tmp_path: Path) -> None:
+        predictions(tmp_path / "preds.csv", content=[f"c{i // 4}" for i in range(40)])
+        options = ("predictions=preds.csv", "logger=none", "protocol.write=splits")
+        assert evaluate(*options, "output=out", "protocol.splits=grouped", "protocol.column=content") == 0
+        for file in Path("splits").iterdir():
+            parts = pd.read_csv(file)
+            contents = parts["Filename"].str.removesuffix(".mp4").astype(int) // 4
+            assert (parts.groupby(contents)["split"].nunique() == 1).all()
+
+    def test_a_fixed_split_column(self, evaluate: Run, tmp_path: Path) -> None:
+        predictions(tmp_path / "preds.csv", split=["train", "test"] * 20)
+        options = ("predictions=preds.csv", "output=out", "logger=none", "protocol.splits=column")
+        assert evaluate(*options, "protocol.column=split") == 0
+        assert metrics("out")["overall"]["n"] == 20
+
+    def test_an_unknown_protocol(self, evaluate: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        predictions(tmp_path / "preds.csv")
+        assert evaluate("predictions=preds.csv", "output=out", "protocol.splits=psychic") == 2
+        assert "protocol.splits=psychic" in capfd.readouterr().err
+
+
+EXPERIMENTS = {path.stem: yaml.safe_load(path.read_text()) for path in CONFIGS.glob("experiment/cover_*.yaml")}
+BENCHMARKS = {f"experiment={name}": config["defaults"][0]["override /data"] for name, config in EXPERIMENTS.items()}
+BENCHMARKS |= {f"data={kind}": kind for kind in KINDS if kind not in BENCHMARKS.values()}
+
+
+@pytest.mark.parametrize("option", BENCHMARKS)
+def test_a_whole_benchmark_run(evaluate: Run, tmp_path: Path, option: str) -> None:
+    make_miniset(BENCHMARKS[option], tmp_path / "set", write_media, count=6)
+    assert evaluate(option, "data.root=set", "output=out", "resamples=0", "logger=none", "views=tiny") == 0
+    table = pd.read_csv("out/predictions.csv")
+    assert table.columns.tolist() == ["path", "mos", "semantic", "technical", "aesthetic", "overall"]
+    assert not table.isna().any(axis=None)
+    assert list(metrics("out")) == ["overall", "semantic", "technical", "aesthetic"]
+    assert all(values["n"] == values["of"] == len(table) for values in metrics("out").values())
+
+
+def test_missing_and_failed_videos_are_counted(
+    evaluate: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_miniset("konvid_1k", tmp_path / "set", write_media, count=8)
+    gone, broken = sorted((tmp_path / "set").rglob("*.mp4"))[:2]
+    gone.unlink()
+    broken.write_bytes(b"")
+    options = ("data=konvid_1k", "data.root=set", "resamples=0", "logger=none")
+    assert evaluate(*options, "output=out") == 1
+    assert "on 6 of 8 videos (1 missing, 1 failed)" in capfd.readouterr().out
+    assert metrics("out")["overall"]["n"] == 6
+    assert metrics("out")["overall"]["of"] == 8
+    assert len(pd.read_csv("out/missing.csv")) == 1
+    assert evaluate(*options, "output=strict", "strict=true") == 2
+    assert "1 of 8 videos are missing" in capfd.readouterr().err
+
+
+def test_a_multirun_ends_with_one_table(evaluate: Run, tmp_path: Path) -> None:
+    make_miniset("konvid_1k", tmp_path / "set", write_media, count=6)
+    options = ("data=konvid_1k", "data.root=set", "output=out", "resamples=0", "logger=none")
+    assert evaluate("--multirun", *options, "views.sampling=random", "views.seed=1,2") == 0
+    summary = pd.read_csv("out/summary.csv")
+    assert summary["job"].tolist() == [0] * 4 + [1] * 4
+    assert summary["score"].tolist() == ["overall", "semantic", "technical", "aesthetic"] * 2
+    assert Path("out/summary.md").read_text().startswith("| job | data | model | score | n |")
+
+
+def test_wandb_offline_writes_its_run_folder(evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    make_miniset("konvid_1k", tmp_path / "set", write_media, count=6)
+    options = ("data=konvid_1k", "data.root=set", "output=out", "resamples=0")
+    assert evaluate(*options, "logger=wandb", "logger.offline=true") == 0
+    (run,) = Path("out/wandb").glob("offline-run-*")
+    assert (next(run.glob("*.wandb"))).stat().st_size > 0
+    assert list(run.glob("files/media/images/scatter*.png"))
+    assert list(run.glob("files/media/table/predictions*.json"))
+
+
+def test_two_processes_measure_what_one_does(
+    evaluate: Run, start: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    make_miniset("konvid_1k", tmp_path / "set", write_media, count=7)
+    options = ("data=konvid_1k", "data.root=set", "resamples=20", "logger=none")
+    ddp = start("evaluate", *options, "output=ddp", "trainer.devices=2", "trainer.strategy=ddp")
+    _, errors = ddp.communicate(timeout=300)
+    assert ddp.returncode == 0, errors
+    evaluate(*options, "output=single")
+    assert metrics("ddp") == metrics("single")
+    with Path("ddp/predictions.csv").open() as file:
+        assert len(list(csv.reader(file))) == 8
