@@ -20,6 +20,8 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     try:
         container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UsageError):
+            raise error.__cause__ from error
         raise UsageError(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}

@@ -47,6 +47,7 @@ def run(task: str) -> NoReturn:
         codes.append(_guarded(task, cfg))
 
     OmegaConf.register_new_resolver("stem", _stem, replace=True)
+    OmegaConf.register_new_resolver("dataset_folder", _dataset_folder, replace=True)
     try:
         sys.argv[1:] = rewrite(sys.argv[1:], datasets=[path.stem for path in (configs / "data").glob("*.yaml")])
         hydra.main(version_base="1.3", config_path=str(configs), config_name=task)(job)()
@@ -142,6 +143,14 @@ def _stem(path: object) -> str:
     """A folder name made of the last part of a path: ``clips/day 1`` -> ``day_1``, ``a/*.mp4`` -> ``a``."""
     parts = [part for part in Path(str(path)).absolute().parts if not glob.has_magic(part)]
     return re.sub(r"[^\w.-]+", "_", parts[-1], flags=re.ASCII).strip("_") or "data"
+
+
+def _dataset_folder(name: str) -> str:
+    """The folder of a dataset that ``data.root`` does not name: one of its name in ``$COVER_DATASETS``."""
+    folder = os.environ.get("COVER_DATASETS")
+    if not folder:
+        raise UsageError(f"name the folder of {name} with data.root=DIR, or the one that holds it with COVER_DATASETS")
+    return str(Path(folder, name))
 
 
 def _guarded(task: str, cfg: DictConfig) -> int:

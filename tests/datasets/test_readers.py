@@ -425,7 +425,7 @@ def test_youtube_ugc_says_what_the_workbook_needs(
 def test_configs(kind: str, root: Path) -> None:
     config = yaml.safe_load((root / "configs/data" / f"{kind}.yaml").read_text())
     cls = reader(root, kind)
-    assert config["root"] == "???"
+    assert config["root"] == f"${{dataset_folder:{kind}}}"
     assert config["annotation"] is None
     assert set(config["rows"]) == {"_target_", "root", "annotation"} | ({"split"} if kind in SPLITS else set())
     assert config.get("split") == SPLITS.get(kind)

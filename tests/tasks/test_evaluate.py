@@ -192,6 +192,32 @@ def test_a_multirun_ends_with_one_table(evaluate: Run, tmp_path: Path) -> None:
     assert Path("out/summary.md").read_text().startswith("| job | data | model | score | n |")
 
 
+def test_a_multirun_over_published_protocols(evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVER_DATASETS", str(tmp_path / "all"))
+    for kind in ("konvid_1k", "cvd2014"):
+        make_miniset(kind, tmp_path / "all" / kind, write_media, count=6)
+    options = ("output=out", "resamples=0", "logger=none", "views=tiny")
+    assert evaluate("--multirun", "experiment=cover_konvid_1k,cover_cvd2014", *options) == 0
+    assert pd.read_csv("out/summary.csv")["data"].unique().tolist() == ["konvid_1k", "cvd2014"]
+
+
+def test_a_dataset_needs_a_folder(
+    evaluate: Run, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COVER_DATASETS", raising=False)
+    assert evaluate("data=konvid_1k", "output=out") == 2
+    assert "name the folder of konvid_1k with data.root=DIR" in capfd.readouterr().err
+
+
+def test_runtime_on_request(evaluate: Run, tmp_path: Path) -> None:
+    make_miniset("konvid_1k", tmp_path / "set", write_media, count=6)
+    options = ("data=konvid_1k", "data.root=set", "output=out", "resamples=0", "logger=none")
+    assert evaluate(*options, "benchmark=true") == 0
+    runtime = json.loads(Path("out/runtime.json").read_text())
+    assert runtime["decode_s"] > 0
+    assert runtime["model_s"] > 0
+
+
 def test_wandb_offline_writes_its_run_folder(evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SILENT", "true")
     make_miniset("konvid_1k", tmp_path / "set", write_media, count=6)
