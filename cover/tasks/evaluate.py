@@ -44,27 +44,31 @@ def evaluate(cfg: DictConfig) -> int:
     options = plain(cfg)
     if options["fit"] not in FITS:
         raise UsageError(f"fit={options['fit']}: takes one of {', '.join(FITS)}")
+    if not isinstance(options["resamples"], int) or options["resamples"] < 0:
+        raise UsageError(f"resamples={options['resamples']}: takes a whole number, 0 for no intervals")
     folder = Path(HydraConfig.get().runtime.output_dir)
     if options["predictions"] is not None:
         rows, scores = read_predictions(Path(options["predictions"]), options["columns"])
+        parts = measured_parts(rows, options["protocol"])
         missing: list[Row] = []
-        failed = 0
         write_run_record(folder, options)
     else:
         rows, root = dataset_rows(options)
         rows = _rated(rows)
+        parts = measured_parts(rows, options["protocol"])  # before hours of scoring, should it not fit
         missing = [row for row in rows if not row.path.exists()]
         _account(missing, rows, folder, strict=options["strict"])
         store = score_rows(options, [row for row in rows if row.path.exists()], root, folder)
         if not is_main_process():
             return EXIT_OK
-        scores, failed = store.scores, len(store.errors)
-        if failed and options["strict"]:
-            raise UsageError(f"strict=true: {failed} videos could not be scored ({folder / 'errors.csv'} says why)")
+        scores = store.scores
+    failed = len(rows) - len(missing) - len(scores)
+    if failed and options["strict"]:
+        raise UsageError(f"strict=true: {failed} videos have no score ({folder / 'errors.csv'} says why)")
 
     table = _table(rows, scores)
     table.to_csv(folder / "predictions.csv", index=False, float_format="%.6f", errors="backslashreplace")
-    measures = _measures(options, rows, table, folder)
+    measures = _measures(options, parts, table, folder)
     metrics = {name: {**values.as_dict(), "of": len(rows)} for name, values in measures.items()}
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     picture = folder / "scatter.png"
@@ -79,6 +83,8 @@ def evaluate(cfg: DictConfig) -> int:
 
     console = Console()
     console.print(agreement(measures, options["published"], len(rows), len(missing), failed))
+    if parts is not None:
+        console.print(f"figures are medians over {len(parts)} splits, each measured on its test part (splits.json)")
     if runtime:
         console.print(
             f"30 frames of 3840x2160 on {runtime['device']}: "
@@ -113,7 +119,7 @@ def read_predictions(path: Path, columns: Mapping[str, str]) -> tuple[list[Row],
         )
     present = [name for name in SCORES if columns[name] in table]
     for column in (columns["mos"], *(columns[name] for name in present)):
-        table[column] = pd.to_numeric(table[column], errors="coerce")
+        table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
     names = table[columns["path"]]
     if names.duplicated().any():
         raise UsageError(f"predictions={path}: {names[names.duplicated()].iloc[0]!r} is there twice")
@@ -148,10 +154,9 @@ def _rated(rows: Sequence[Row]) -> list[Row]:
 
 def _account(missing: Sequence[Row], rows: Sequence[Row], folder: Path, *, strict: bool) -> None:
     """Names the missing videos in ``missing.csv``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"Filename": [row.name for row in missing]}).to_csv(
-        folder / "missing.csv", index=False, errors="backslashreplace"
-    )
+    if is_main_process():
+        names = pd.DataFrame({"Filename": [row.name for row in missing]})
+        names.to_csv(folder / "missing.csv", index=False, errors="backslashreplace")
     if not missing:
         return
     message = f"{len(missing)} of {len(rows)} videos are missing, such as {missing[0].path} (missing.csv names them)"
@@ -171,20 +176,20 @@ def _table(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]]) -> pd
     return pd.DataFrame({"path": [row.name for row in rows], "mos": [row.mos for row in rows], **columns})
 
 
-def _measures(options: dict[str, Any], rows: list[Row], table: pd.DataFrame, folder: Path) -> dict[str, Measures]:
+def _measures(
+    options: dict[str, Any], parts: Sequence[set[str]] | None, table: pd.DataFrame, folder: Path
+) -> dict[str, Measures]:
     """Each score's agreement: on all videos, or the median over the test parts of the protocol's splits."""
-    parts = measured_parts(rows, options["protocol"])
     names = [name for name in ("overall", *SCORES[:-1]) if name in table]
-    complete = table.dropna(subset=names)
+
+    def measured(name: str, videos: pd.DataFrame, resamples: int) -> Measures:
+        scored = videos.dropna(subset=[name])
+        return measure(scored[name], scored["mos"], fit=options["fit"], resamples=resamples)
+
     if parts is None:
-        resamples = options["resamples"]
-        return {
-            name: measure(complete[name], complete["mos"], fit=options["fit"], resamples=resamples) for name in names
-        }
-    subsets = [complete[complete["path"].isin(part)] for part in parts]
-    every = {
-        name: [measure(part[name], part["mos"], fit=options["fit"], resamples=0) for part in subsets] for name in names
-    }
+        return {name: measured(name, table, options["resamples"]) for name in names}
+    subsets = [table[table["path"].isin(part)] for part in parts]
+    every = {name: [measured(name, subset, 0) for subset in subsets] for name in names}
     splits = [{name: every[name][index].as_dict() for name in names} for index in range(len(parts))]
     write_text(folder / "splits.json", json.dumps(splits, indent=2) + "\n")
     return {name: _median(values) for name, values in every.items()}

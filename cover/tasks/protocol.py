@@ -7,6 +7,7 @@ from typing import Any
 from cover.errors import UsageError
 from cover.rows import Row
 from cover.splits import column_split, grouped_splits, random_splits, read_split, write_split
+from cover.tasks.scoring import is_main_process
 
 SPLITS = ("full", "random", "grouped", "column", "file")
 
@@ -41,7 +42,7 @@ def measured_parts(rows: Sequence[Row], protocol: Mapping[str, Any]) -> list[set
         splits = [column_split(rows, column)]
     else:
         splits = [read_split(protocol["file"], rows)]
-    if protocol["write"] is not None:
+    if protocol["write"] is not None and is_main_process():
         for index, split in enumerate(splits):
             write_split(Path(protocol["write"]) / f"split_{index}.csv", split)
     wanted = "test" if kind in ("random", "grouped") else part

@@ -103,7 +103,7 @@ def test_videos_without_a_prediction_are_counted(evaluate: Run, tmp_path: Path) 
     table = pd.read_csv(predictions(tmp_path / "preds.csv"))
     table.loc[:3, "overall"] = np.nan
     table.to_csv("preds.csv", index=False)
-    evaluate("predictions=preds.csv", "output=out", "resamples=0")
+    assert evaluate("predictions=preds.csv", "output=out", "resamples=0") == 1
     assert metrics("out")["overall"]["n"] == 36
     assert metrics("out")["overall"]["of"] == 40
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cover import load_model, score
 from tests.helpers.tiny import CONFIGS
 
 
@@ -38,3 +39,14 @@ def test_scores_equal_the_official_ones(shared: Path, seeded: Path, tmp_path: Pa
     ours = [entry["scores"][branch] for branch in ("semantic", "technical", "aesthetic")]
     np.testing.assert_allclose(ours, official, rtol=0, atol=2e-4)
     assert entry["scores"]["overall"] == pytest.approx(official.sum(), abs=4e-4)
+
+
+@pytest.mark.full
+def test_the_python_api_gives_the_official_scores(shared: Path, seeded: Path) -> None:
+    """Of an image, the semantic and aesthetic scores do not hang on where the technical branch crops."""
+    model = load_model(seeded / "COVER.pth", clip_weights=seeded / "clip_visual.pt")
+    result = score(shared / "videos/cover_demo/image_1.jpg", model)
+    semantic, _, aesthetic = np.load(shared / "reference/e2e/image_1.jpg.npz")["scores"]
+    assert result.semantic == pytest.approx(semantic, abs=2e-4)
+    assert result.aesthetic == pytest.approx(aesthetic, abs=2e-4)
+    assert {branch: array.shape for branch, array in result.maps.items()} == dict.fromkeys(result.maps, (1, 7, 7))
