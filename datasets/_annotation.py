@@ -185,9 +185,7 @@ class _Listing:
         if folder not in self._folders:
             try:
                 names = {path.name for path in folder.iterdir()}
-            except (
-                OSError
-            ):  # a file where a folder is expected, or a folder that may not be read: nothing is found there
+            except OSError:  # a file where a folder is expected, or a folder that may not be read
                 names = set()
             self._folders[folder] = names, {name.casefold(): name for name in sorted(names)}
         return self._folders[folder]

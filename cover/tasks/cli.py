@@ -16,7 +16,9 @@ from typing import NoReturn
 
 import hydra
 from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from cover.errors import CoverError, UsageError
 
@@ -48,13 +50,18 @@ def run(task: str) -> NoReturn:
 
     OmegaConf.register_new_resolver("stem", _stem, replace=True)
     OmegaConf.register_new_resolver("dataset_folder", _dataset_folder, replace=True)
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises what it would print with a trace; one line does here
     try:
         sys.argv[1:] = rewrite(sys.argv[1:], datasets=[path.stem for path in (configs / "data").glob("*.yaml")])
         hydra.main(version_base="1.3", config_path=str(configs), config_name=task)(job)()
-    except UsageError as error:
-        _say(error)
+    except OverrideParseException as error:
+        _say(UsageError(f"{error.override}: {error}"))
         sys.exit(EXIT_USAGE)
-    except SystemExit as exit_:  # Hydra could not compose the config, and has said why
+    except (UsageError, HydraException, OmegaConfBaseException, OSError) as error:
+        # A resolver's own words are in the cause; an OSError is about the results folder, which Hydra makes.
+        _say(error.__cause__ if isinstance(error.__cause__, UsageError) else error)
+        sys.exit(EXIT_USAGE)
+    except SystemExit as exit_:  # --help and the like
         sys.exit(EXIT_USAGE if exit_.code else EXIT_OK)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
@@ -168,5 +175,6 @@ def _guarded(task: str, cfg: DictConfig) -> int:
         return EXIT_UNEXPECTED
 
 
-def _say(error: CoverError) -> None:
-    sys.stderr.write("error: " + " ".join(str(error).split("\n")).encode("utf-8", "backslashreplace").decode() + "\n")
+def _say(error: BaseException) -> None:
+    line = " ".join(str(error).split())
+    sys.stderr.write("error: " + line.encode("utf-8", "backslashreplace").decode() + "\n")

@@ -224,13 +224,18 @@ def test_paths_that_are_no_files_cost_themselves_only(infer: Run, clips: Path, t
         (["data={clips}", "batch_size=many"], "batch_size=many: takes a positive number"),
         (["data={clips}/readme.md/"], "neither an existing path"),
         (["data=folder"], "data.path"),
+        (["data={clips}", "output={clips}/readme.md"], "File exists: .*readme.md"),
+        (["data={clips}", "modle=tiny"], "Could not override 'modle'"),
+        (["data={clips}", "model=tinny"], "Could not find 'model/tinny' Available options in 'model': cover tiny"),
+        (["data={clips}", "decode.timeout=[1"], "decode.timeout"),
         (["data={clips}", "trainer.accelerator=abacus"], "trainer: .*abacus"),
     ],
 )
 def test_usage_errors_are_one_line_and_exit_code_2(
     infer: Run, clips: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    code = infer(*(argument.format(clips=clips) for argument in arguments), "output=out")
+    given = [argument.format(clips=clips) for argument in arguments]
+    code = infer(*given, *([] if any(argument.startswith("output=") for argument in given) else ["output=out"]))
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
     assert code == 2
     assert len(error) == 1
