@@ -1,5 +1,6 @@
 """Scoring from Python: ``load_model`` and ``score``."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def score(source: str | Path | np.ndarray, model: COVER, *, views: ViewSpec | No
         draws.append(model(model.normalize(batch)))
     maps = {branch: torch.stack([draw[branch] for draw in draws]).mean(0) for branch in draws[0]}
     scores = {name: value.item() for name, value in branch_scores(maps).items()}
-    if not all(np.isfinite(list(scores.values()))):
+    if not all(map(math.isfinite, scores.values())):
         raise VideoError(
             f"{source if not isinstance(source, np.ndarray) else 'frames'}: the score is not a finite number"
         )

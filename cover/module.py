@@ -1,5 +1,6 @@
 """The LightningModule: models on batches of views."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ class CoverModule(lightning.LightningModule):
         means = {name: torch.stack([draw[name] for draw in draws]).double().mean(0).tolist() for name in draws[0]}
         for index, (row, notes) in enumerate(zip(batch.rows, batch.notes, strict=True)):
             scores = {name: values[index] for name, values in means.items()}
-            if torch.isfinite(torch.tensor(list(scores.values()))).all():
+            if all(map(math.isfinite, scores.values())):
                 results.append(Scored(row, scores, notes))
             else:
                 results.append(Failure(row, "the model's score is not a finite number; try trainer.precision=32-true"))

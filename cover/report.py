@@ -46,10 +46,10 @@ class VideoProgress(Callback):
 
     Args:
         total: Files to score in this run, over all ranks.
-        console: Where to draw; by default stderr.
     """
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
+    def __init__(self, total: int) -> None:
+        self.total = total
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -58,17 +58,16 @@ class VideoProgress(Callback):
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=console or Console(stderr=True),
+            console=Console(stderr=True),
             speed_estimate_period=600,  # a full-size video takes minutes on a CPU
         )
-        self.task = self.progress.add_task("scoring", total=total)
+        self.task = self.progress.add_task("scoring")
         self.failed = 0
 
     def on_predict_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Starts the bar on rank 0, which has its own share of the files to show."""
         if trainer.is_global_zero:
-            total = self.progress.tasks[0].total or 0
-            self.progress.update(self.task, total=-(-int(total) // trainer.world_size))
+            self.progress.update(self.task, total=len(range(0, self.total, trainer.world_size)))
             self.progress.start()
 
     def on_predict_batch_end(

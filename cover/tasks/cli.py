@@ -36,6 +36,7 @@ _PATH_OPTIONS = {
     *("views.replay", "protocol.file", "protocol.write"),
 }
 _TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet"}
+_SWEEP_FLAGS = {"-m", "--multirun"}
 # Options that name the videos themselves, so that data= is not needed.
 _NAMES_DATA = ("data=", "experiment=", "predictions=")
 
@@ -87,7 +88,7 @@ def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
         UsageError: ``data=`` is missing, or its value is neither a known name nor an existing path.
     """
     flags = {argument for argument in arguments if argument.startswith("-")}
-    sweeping = bool(flags & {"-m", "--multirun"})
+    sweeping = bool(flags & _SWEEP_FLAGS)
     rewritten: list[str] = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
@@ -100,7 +101,7 @@ def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
     predictions = next((argument for argument in rewritten if argument.startswith("predictions=")), None)
     if predictions and not any(argument.startswith(("data=", "experiment=")) for argument in rewritten):
         rewritten += ["data=table", f"data.path={predictions.partition('=')[2]}"]
-    if not flags - {"-m", "--multirun"} and not any(argument.startswith(_NAMES_DATA) for argument in rewritten):
+    if not flags - _SWEEP_FLAGS and not any(argument.startswith(_NAMES_DATA) for argument in rewritten):
         raise UsageError(
             f"say what to score: data=PATH, or a dataset: {', '.join(sorted(datasets))} (--help shows more)"
         )

@@ -126,20 +126,12 @@ def read_predictions(path: Path, columns: Mapping[str, str]) -> tuple[list[Row],
     if table[columns["mos"]].isna().any():
         raise UsageError(f"predictions={path}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
     others = [column for column in table if column not in {columns[name] for name in (*present, "path", "mos")}]
-    rows = [
-        Row(
-            Path(record[columns["path"]]),
-            record[columns["path"]],
-            record[columns["mos"]],
-            {str(key): record[key] for key in others},
-        )
-        for record in table.to_dict("records")
-    ]
-    scores = {
-        record[columns["path"]]: {name: record[columns[name]] for name in present}
-        for record in table.to_dict("records")
-        if math.isfinite(record[columns["overall"]])
-    }
+    rows: list[Row] = []
+    scores: dict[str, dict[str, float]] = {}
+    for name, record in zip(names, table.to_dict("records"), strict=True):
+        rows.append(Row(Path(name), name, record[columns["mos"]], {str(key): record[key] for key in others}))
+        if math.isfinite(record[columns["overall"]]):
+            scores[name] = {score: record[columns[score]] for score in present}
     return rows, scores
 
 

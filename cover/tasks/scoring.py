@@ -26,7 +26,7 @@ from cover.rows import Dataset, Row
 from cover.tasks.build import build
 from cover.video import ViewSpec
 from cover.weights import PUBLISHED, load_weights, sha256_of
-from cover.writers import ResultStore, ScoreWriter
+from cover.writers import ResultStore, ScoreWriter, write_text
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def write_run_record(folder: Path, options: dict[str, Any], **facts: Any) -> Non
     packages = {name: version(name) for name in _PACKAGES}
     versions = {"cover": cover.__version__, "python": platform.python_version(), **packages, **ffmpeg}
     record = {"config": options, **facts, "versions": versions}
-    (folder / "run.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    write_text(folder / "run.yaml", yaml.safe_dump(record, sort_keys=False))
 
 
 def view_spec(options: dict[str, Any]) -> ViewSpec:

@@ -10,6 +10,8 @@ import yaml
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from cover.writers import write_text
+
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +40,7 @@ class MultirunSummary(Callback):
         table = pd.DataFrame(lines)
         table.to_csv(folder / "summary.csv", index=False, float_format="%.4f")
         cells = [table.columns.tolist(), ["---"] * len(table.columns), *table.map(_cell).to_numpy().tolist()]
-        (folder / "summary.md").write_text("".join(f"| {' | '.join(row)} |\n" for row in cells), encoding="utf-8")
+        write_text(folder / "summary.md", "".join(f"| {' | '.join(row)} |\n" for row in cells))
         log.info("all jobs in one table: %s and summary.md beside it", folder / "summary.csv")
 
 

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import safetensors.torch
@@ -25,15 +26,18 @@ class FileReport:
 
     Args:
         path: The file.
-        sha256: Hex digest of the whole file.
         bytes: Its size.
         extra: Names in it that the model has no use for, but for those known to be of no use.
     """
 
     path: Path
-    sha256: str
     bytes: int
     extra: tuple[str, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of the whole file, read when it is first asked for: about a second a gigabyte."""
+        return sha256_of(self.path)
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def _take(
             extra.append(name)
     if extra:
         log.warning("%s: %d names in it are not used: %s", path, len(extra), _some(extra))
-    return FileReport(path, sha256_of(path), path.stat().st_size, tuple(extra))
+    return FileReport(path, path.stat().st_size, tuple(extra))
 
 
 def _fitted(tensor: Tensor, place: Tensor, name: str, path: Path) -> Tensor:
