@@ -16,7 +16,7 @@ from cover.weights import load_weights
 
 @dataclass(frozen=True)
 class QualityScores:
-    """What :func:`score` returns: higher is better, on the model's own scale (not a MOS).
+    """What :func:`score` returns: higher is better, on the model's own scale (not that of a MOS) but for ``mos``.
 
     Attributes:
         semantic: Score of the content.
@@ -26,6 +26,8 @@ class QualityScores:
         maps: Branch -> float32 (T', 7, 7): quality over time and space, whose mean is the branch's score. The semantic
             map is constant over space. With several draws, the maps are averaged as the scores are.
         notes: What was noticed while the video was read, such as frames that could not be decoded.
+        mos: ``overall`` on the scale of the MOS that the model was fine-tuned on; None where the weights have no
+            calibration, as the published ones.
     """
 
     semantic: float
@@ -34,6 +36,7 @@ class QualityScores:
     overall: float
     maps: Mapping[str, np.ndarray]
     notes: tuple[str, ...] = ()
+    mos: float | None = None
 
 
 def load_model(
@@ -43,7 +46,7 @@ def load_model(
 
     Args:
         name: ``"cover"`` for the published weights, which are downloaded once (1.2 GB, kept in ``$COVER_CACHE``), or
-            the path of a COVER.pth or a checkpoint of ours.
+            the path of a COVER.pth or of what fine-tuning made (``best.ckpt``, ``last.ckpt``, ``heads.safetensors``).
         clip_weights: A CLIP ViT-L/14 image tower in hand: a state dict with OpenAI's ``visual.*`` names, OpenAI's own
             ViT-L-14.pt, or an open_clip file. By default OpenAI's file is downloaded.
         device: Where to put the model.
@@ -52,7 +55,8 @@ def load_model(
         The model, in evaluation mode.
 
     Raises:
-        WeightsError: A file is missing, damaged, or does not fit.
+        WeightsError: A file is missing, damaged, or does not fit, or weights that were trained are not enough without
+            others that are gone.
     """
     with torch.device("meta"):
         model = COVER()
@@ -92,4 +96,5 @@ def score(source: str | Path | np.ndarray, model: COVER, *, views: ViewSpec | No
         **scores,
         maps={branch: value[0].float().cpu().numpy() for branch, value in maps.items()},
         notes=tuple(loaded.notes),
+        mos=None if model.calibration is None else float(model.calibration(scores["overall"])),
     )

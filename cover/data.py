@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from cover.errors import VideoError
 from cover.rows import Row
-from cover.video import Draw, LoadedViews, RawFormat, ViewSpec, load_views, read_draw
+from cover.video import LoadedViews, RawFormat, ViewSpec, load_views, read_draw
 
 log = logging.getLogger(__name__)
 
@@ -48,21 +48,86 @@ class Batch:
     failures: list[Failure] = field(default_factory=list)
 
 
-class VideoDataModule(lightning.LightningDataModule):
-    """Rows of a dataset, decoded into views.
+@dataclass(frozen=True)
+class Decoder:
+    """Decodes files into views, in processes that import no torch.
 
-    Decoding runs in ``workers`` processes that import no torch. A file that takes longer than ``timeout`` seconds, or
-    that brings its process down, becomes a :class:`Failure`, and a fresh process goes on with the next file; a
-    ``torch.utils.data`` worker cannot be replaced like that. Batches come as files finish, not in the order of the
-    rows. Across ranks each row is decoded exactly once.
+    A file that takes longer than ``timeout`` seconds, or that brings its process down, becomes a :class:`Failure`, and
+    a fresh process goes on with the next file; a ``torch.utils.data`` worker cannot be replaced like that.
+
+    Args:
+        workers: Decoding processes.
+        timeout: Seconds a file may take.
+        raw: Size and format of headerless ``.yuv`` files.
+    """
+
+    workers: int = 1
+    timeout: float = 300
+    raw: RawFormat | None = None
+
+    def views(
+        self, rows: Sequence[Row], spec: ViewSpec, *, replay: Path | None = None, in_order: bool = False
+    ) -> Generator[tuple[Row, LoadedViews | Failure], None, None]:
+        """Decodes every row, ahead of what is asked for.
+
+        Args:
+            rows: What to decode.
+            spec: The views to make.
+            replay: A folder with ``<file name>.npz`` for each file: frame numbers and crop shifts to use, not drawn.
+            in_order: Whether to yield in the order of the rows; else as files finish.
+
+        Yields:
+            Each row with its views, or with why it has none.
+        """
+        threads = max(1, available_cpus() // self.workers)
+        # "spawn": a fork of a process in which torch has started threads may never come back. Ctrl-C is for the main
+        # process, which then stops the workers.
+        pool = ProcessPool(
+            max_workers=self.workers,
+            initializer=signal.signal,
+            initargs=(signal.SIGINT, signal.SIG_IGN),
+            context=multiprocessing.get_context("spawn"),
+        )
+        todo = iter(rows)
+        running: dict[Future[LoadedViews], Row] = {}
+        try:
+            while True:
+                # Two files ahead keep the workers busy and bound the memory that waiting views take.
+                while len(running) < self.workers + 2 and (row := next(todo, None)) is not None:
+                    running[self._schedule(pool, row, spec, replay, threads)] = row
+                if not running:
+                    break
+                done = [next(iter(running))] if in_order else wait(running, return_when=FIRST_COMPLETED).done
+                for future in done:
+                    row = running.pop(future)
+                    yield row, _outcome(row, future, self.timeout)
+        finally:
+            pool.stop()
+            pool.join()
+
+    def _schedule(
+        self, pool: ProcessPool, row: Row, spec: ViewSpec, replay: Path | None, threads: int
+    ) -> "Future[LoadedViews]":
+        try:
+            recorded = None if replay is None else read_draw(replay / f"{row.path.name}.npz")
+        except VideoError as error:
+            failed: Future[LoadedViews] = Future()
+            failed.set_exception(error)
+            return failed
+        options = {"replay": recorded, "threads": threads, "raw": self.raw}
+        return pool.schedule(load_views, (row.path, spec), options, timeout=self.timeout)
+
+
+class VideoDataModule(lightning.LightningDataModule):
+    """Rows of a dataset, decoded into views. Across ranks each row is decoded exactly once.
+
+    Batches come as files finish, not in the order of the rows.
 
     Args:
         rows: What to decode.
         spec: The views to make.
+        decoder: What decodes them.
         batch_size: Videos a batch at most; only videos whose views have one shape share a batch.
-        workers: Decoding processes.
-        timeout: Seconds a file may take.
-        raw: Size and format of headerless ``.yuv`` files.
         replay: A folder with ``<file name>.npz`` for each file: frame numbers and crop shifts to use, not drawn.
     """
 
@@ -70,20 +135,16 @@ class VideoDataModule(lightning.LightningDataModule):
         self,
         rows: Sequence[Row],
         spec: ViewSpec,
+        decoder: Decoder,
         *,
         batch_size: int = 1,
-        workers: int = 1,
-        timeout: float = 300,
-        raw: RawFormat | None = None,
         replay: Path | None = None,
     ) -> None:
         super().__init__()
         self.rows = rows
         self.spec = spec
+        self.decoder = decoder
         self.batch_size = batch_size
-        self.workers = workers
-        self.timeout = timeout
-        self.raw = raw
         self.replay = replay
 
     def predict_dataloader(self) -> DataLoader:
@@ -109,7 +170,8 @@ class _DecodedBatches(IterableDataset):
 
     def __iter__(self) -> Iterator[Batch]:
         waiting: dict[tuple[tuple[int, ...], ...], list[tuple[Row, LoadedViews]]] = defaultdict(list)
-        for row, outcome in self._decoded():
+        decoded = self.source.decoder.views(self.rows, self.source.spec, replay=self.source.replay)
+        for row, outcome in decoded:
             if isinstance(outcome, Failure):
                 yield Batch(failures=[outcome])
                 continue
@@ -119,43 +181,6 @@ class _DecodedBatches(IterableDataset):
                 yield _collate(waiting.pop(shape))
         for group in waiting.values():
             yield _collate(group)
-
-    def _decoded(self) -> Iterator[tuple[Row, LoadedViews | Failure]]:
-        source = self.source
-        threads = max(1, available_cpus() // source.workers)
-        # "spawn": a fork of a process in which torch has started threads may never come back. Ctrl-C is for the main
-        # process, which then stops the workers.
-        pool = ProcessPool(
-            max_workers=source.workers,
-            initializer=signal.signal,
-            initargs=(signal.SIGINT, signal.SIG_IGN),
-            context=multiprocessing.get_context("spawn"),
-        )
-        todo = iter(self.rows)
-        running: dict[Future[LoadedViews], Row] = {}
-        try:
-            while True:
-                # Two files ahead keep the workers busy and bound the memory that waiting views take.
-                while len(running) < source.workers + 2 and (row := next(todo, None)) is not None:
-                    try:
-                        replay = _recorded(source.replay, row)
-                    except VideoError as error:
-                        yield row, Failure(row, str(error))
-                        continue
-                    options = {"replay": replay, "threads": threads, "raw": source.raw}
-                    running[pool.schedule(load_views, (row.path, source.spec), options, timeout=source.timeout)] = row
-                if not running:
-                    break
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    row = running.pop(future)
-                    yield row, _outcome(row, future, source.timeout)
-        finally:
-            pool.stop()
-            pool.join()
-
-
-def _recorded(replay: Path | None, row: Row) -> Draw | None:
-    return None if replay is None else read_draw(replay / f"{row.path.name}.npz")
 
 
 def _outcome(row: Row, future: "Future[LoadedViews]", timeout: float) -> LoadedViews | Failure:

@@ -41,7 +41,7 @@ lengths differ, not 1-D         ValueError         ValueError
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -128,6 +128,13 @@ class Measures:
         values = dataclasses.asdict(self)
         intervals = {name: [_or_none(end) for end in ends] for name, ends in values.pop("ci95").items()}
         return {name: _or_none(value) for name, value in values.items()} | {"ci95": intervals}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Measures":
+        """The measures that :meth:`as_dict` made this of."""
+        values = {name: math.nan if data[name] is None else data[name] for name in MEASURES}
+        ends = {name: [math.nan if end is None else end for end in both] for name, both in data["ci95"].items()}
+        return cls(data["n"], **values, ci95={name: (low, high) for name, (low, high) in ends.items()})
 
 
 def srocc(pred: Scores, mos: Scores) -> float:
@@ -233,6 +240,21 @@ def measure(pred: Scores, mos: Scores, *, fit: Fit = "logistic", resamples: int 
     table = np.array([values(x[chosen], y[chosen]) for chosen in draws]).reshape(-1, len(MEASURES))
     ci95 = {name: _interval(whole[i], table[:, i]) for i, name in enumerate(MEASURES)} if resamples else {}
     return Measures(len(x), *whole, ci95)
+
+
+def median(splits: Sequence[Measures]) -> Measures:
+    """The median of each measure over splits; the intervals are the 2.5th and 97.5th percentiles over them.
+
+    Args:
+        splits: At least one; a single one has no intervals.
+    """
+    figures = {name: np.array([getattr(split, name) for split in splits]) for name in MEASURES}
+    ends = {name: np.nanpercentile(values, [2.5, 97.5]) for name, values in figures.items() if len(splits) > 1}
+    return Measures(
+        n=int(np.median([split.n for split in splits])),
+        **{name: float(np.median(values)) for name, values in figures.items()},
+        ci95={name: (float(low), float(high)) for name, (low, high) in ends.items()},
+    )
 
 
 class _Agreement(Metric):

@@ -26,7 +26,6 @@ from rich.text import Text
 
 from cover.data import Failure
 from cover.metrics import Curve, Measures
-from cover.module import Scored
 
 _ORDER = ("srocc", "plcc", "krocc", "rmse")
 
@@ -45,11 +44,13 @@ class VideoProgress(Callback):
     """A progress bar that counts files, failed ones included, on stderr.
 
     Args:
-        total: Files to score in this run, over all ranks.
+        total: Files of this run, over all ranks.
+        doing: What is done with them.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, doing: str = "scoring") -> None:
         self.total = total
+        self.doing = doing
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -61,7 +62,7 @@ class VideoProgress(Callback):
             console=Console(stderr=True),
             speed_estimate_period=600,  # a full-size video takes minutes on a CPU
         )
-        self.task = self.progress.add_task("scoring")
+        self.task = self.progress.add_task(doing)
         self.failed = 0
 
     def on_predict_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -74,12 +75,13 @@ class VideoProgress(Callback):
         self,
         trainer: lightning.Trainer,
         pl_module: lightning.LightningModule,
-        outputs: Sequence[Scored | Failure],
+        outputs: Sequence[object],
         *_: Any,
     ) -> None:
         """Counts the files of a batch."""
         self.failed += sum(isinstance(result, Failure) for result in outputs)
-        self.progress.update(self.task, description=f"scoring ({self.failed} failed)" if self.failed else "scoring")
+        failed = f" ({self.failed} failed)" if self.failed else ""
+        self.progress.update(self.task, description=f"{self.doing}{failed}")
         self.progress.advance(self.task, len(outputs))
 
     def on_predict_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -5,21 +5,21 @@ import io
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import lightning
-from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 
 from cover.data import Failure
+from cover.models import SCORES
 from cover.module import Scored
 from cover.rows import Row
 
 log = logging.getLogger(__name__)
 
-SCORES = ("semantic", "technical", "aesthetic", "overall")
 _HEADERS = {
     "scores.csv": ("Filename", "Semantic", "Technical", "Aesthetic", "Overall"),
     "errors.csv": ("Filename", "Reason"),
@@ -40,22 +40,34 @@ class ResultStore:
         folder: Where; made when missing.
         identity: What makes scores comparable (model, weights, views, precision, data root), as plain data.
         rows: The files of this run.
+        calibration: From a raw overall score to the scale of the MOS; ``scores.csv`` then has a last column for it.
 
     Attributes:
         errors: Why a file has no score, by file name.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: Mapping[str, Any],
+        rows: Sequence[Row],
+        calibration: Callable[[float], SupportsFloat] | None = None,
+    ) -> None:
         self.folder = folder
         self.rows = rows
+        self.calibration = calibration
         self._identity = json.loads(json.dumps(identity))
         self._records: dict[str, dict[str, Any]] = {}
         self.errors: dict[str, str] = {}
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
-        """The scores at hand, by file name and then by the names in :data:`SCORES`, in the order of the rows."""
-        return {row.name: self._records[row.name]["scores"] for row in self.rows if row.name in self._records}
+        """The scores at hand, by file name and then by name (:data:`cover.models.SCORES`), in the order of the rows.
+
+        Where there is a calibration, ``mos`` is what it makes of ``overall``.
+        """
+        records = {row.name: self._records[row.name] for row in self.rows if row.name in self._records}
+        return {name: self._calibrated(record["scores"]) for name, record in records.items()}
 
     @property
     def notes(self) -> dict[str, list[str]]:
@@ -100,16 +112,17 @@ class ResultStore:
         name = result.row.name
         if isinstance(result, Failure):
             self.errors[name] = result.reason
-            self._append(_JOURNAL, json.dumps({"file": name, "error": result.reason}))
-            self._append("errors.csv", _line(name, result.reason))
+            _append(self.folder / _JOURNAL, json.dumps({"file": name, "error": result.reason}))
+            _append(self.folder / "errors.csv", _line(name, result.reason))
             return
         scores = {score: result.scores[score] for score in SCORES}
         record = {"file": name, "state": _file_state(result.row.path), "scores": scores, "notes": result.notes}
         self._records[name] = record
-        self._append(_JOURNAL, json.dumps(record))  # before the table: what the table lists can always be resumed
-        self._append("scores.csv", _score_line(name, scores))
+        # Before the table: what the table lists can always be resumed.
+        _append(self.folder / _JOURNAL, json.dumps(record))
+        _append(self.folder / "scores.csv", _score_line(name, self._calibrated(scores)))
         for note in result.notes:
-            self._append("notes.csv", _line(name, note))
+            _append(self.folder / "notes.csv", _line(name, note))
 
     def close(self) -> None:
         """Gathers what all ranks wrote and puts the tables into the order of the rows."""
@@ -123,6 +136,10 @@ class ResultStore:
                 self.errors[entry["file"]] = entry["error"]
             else:
                 self._records[entry["file"]] = entry
+
+    def _calibrated(self, scores: dict[str, float]) -> dict[str, float]:
+        # Worked out from the raw score each time, which alone is in the journal.
+        return scores | ({"mos": float(self.calibration(scores["overall"]))} if self.calibration else {})
 
     def _pending(self) -> list[Row]:
         return [row for row in self.rows if row.name not in self._records]
@@ -150,28 +167,17 @@ class ResultStore:
     def _set_aside(self) -> None:
         if len(self._names_in_table()) <= 1:  # nothing but a header: nothing to keep
             return
-        moment = datetime.fromtimestamp((self.folder / "scores.csv").stat().st_mtime).astimezone()
-        target = self.folder / "previous" / moment.strftime("%Y%m%d-%H%M%S.%f")
-        target.mkdir(parents=True)
-        for name in (*_HEADERS, "run.yaml", _JOURNAL):
-            if (self.folder / name).exists():
-                (self.folder / name).rename(target / name)
-        log.info("earlier results in this folder are now in %s", target)
+        set_aside([self.folder / name for name in ("scores.csv", *_HEADERS, "run.yaml", _JOURNAL)])
 
     def _write_tables(self) -> None:
         lines: dict[str, list[str]] = {name: [_line(*header)] for name, header in _HEADERS.items()}
+        if self.calibration:
+            lines["scores.csv"] = [_line(*_HEADERS["scores.csv"], "MOS")]
         lines["scores.csv"] += [_score_line(name, scores) for name, scores in self.scores.items()]
         lines["errors.csv"] += [_line(row.name, self.errors[row.name]) for row in self.rows if row.name in self.errors]
         lines["notes.csv"] += [_line(name, note) for name, notes in self.notes.items() for note in notes]
         for name, content in lines.items():
             write_text(self.folder / name, "".join(line + "\n" for line in content))
-
-    def _append(self, name: str, line: str) -> None:
-        descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            os.write(descriptor, _printable(line + "\n").encode())
-        finally:
-            os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -180,6 +186,45 @@ def write_text(path: Path, text: str) -> None:
     with partial.open("w", newline="", encoding="utf-8") as file:
         file.write(_printable(text))
     partial.replace(path)
+
+
+def set_aside(paths: Sequence[Path]) -> None:
+    """Moves earlier results to a folder below ``previous/`` beside them, named by the time of the first one.
+
+    Args:
+        paths: Files and folders of one folder, of which the first exists; others need not.
+    """
+    moment = datetime.fromtimestamp(paths[0].stat().st_mtime).astimezone()
+    target = paths[0].parent / "previous" / moment.strftime("%Y%m%d-%H%M%S.%f")
+    target.mkdir(parents=True)
+    for path in paths:
+        if path.exists():
+            path.rename(target / path.name)
+    log.info("earlier results in this folder are now in %s", target)
+
+
+def start_errors(path: Path) -> None:
+    """Writes an ``errors.csv`` without errors, for :class:`FailureWriter`."""
+    write_text(path, _line(*_HEADERS["errors.csv"]) + "\n")
+
+
+class FailureWriter(Callback):
+    """Lists files that cannot be read, with the reason, in a table that :func:`start_errors` made.
+
+    Args:
+        path: The table.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_predict_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Iterable[object], *_: Any
+    ) -> None:
+        """Records the failures among what a batch came to."""
+        for result in outputs:
+            if isinstance(result, Failure):
+                _append(self.path, _line(result.row.name, result.reason))
 
 
 class ScoreWriter(BasePredictionWriter):
@@ -205,6 +250,15 @@ class ScoreWriter(BasePredictionWriter):
         trainer.strategy.barrier()
 
 
+def _append(path: Path, line: str) -> None:
+    """Adds a line in a single write, so that processes may share the file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(descriptor, _printable(line + "\n").encode())
+    finally:
+        os.close(descriptor)
+
+
 def _file_state(path: Path) -> list[Any]:
     try:
         status = path.stat()
@@ -215,7 +269,7 @@ def _file_state(path: Path) -> list[Any]:
 
 def _score_line(name: str, scores: Mapping[str, float]) -> str:
     # Adding 0.0 turns -0.0 into 0.0: a rounded score has no sign without a value.
-    return _line(name, *(f"{round(scores[score], 4) + 0.0:.4f}" for score in SCORES))
+    return _line(name, *(f"{round(scores[score], 4) + 0.0:.4f}" for score in (*SCORES, "mos") if score in scores))
 
 
 def _line(*values: str) -> str:

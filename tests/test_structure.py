@@ -19,20 +19,29 @@ MAY_IMPORT = {
     "cover.rows": set(),
     "cover.video": {"cover.errors"},
     "cover.models": {"cover.errors"},
-    "cover.weights": {"cover.errors"},
+    "cover.weights": {"cover.errors", "cover.calibration", "cover.metrics"},
     "cover.metrics": {"cover.errors"},
+    "cover.calibration": {"cover.metrics"},
+    "cover.losses": {"cover.models"},
     "cover.splits": {"cover.errors"},
     "cover.data": LEAVES | {"cover.video"},
     "cover.module": LEAVES | {"cover.data", "cover.models"},
-    "cover.writers": LEAVES | {"cover.data", "cover.module"},
+    "cover.cache": LEAVES,
+    "cover.training_data": LEAVES | {"cover.cache", "cover.data", "cover.video"},
+    "cover.training": LEAVES
+    | {"cover.cache", "cover.data", "cover.losses", "cover.metrics", "cover.models", "cover.training_data"},
+    "cover.writers": LEAVES | {"cover.data", "cover.models", "cover.module"},
     "cover.report": LEAVES | {"cover.data", "cover.metrics", "cover.module"},
+    "cover.curves": {"cover.writers"},
     "cover.api": LEAVES | ENGINES,
     "cover.tasks": LEAVES
     | ENGINES
-    | {"cover", "cover.data", "cover.metrics", "cover.module", "cover.report", "cover.splits", "cover.writers"},
+    | {"cover", "cover.data", "cover.metrics", "cover.module", "cover.report", "cover.splits", "cover.writers"}
+    | {"cover.cache", "cover.calibration", "cover.curves", "cover.training", "cover.training_data"},
     "datasets": LEAVES | {"cover.video"},
     "infer": {"cover.tasks"},
     "evaluate": {"cover.tasks"},
+    "train": {"cover.tasks"},
 }
 HEAVY = {"torch", "torchvision", "timm", "open_clip", "lightning", "hydra", "omegaconf", "av", "pandas", "wandb"}
 FORBIDDEN_PACKAGES = {
@@ -42,6 +51,9 @@ FORBIDDEN_PACKAGES = {
     "cover.video": HEAVY - {"av"},
     "cover.models": {"lightning", "hydra", "omegaconf", "av"},
     "cover.metrics": HEAVY - {"torch"},
+    "cover.calibration": HEAVY,
+    "cover.losses": HEAVY - {"torch"},
+    "cover.cache": HEAVY - {"torch"},
     "cover.splits": HEAVY,
     "cover.weights": {"lightning", "hydra", "omegaconf", "av"},
     "datasets": HEAVY - {"pandas"},

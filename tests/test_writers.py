@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.data import Failure
+from cover.metrics import Line
 from cover.module import Scored
 from cover.rows import Row
 from cover.writers import ResultStore
@@ -162,6 +163,47 @@ def test_ranks_share_the_folder(tmp_path: Path, rows: list[Row]) -> None:
     ranks[1].add(Scored(rows[0], SCORES, []))
     ranks[0].close()
     assert snapshot(tmp_path / "out") == complete_run(tmp_path, rows)
+
+
+class TestCalibrated:
+    """Scores that also have a place on the scale of a MOS."""
+
+    @pytest.fixture
+    def calibrated(self, tmp_path: Path, rows: list[Row]) -> ResultStore:
+        return ResultStore(tmp_path / "out", {"model": "tuned"}, rows, Line(2.0, 3.0))
+
+    def test_a_last_column(self, tmp_path: Path, rows: list[Row], calibrated: ResultStore) -> None:
+        calibrated.open(resume=True)
+        calibrated.add(Scored(rows[0], SCORES, []))
+        expected = [
+            ["Filename", "Semantic", "Technical", "Aesthetic", "Overall", "MOS"],
+            ["a.mp4", "0.1235", "0.0000", "1.0000", "1.1234", "5.2468"],
+        ]
+        assert table(tmp_path / "out/scores.csv") == expected
+        calibrated.close()
+        assert table(tmp_path / "out/scores.csv") == expected
+        assert calibrated.scores == {"a.mp4": SCORES | {"mos": pytest.approx(5.2468)}}
+
+    def test_the_journal_is_the_same_without(self, tmp_path: Path, rows: list[Row], calibrated: ResultStore) -> None:
+        plain = ResultStore(tmp_path / "plain", {"model": "tuned"}, rows)
+        for results in (calibrated, plain):
+            results.open(resume=True)
+            results.add(Scored(rows[0], SCORES, []))
+        assert (tmp_path / "out/journal.jsonl").read_bytes() == (tmp_path / "plain/journal.jsonl").read_bytes()
+
+    def test_resuming_ends_in_the_same_bytes(self, tmp_path: Path, rows: list[Row], calibrated: ResultStore) -> None:
+        whole = ResultStore(tmp_path / "whole", {"model": "tuned"}, rows, Line(2.0, 3.0))
+        whole.open(resume=True)
+        for row in rows:
+            whole.add(Scored(row, SCORES, []))
+        whole.close()
+        calibrated.open(resume=True)
+        calibrated.add(Scored(rows[1], SCORES, []))
+        again = ResultStore(tmp_path / "out", {"model": "tuned"}, rows, Line(2.0, 3.0))
+        for row in again.open(resume=True):
+            again.add(Scored(row, SCORES, []))
+        again.close()
+        assert snapshot(tmp_path / "out") == snapshot(tmp_path / "whole")
 
 
 @given(st.lists(st.text(min_size=1) | st.binary(min_size=1).map(os.fsdecode), min_size=1, unique=True))

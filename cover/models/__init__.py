@@ -1,7 +1,7 @@
 """COVER as plain torch modules: no files, no training loop, usable from a notebook."""
 
 from cover.models.aesthetic import AestheticBackbone
-from cover.models.cover import BRANCHES, COVER, PIXEL_STATISTICS, branch_scores
+from cover.models.cover import BRANCHES, COVER, PIXEL_STATISTICS, SCORES, branch_scores
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
 
@@ -9,6 +9,7 @@ __all__ = [
     "BRANCHES",
     "COVER",
     "PIXEL_STATISTICS",
+    "SCORES",
     "AestheticBackbone",
     "SemanticBackbone",
     "TechnicalBackbone",

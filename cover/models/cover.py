@@ -4,10 +4,12 @@ Source: "COVER: A Comprehensive Video Quality Evaluator" (He et al., CVPRW 2024;
 ``cover/models/evaluator.py``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from cover.models.aesthetic import AestheticBackbone
@@ -17,6 +19,7 @@ from cover.models.technical import TechnicalBackbone
 
 BRANCHES = ("semantic", "technical", "aesthetic")
 GATED_BRANCHES = ("technical", "aesthetic")
+SCORES = (*BRANCHES, "overall")
 
 _CLIP_STYLE = ((122.77, 116.75, 104.09), (68.50, 66.63, 70.32))
 _IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -42,6 +45,10 @@ class COVER(nn.Module):
         head_dropout: Dropout of the heads in training.
         gate_dropout: Dropout of the cross gates in training.
 
+    Attributes:
+        calibration: From raw overall scores, of any shape, to the scale of a MOS, float64 of the same shape; None but
+            for weights that were fine-tuned with one. The scores that the model computes stay raw.
+
     Raises:
         ValueError: The branches differ in channels, or a size is impossible.
         TypeError: A mapping names an argument its backbone does not have.
@@ -57,6 +64,7 @@ class COVER(nn.Module):
         gate_dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        self.calibration: Callable[[ArrayLike], NDArray[np.float64]] | None = None
         semantic_backbone = SemanticBackbone(**(semantic or {}))
         technical_backbone = TechnicalBackbone(**(technical or {}))
         aesthetic_backbone = AestheticBackbone(**(aesthetic or {}))
@@ -90,18 +98,19 @@ class COVER(nn.Module):
         return normalized
 
     def features(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run the three backbones.
+        """Run the backbones.
 
         Args:
-            views: Branch -> normalised view, float (B, 3, T, H, W). The technical and aesthetic views have twice the
-                semantic view's frames, but a still image has one frame in all three: those two then see it twice.
+            views: Branch -> normalised view, float (B, 3, T, H, W), of all branches or some. The technical and
+                aesthetic views have twice the semantic view's frames, but a still image has one frame in all three:
+                those two then see it twice.
 
         Returns:
-            Features before the gates: semantic (B, C, T'), unit vectors; technical and aesthetic (B, C, T', h, w).
+            Features of these branches before the gates: semantic (B, C, T'), unit vectors; technical and aesthetic
+            (B, C, T', h, w).
         """
         features = {}
-        for branch in BRANCHES:
-            view = views[branch]
+        for branch, view in views.items():
             if branch in GATED_BRANCHES and view.shape[2] == 1:
                 view = view.expand(-1, -1, 2, -1, -1)
             features[branch] = self.backbones[branch](view)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +15,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from cover.errors import UsageError
-from cover.metrics import FITS, MEASURES, Measures, fit_curve, measure
+from cover.metrics import FITS, Measures, fit_curve, measure, median
+from cover.models import SCORES
 from cover.report import agreement, scatter
 from cover.rows import Row
 from cover.tasks.build import build, plain
@@ -24,7 +24,7 @@ from cover.tasks.cli import EXIT_OK, EXIT_SOME_FAILED
 from cover.tasks.protocol import measured_parts
 from cover.tasks.runtime import measure_runtime
 from cover.tasks.scoring import build_model, dataset_rows, is_main_process, score_rows, view_spec, write_run_record
-from cover.writers import SCORES, write_text
+from cover.writers import write_text
 
 log = logging.getLogger(__name__)
 
@@ -160,11 +160,14 @@ def _account(missing: Sequence[Row], rows: Sequence[Row], folder: Path, *, stric
 
 
 def _table(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """path, mos and the scores, one line a row; NaN where there is no score."""
+    """path, mos, the scores and what a calibration makes of them, one line a row; NaN where there is no score."""
     present = [name for name in SCORES if any(name in values for values in scores.values())]
     if not present:
         raise UsageError("no video could be scored: there is nothing to measure (errors.csv says why)")
-    columns = {name: [scores.get(row.name, {}).get(name, math.nan) for row in rows] for name in present}
+    shown = {name: name for name in present}
+    if any("mos" in values for values in scores.values()):
+        shown["mos_predicted"] = "mos"
+    columns = {name: [scores.get(row.name, {}).get(key, math.nan) for row in rows] for name, key in shown.items()}
     return pd.DataFrame({"path": [row.name for row in rows], "mos": [row.mos for row in rows], **columns})
 
 
@@ -184,18 +187,7 @@ def _measures(
     every = {name: [measured(name, subset, 0) for subset in subsets] for name in names}
     splits = [{name: every[name][index].as_dict() for name in names} for index in range(len(parts))]
     write_text(folder / "splits.json", json.dumps(splits, indent=2) + "\n")
-    return {name: _median(values) for name, values in every.items()}
-
-
-def _median(splits: Sequence[Measures]) -> Measures:
-    """The median of each measure over splits; the intervals are the 2.5th and 97.5th percentiles over them."""
-    figures = {name: np.array([getattr(split, name) for split in splits]) for name in MEASURES}
-    ends = {name: np.nanpercentile(values, [2.5, 97.5]) for name, values in figures.items() if len(splits) > 1}
-    return Measures(
-        n=int(np.median([split.n for split in splits])),
-        **{name: float(np.median(values)) for name, values in figures.items()},
-        ci95={name: (float(low), float(high)) for name, (low, high) in ends.items()},
-    )
+    return {name: median(values) for name, values in every.items()}
 
 
 def _runtime(options: dict[str, Any]) -> dict[str, float | str]:

@@ -17,20 +17,27 @@ import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
 import cover
-from cover.data import VideoDataModule, available_cpus
+from cover.data import Decoder, VideoDataModule, available_cpus
 from cover.errors import UsageError
+from cover.metrics import Curve
 from cover.models import COVER
 from cover.module import CoverModule
 from cover.report import VideoProgress
 from cover.rows import Dataset, Row
 from cover.tasks.build import build
 from cover.video import ViewSpec
-from cover.weights import PUBLISHED, load_weights, sha256_of
+from cover.weights import (
+    PRETRAINED_WEIGHTS,
+    PUBLISHED,
+    RANDOM_WEIGHTS,
+    load_weights,
+    read_calibration,
+    sha256_of,
+)
 from cover.writers import ResultStore, ScoreWriter, write_text
 
 log = logging.getLogger(__name__)
 
-RANDOM_WEIGHTS = "random"
 _PACKAGES = ("torch", "torchvision", "lightning", "av", "numpy", "pillow", "open_clip_torch", "timm")
 
 
@@ -65,9 +72,9 @@ def score_rows(options: dict[str, Any], rows: Sequence[Row], root: Path, folder:
     Raises:
         UsageError: Options or weights are wrong; nothing was scored.
     """
-    _quiet_lightning()
+    quiet_lightning()
     datamodule = _datamodule(options, rows)
-    weights = _checksums(options)
+    weights = weights_checksums(options)
     identity = {
         "root": str(root.absolute()),
         "model": options["model"]["net"],
@@ -78,7 +85,7 @@ def score_rows(options: dict[str, Any], rows: Sequence[Row], root: Path, folder:
         "precision": options["trainer"]["precision"],
         "version": cover.__version__,
     }
-    store = ResultStore(folder, identity, rows)
+    store = ResultStore(folder, identity, rows, _calibration(options))
     if is_main_process():
         pending = store.open(resume=options["resume"])
         write_run_record(folder, options, weights_sha256=weights)
@@ -87,6 +94,8 @@ def score_rows(options: dict[str, Any], rows: Sequence[Row], root: Path, folder:
     if done := len(rows) - len(pending):
         log.info("%d of %d files are scored already (resume=false scores them again)", done, len(rows))
     if pending:
+        if options["weights"] == PRETRAINED_WEIGHTS:
+            log.warning("weights=pretrained is where training starts: its scores mean nothing")
         datamodule.rows = pending
         module = CoverModule(build_model(options))
         trainer = build(
@@ -124,44 +133,74 @@ def view_spec(options: dict[str, Any]) -> ViewSpec:
     return build({name: value for name, value in options["views"].items() if name != "replay"}, "views")
 
 
-def _datamodule(options: dict[str, Any], rows: Sequence[Row]) -> VideoDataModule:
-    views, raw, decode = options["views"], options["data"]["raw"], options["decode"]
-    replay = None if views["replay"] is None else Path(views["replay"])
-    if replay is not None and not replay.is_dir():
-        raise UsageError(f"views.replay={replay}: no such directory")
-    workers = decode["workers"]
+def decoder(options: dict[str, Any], raw: dict[str, Any]) -> Decoder:
+    """What decodes files as the config's ``decode`` says.
+
+    Args:
+        options: The composed config as plain data.
+        raw: The ``raw`` node of the dataset: what its headerless ``.yuv`` files hold.
+
+    Raises:
+        UsageError: A value makes no sense.
+    """
+    workers, timeout = options["decode"]["workers"], options["decode"]["timeout"]
     # Half of the cores: the model wants the others, and decoding is seldom what one waits for.
     workers = max(1, min(8, available_cpus() // 2)) if workers == "auto" else workers
-    for name, value, kind in (
-        ("decode.workers", workers, int),
-        ("decode.timeout", decode["timeout"], (int, float)),
-        ("batch_size", options["batch_size"], int),
-    ):
-        if not isinstance(value, kind) or value <= 0:
-            raise UsageError(f"{name}={value}: takes a positive number")
+    positive("decode.workers", workers, int)
+    positive("decode.timeout", timeout, (int, float))
+    known = raw["width"] or raw["height"]
+    layout = build({"_target_": "cover.video.RawFormat", **raw}, "data.raw") if known else None
+    return Decoder(workers, timeout, layout)
+
+
+def positive(option: str, value: object, kind: type | tuple[type, ...]) -> None:
+    """Makes sure that an option's value is a positive number.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not isinstance(value, kind) or isinstance(value, bool) or not value > 0:  # type: ignore[operator]
+        raise UsageError(f"{option}={value}: takes a positive number")
+
+
+def _datamodule(options: dict[str, Any], rows: Sequence[Row]) -> VideoDataModule:
+    replay = None if options["views"]["replay"] is None else Path(options["views"]["replay"])
+    if replay is not None and not replay.is_dir():
+        raise UsageError(f"views.replay={replay}: no such directory")
+    positive("batch_size", options["batch_size"], int)
     return VideoDataModule(
         rows,
         view_spec(options),
+        decoder(options, options["data"]["raw"]),
         batch_size=options["batch_size"],
-        workers=workers,
-        timeout=decode["timeout"],
-        raw=build({"_target_": "cover.video.RawFormat", **raw}, "data.raw") if raw["width"] or raw["height"] else None,
         replay=replay,
     )
 
 
-def _checksums(options: dict[str, Any]) -> dict[str, str] | str:
-    """What tells weights apart: the checksum of each file, known without reading it where it is a published one."""
+def weights_checksums(options: dict[str, Any]) -> dict[str, str] | str:
+    """What tells weights apart: the checksum of each file, known without reading it where it is a published one.
+
+    A file of what was trained says what it was trained from, with checksums: its own covers these.
+    """
     if options["weights"] == RANDOM_WEIGHTS:
         return RANDOM_WEIGHTS
     published = {"weights": PUBLISHED["cover"], "clip_weights": PUBLISHED["clip_vit_l14"]}
     checksums = {}
     for option, file in published.items():
+        if option == "weights" and options[option] == PRETRAINED_WEIGHTS:
+            checksums[option] = PRETRAINED_WEIGHTS  # files of known checksums and a fixed seed
+            continue
         try:
             checksums[option] = file.sha256 if options[option] is None else sha256_of(Path(options[option]))
         except OSError as error:
             raise UsageError(f"{option}={options[option]}: {error.strerror or error}") from error
     return checksums
+
+
+def _calibration(options: dict[str, Any]) -> Curve | None:
+    if options["weights"] in (None, RANDOM_WEIGHTS, PRETRAINED_WEIGHTS):
+        return None
+    return read_calibration(options["weights"])
 
 
 def build_model(options: dict[str, Any]) -> COVER:
@@ -189,9 +228,13 @@ def _listing(folder: Path | None) -> str | None:
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
-def _quiet_lightning() -> None:
-    """Leaves out what Lightning says about training when all we do is predict."""
+def quiet_lightning() -> None:
+    """Leaves out what Lightning says that our users cannot act on."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*", module="lightning")
     warnings.filterwarnings("ignore", message="Couldn't infer the batch indices.*", module="lightning")
     warnings.filterwarnings("ignore", message=".*treespec.*", category=Warning, module="lightning")
+    warnings.filterwarnings("ignore", message="Your `IterableDataset` has `__len__` defined.*", module="lightning")
+    warnings.filterwarnings("ignore", message="Found .* module.* in eval mode.*", module="lightning")
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*", module="lightning")  # our figures are global
+    warnings.filterwarnings("ignore", message=".*all_gather is deprecated.*", module="lightning")

@@ -1,7 +1,8 @@
-"""Names in the official files, and ours: the one map between them.
+"""Names in other people's files, and ours: the one map between them.
 
-Shapes are the same on both sides; only names differ. Official names are those of the state dict that
-github.com/taco-group/COVER builds (commit 7373bee) and of OpenAI's CLIP ViT-L/14.
+COVER's names are those of the state dict that github.com/taco-group/COVER builds (commit 7373bee), CLIP's those of
+OpenAI's ViT-L/14; shapes are the same on both sides there. The names of what training from scratch starts from are
+torchvision's (``convnext_tiny`` and ``swin3d_t``).
 """
 
 import re
@@ -43,6 +44,24 @@ COVER_RULES: Sequence[Rule] = (
 
 CLIP_RULES: Sequence[Rule] = ((r"^visual\.", rf"{IMAGE_TOWER}visual."),)
 
+CONVNEXT_RULES: Sequence[Rule] = (
+    # torchvision keeps the stem (place 0), stages (odd places) and the downsamplings between them in one list.
+    (r"^features\.0\.([01])\.", lambda m: f"backbones.aesthetic.stem.{('conv', 'norm')[int(m[1])]}."),
+    (
+        r"^features\.(\d*[02468])\.([01])\.",
+        lambda m: f"backbones.aesthetic.downsamples.{int(m[1]) // 2 - 1}.{('norm', 'conv')[int(m[2])]}.",
+    ),
+    (r"^features\.(\d+)\.(\d+)\.", lambda m: f"backbones.aesthetic.stages.{int(m[1]) // 2}.{m[2]}."),
+    (r"^(backbones\.aesthetic\.stages\..+)\.block\.0\.", r"\1.depthwise."),
+    (r"^(backbones\.aesthetic\.stages\..+)\.block\.2\.", r"\1.norm."),
+    (r"^(backbones\.aesthetic\.stages\..+)\.block\.3\.", r"\1.mlp.fc1."),
+    (r"^(backbones\.aesthetic\.stages\..+)\.block\.5\.", r"\1.mlp.fc2."),
+    (r"^(backbones\.aesthetic\.stages\..+)\.layer_scale$", r"\1.gamma"),
+    (r"^classifier\.0\.", r"backbones.aesthetic.norm."),
+)
+
+SWIN_RULES: Sequence[Rule] = ((r"^(patch_embed|features|norm)\.", r"backbones.technical.\1."),)
+
 # What the files are known to have and inference does not use, so it is not worth a line to the user.
 COVER_UNUSED = re.compile(
     r"semantic_backbone\.prompt_learner\..+"  # learned text prompts: the scores come from the image tower alone
@@ -55,6 +74,8 @@ CLIP_UNUSED = re.compile(
     r"|positional_embedding|text_projection|logit_scale|logit_bias|attn_mask"
     r"|input_resolution|context_length|vocab_size"
 )
+CONVNEXT_UNUSED = re.compile(r"classifier\.2\..+")  # ImageNet's classes
+SWIN_UNUSED = re.compile(r"head\..+|.+\.relative_position_index")  # the classes of Kinetics; as in COVER.pth
 
 
 def rename(name: str, rules: Sequence[Rule]) -> str:

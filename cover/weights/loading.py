@@ -1,23 +1,46 @@
 """Filling a model from weight files with every name accounted for, and saving it."""
 
+import json
 import logging
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from cover.calibration import from_plain
 from cover.errors import WeightsError
-from cover.weights.keys import CLIP_RULES, CLIP_UNUSED, COVER_RULES, COVER_UNUSED, IMAGE_TOWER, rename
-from cover.weights.published import PUBLISHED, fetch, sha256_of
-from cover.weights.reading import read_state_dict
+from cover.metrics import Curve
+from cover.weights.keys import (
+    CLIP_RULES,
+    CLIP_UNUSED,
+    CONVNEXT_RULES,
+    CONVNEXT_UNUSED,
+    COVER_RULES,
+    COVER_UNUSED,
+    IMAGE_TOWER,
+    SWIN_RULES,
+    SWIN_UNUSED,
+    Rule,
+    rename,
+)
+from cover.weights.pretrained import forked, fresh, inflated
+from cover.weights.published import PUBLISHED, WeightsFile, fetch, sha256_of
+from cover.weights.reading import read_about, read_state_dict
 
 log = logging.getLogger(__name__)
+
+PRETRAINED_WEIGHTS = "pretrained"
+"""In place of a path: what training from scratch starts from."""
+
+RANDOM_WEIGHTS = "random"
+"""In place of a path: none, the model stays as it was drawn. Not for :func:`load_weights`: there is nothing to load."""
 
 
 @dataclass(frozen=True)
@@ -53,66 +76,105 @@ def load_weights(
     clip_weights: str | Path | None = None,
     cache: Path | None = None,
 ) -> LoadReport:
-    """Fill a model from COVER.pth and a CLIP file, or from one checkpoint of ours.
+    """Fill a model from COVER.pth and a CLIP file, from a checkpoint of ours, or with what training starts from.
+
+    A file of ours may hold only what was trained. It then says which weights it was trained from, and what it lacks is
+    taken from there, and so on should that be such a file again; a file named like that must have the checksum it had.
 
     Tensors take the model's own dtypes and device (the CPU where it is built on ``torch.device("meta")``), and are
-    copies: the files may change afterwards.
+    copies: the files may change afterwards. ``model.calibration`` becomes what :func:`read_calibration` gives.
 
     Args:
         model: The model to fill, with the names of :class:`cover.models.COVER`.
-        weights: COVER.pth or a checkpoint of ours; the published COVER.pth unless given.
-        clip_weights: CLIP ViT-L/14, read unless ``weights`` has an image tower; the published one unless given.
+        weights: COVER.pth or a file of ours; the published COVER.pth unless given. ``"pretrained"``
+            (:data:`PRETRAINED_WEIGHTS`) is what training from scratch starts from: torchvision's ConvNeXt-T (ImageNet)
+            inflated to video and its Video Swin-T (Kinetics) as backbones, gates and heads as a fixed seed draws them.
+        clip_weights: CLIP ViT-L/14, read unless ``weights`` has an image tower; unless given, what ``weights`` was
+            trained from, else the published one.
         cache: Folder for published files; :func:`cover.weights.cache_dir` unless given.
 
     Returns:
         What was read.
 
     Raises:
-        WeightsError: A file cannot be had or read (see :func:`fetch` and :func:`read_state_dict`), lacks names that the
-            model needs, or has them in other shapes. The model is unchanged then.
+        WeightsError: A file cannot be had or read (see :func:`fetch` and :func:`read_state_dict`), is not what a file
+            was trained from any more, lacks names that the model needs, or has them in other shapes. The model is
+            unchanged then.
     """
-    needed = model.state_dict()
-    tower = {name: tensor for name, tensor in needed.items() if name.startswith(IMAGE_TOWER)}
-    taken: dict[str, Tensor] = {}
-
-    path = Path(weights) if weights is not None else fetch(PUBLISHED["cover"], cache)
-    state = read_state_dict(path)
-    if needed.keys().isdisjoint(state):
-        reports = [_take(path, state, needed, taken, lambda name: rename(name, COVER_RULES), COVER_UNUSED)]
-    else:  # our own names
-        reports = [_take(path, state, needed, taken, str, None)]
-    found_tower = not tower.keys().isdisjoint(taken)
-    hint = " (a CLIP file? that is clip_weights=)" if any(name.startswith("visual.") for name in state) else ""
-    _require(needed.keys() - taken.keys() - (set() if found_tower else tower.keys()), needed, path, hint)
-
-    if found_tower:
-        if clip_weights is not None:
-            log.warning("clip_weights=%s is not read: %s has an image tower of its own", clip_weights, path)
-    elif tower:
-        path = Path(clip_weights) if clip_weights is not None else fetch(PUBLISHED["clip_vit_l14"], cache)
+    filling = _Filling(model)
+    tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
+    source, clip = _Source(weights), _Source(clip_weights)
+    calibration: Curve | None = None
+    tower_path: Path | None = None
+    partial = False
+    while source.name != PRETRAINED_WEIGHTS:
+        path = source.find(PUBLISHED["cover"], cache)
+        about = read_about(path)
         state = read_state_dict(path)
-        reports.append(_take(path, state, tower, taken, lambda name: rename(name, CLIP_RULES), CLIP_UNUSED))
-        _require(tower.keys() - taken.keys(), needed, path, "")
+        if not filling.reports:
+            calibration = _calibration(path, about)
+        if filling.needed.keys().isdisjoint(state):
+            filling.take(path, state, COVER_RULES, COVER_UNUSED)
+        else:  # our own names
+            filling.take(path, state)
+        if tower_path is None and not tower.isdisjoint(filling.taken):
+            tower_path = path
+        base = _base(path, about)
+        if base is None:
+            hint = " (a CLIP file? that is clip_weights=)" if any(name.startswith("visual.") for name in state) else ""
+            from_clip = tower if partial or tower_path is None else set()
+            filling.require(filling.needed.keys() - from_clip, path, hint)
+            break
+        partial = True
+        clip = base.clip if clip.name is None else clip
+        missing = filling.missing()
+        if not missing or (missing <= tower and base.weights.name in (None, PRETRAINED_WEIGHTS)):  # no tower there
+            break
+        source = base.weights
+    else:  # not left by a break: this is what the last file was trained from, or what the user asked for
+        _start(filling, model, cache)
 
-    model.load_state_dict(taken, strict=True, assign=True)
-    return LoadReport(tuple(reports))
+    if not filling.missing().isdisjoint(tower):
+        path = clip.find(PUBLISHED["clip_vit_l14"], cache)
+        filling.take(path, read_state_dict(path), CLIP_RULES, CLIP_UNUSED, only=tower)
+        filling.require(tower, path)
+    elif tower_path is not None and clip_weights is not None:
+        log.warning("clip_weights=%s is not read: %s has an image tower of its own", clip_weights, tower_path)
+
+    model.load_state_dict(filling.taken, strict=True, assign=True)
+    vars(model)["calibration"] = calibration  # torch's own __setattr__ is typed for modules and tensors
+    return LoadReport(tuple(filling.reports))
 
 
-def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Save a model's state dict as safetensors, for ``weights=PATH``; the file appears whole or not at all.
+def read_calibration(path: str | Path) -> Curve | None:
+    """The curve from raw overall scores to the MOS scale that a weight file has; None where it has none.
+
+    Raises:
+        WeightsError: The file cannot be read (see :func:`read_about`), or its calibration is damaged.
+    """
+    return _calibration(Path(path), read_about(path))
+
+
+def save_weights(
+    weights: nn.Module | Mapping[str, Tensor], path: str | Path, about: Mapping[str, Any] | None = None
+) -> None:
+    """Save a state dict as safetensors, for ``weights=PATH``; the file appears whole or not at all.
 
     Args:
-        model: The model to save.
+        weights: The model to save, or a state dict by our names, such as of what was trained.
         path: Where to; its folder must exist.
+        about: What :func:`read_about` is to give: plain data.
 
     Raises:
         WeightsError: The file cannot be written.
     """
     path = Path(path)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    named = weights.state_dict() if isinstance(weights, nn.Module) else weights
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
+    metadata = {"format": "cover"} | ({} if about is None else {"cover": json.dumps(about)})
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        safetensors.torch.save_file(state, unfinished, metadata={"format": "cover"})
+        safetensors.torch.save_file(state, unfinished, metadata=metadata)
         unfinished.replace(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"cannot write the weights to {path}: {error}") from error
@@ -120,25 +182,126 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _take(
-    path: Path,
-    state: dict[str, Tensor],
-    needed: dict[str, Tensor],
-    taken: dict[str, Tensor],
-    our_name: Callable[[str], str],
-    unused: re.Pattern[str] | None,
-) -> FileReport:
-    """Move what the model needs from ``state`` to ``taken``; the rest is reported."""
-    extra = []
-    for name, tensor in state.items():
-        ours = our_name(name)
-        if ours in needed:
-            taken[ours] = _fitted(tensor, needed[ours], name, path)
-        elif not (unused and unused.fullmatch(name)):
-            extra.append(name)
-    if extra:
-        log.warning("%s: %d names in it are not used: %s", path, len(extra), _some(extra))
-    return FileReport(path, path.stat().st_size, tuple(extra))
+@dataclass(frozen=True)
+class _Source:
+    """Where weights are to come from: what the user named, or what a file says it was trained from.
+
+    Args:
+        name: A path or a keyword; None for the published file.
+        sha256: What it must hash to, if a file names it.
+        owner: The file that names it; None if the user does.
+    """
+
+    name: str | Path | None
+    sha256: str | None = None
+    owner: Path | None = None
+
+    def find(self, published: WeightsFile, cache: Path | None) -> Path:
+        """The file, fetched or checked if need be. The checksum also rules out that files name each other in a ring."""
+        if self.name is None:
+            return fetch(published, cache)
+        path = Path(self.name)
+        if self.owner is None:
+            return path
+        whole = "use best.ckpt of the finished run, which is whole"
+        if self.name == RANDOM_WEIGHTS:
+            raise WeightsError(f"{self.owner} holds only what was trained from random weights, now gone: {whole}")
+        try:
+            wrong = "has changed since" if path.is_file() else "is gone"
+            if path.is_file() and sha256_of(path) == self.sha256:
+                return path
+        except OSError as error:
+            wrong = f"cannot be read ({error.strerror or error})"
+        raise WeightsError(
+            f"{self.owner} holds only what was trained from {path}, which {wrong}: put it back, or {whole}"
+        )
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What a file of ours says it was trained from."""
+
+    weights: _Source
+    clip: _Source
+
+
+class _Filling:
+    """The tensors that a model needs, as they are found file by file: what one file has, no later one replaces.
+
+    Args:
+        model: The model, which is left as it is.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.needed: dict[str, Tensor] = model.state_dict()
+        self.taken: dict[str, Tensor] = {}
+        self.reports: list[FileReport] = []
+
+    def missing(self) -> set[str]:
+        """What no file had so far."""
+        return self.needed.keys() - self.taken.keys()
+
+    def take(
+        self,
+        path: Path,
+        state: Mapping[str, Tensor],
+        rules: Sequence[Rule] = (),
+        unused: re.Pattern[str] | None = None,
+        only: Collection[str] | None = None,
+    ) -> None:
+        """Take what the model needs (``only`` that of it) from a file's ``state``; the rest is reported."""
+        useful = self.needed.keys() if only is None else only
+        extra = []
+        for name, tensor in state.items():
+            ours = rename(name, rules)
+            if ours not in useful:
+                if not (unused and unused.fullmatch(name)):
+                    extra.append(name)
+            elif ours not in self.taken:
+                self.taken[ours] = _fitted(tensor, self.needed[ours], name, path)
+        if extra:
+            log.warning("%s: %d names in it are not used: %s", path, len(extra), _some(extra))
+        self.reports.append(FileReport(path, path.stat().st_size, tuple(extra)))
+
+    def require(self, names: Collection[str], path: Path, hint: str = "") -> None:
+        """Make sure that nothing of this is missing, now that ``path`` is read."""
+        missing = [name for name in self.needed if name in names and name not in self.taken]
+        if missing:
+            raise WeightsError(f"{path} lacks {len(missing)} of the tensors the model needs{hint}: {_some(missing)}")
+
+
+def _start(filling: _Filling, model: nn.Module, cache: Path | None) -> None:
+    """Fill all but the image tower with what training from scratch starts from."""
+    for branch, key, shaped, rules, unused in (
+        ("aesthetic", "convnext_tiny", inflated, CONVNEXT_RULES, CONVNEXT_UNUSED),
+        ("technical", "swin3d_t", forked, SWIN_RULES, SWIN_UNUSED),
+    ):
+        path = fetch(PUBLISHED[key], cache)
+        filling.take(path, shaped(read_state_dict(path), filling.needed), rules, unused)
+        filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.")], path)
+    for name, tensor in fresh(model, ("gates.", "heads.")).items():
+        if name not in filling.taken:
+            place = filling.needed[name]
+            filling.taken[name] = tensor.to("cpu" if place.is_meta else place.device, place.dtype)
+
+
+def _calibration(path: Path, about: Mapping[str, Any]) -> Curve | None:
+    data = about.get("calibration")
+    try:
+        return None if data is None else from_plain(data)
+    except ValueError as error:
+        raise WeightsError(f"the calibration in {path} is damaged: {error}") from error
+
+
+def _base(path: Path, about: Mapping[str, Any]) -> _Base | None:
+    base = about.get("base")
+    if base is None:
+        return None
+    names = ("weights", "weights_sha256", "clip_weights", "clip_weights_sha256")
+    if not isinstance(base, Mapping) or not all(isinstance(base.get(name), (str, type(None))) for name in names):
+        raise WeightsError(f"{path} is damaged: what it says it was trained from makes no sense")
+    weights, weights_sha256, clip, clip_sha256 = map(base.get, names)
+    return _Base(_Source(weights, weights_sha256, path), _Source(clip, clip_sha256, path))
 
 
 def _fitted(tensor: Tensor, place: Tensor, name: str, path: Path) -> Tensor:
@@ -150,12 +313,6 @@ def _fitted(tensor: Tensor, place: Tensor, name: str, path: Path) -> Tensor:
         )
     device = "cpu" if place.is_meta else place.device
     return tensor.to(device, place.dtype, copy=True, memory_format=torch.contiguous_format)
-
-
-def _require(missing: Collection[str], needed: Collection[str], path: Path, hint: str) -> None:
-    if missing:
-        in_order = [name for name in needed if name in missing]
-        raise WeightsError(f"{path} lacks {len(missing)} of the tensors the model needs{hint}: {_some(in_order)}")
 
 
 def _some(names: Collection[str]) -> str:

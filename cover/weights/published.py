@@ -52,7 +52,7 @@ class WeightsFile:
         bytes: Size of the whole file.
         licence: Licence it is published under.
         filename: Its name in the cache folder.
-        option: The option that takes the same file in hand instead.
+        option: The option that takes the same file in hand instead, where there is one.
     """
 
     name: str
@@ -61,7 +61,7 @@ class WeightsFile:
     bytes: int
     licence: str
     filename: str
-    option: str
+    option: str | None
 
 
 PUBLISHED = {
@@ -84,6 +84,26 @@ PUBLISHED = {
         licence="MIT",
         filename="ViT-L-14.pt",
         option="clip_weights",
+    ),
+    # What training from scratch starts from. torchvision publishes eight digits of each digest, in the file's name (the
+    # whole ones are what others' records of these files agree on), and sizes to a kilobyte.
+    "convnext_tiny": WeightsFile(
+        name="torchvision's ConvNeXt-T, trained on ImageNet-1K",
+        url="https://download.pytorch.org/models/convnext_tiny-983f1562.pth",
+        sha256="983f1562536e84ff750a1576fb08e54de751dbf2e17c0d8a4a13704341fdcd3d",
+        bytes=114_420_000,
+        licence="BSD-3-Clause (torchvision's; ImageNet has terms of its own)",
+        filename="convnext_tiny-983f1562.pth",
+        option=None,
+    ),
+    "swin3d_t": WeightsFile(
+        name="torchvision's Video Swin-T, trained on Kinetics-400",
+        url="https://download.pytorch.org/models/swin3d_t-7615ae03.pth",
+        sha256="7615ae035996b65eb38dad437ae533d2dfcd36f9f89d28c0f0fa7bfb8e6b3130",
+        bytes=127_447_000,
+        licence="BSD-3-Clause (torchvision's, from Video-Swin-Transformer, Apache-2.0; Kinetics has terms of its own)",
+        filename="swin3d_t-7615ae03.pth",
+        option=None,
     ),
 }
 
@@ -147,7 +167,7 @@ def fetch(file: WeightsFile, cache: Path | None = None) -> Path:
             ) from error
         raise WeightsError(
             f"cannot write {file.name} to {target} ({error.strerror or error}): "
-            f"set COVER_CACHE to a folder that can be written, or pass {file.option}=FILE"
+            f"set COVER_CACHE to a folder that can be written{_or_pass(file)}"
         ) from error
     return target
 
@@ -319,4 +339,8 @@ def _size(path: Path) -> int:
 
 
 def _by_hand(file: WeightsFile, target: Path) -> str:
-    return f"download {file.url} to {target}, or pass {file.option}=FILE"
+    return f"download {file.url} to {target}{_or_pass(file)}"
+
+
+def _or_pass(file: WeightsFile) -> str:
+    return f", or pass {file.option}=FILE" if file.option else ""

@@ -1,6 +1,7 @@
 """Reading weight files as data: whatever a file holds, nothing in it is run."""
 
 import io
+import json
 import pickle
 import re
 import struct
@@ -37,7 +38,38 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         WeightsError: There is no such file, it cannot be read, it is not a weight file, is damaged, or holds a pickle
             that asks for more than tensors.
     """
-    path = Path(path)
+    found = _guarded(Path(path), _content)
+    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
+        prefix = "model." if "pytorch-lightning_version" in found else ""
+        found = {str(name).removeprefix(prefix): value for name, value in found["state_dict"].items()}
+    items = found.items() if isinstance(found, dict) else ()
+    tensors = {str(name): value for name, value in items if isinstance(value, Tensor)}
+    if not tensors:
+        raise WeightsError(f"{path} holds no state dict (a dictionary of tensors)")
+    return tensors
+
+
+def read_about(path: str | Path) -> dict[str, Any]:
+    """Read what a weight file of ours says about itself: its calibration, and the weights it was trained from.
+
+    That is the ``cover`` entry of a checkpoint, or of a safetensors file's metadata, as JSON there. Nothing in the file
+    is run (see :func:`read_state_dict`).
+
+    Args:
+        path: The file.
+
+    Returns:
+        The entry as plain data; empty where there is none.
+
+    Raises:
+        WeightsError: As for :func:`read_state_dict`, but that the file needs no tensors.
+    """
+    about = _guarded(Path(path), _about)
+    return about if isinstance(about, dict) else {}
+
+
+def _guarded(path: Path, read: Callable[[Path, bytes], Any]) -> Any:
+    """What ``read`` makes of a file and its first bytes; whatever is wrong with it, as one line."""
     try:
         with path.open("rb") as content:
             head = content.read(64)
@@ -50,22 +82,27 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     if is_web_page(head):
         raise WeightsError(f"{path} is a web page, not a weight file: download the file itself (its raw address)")
     try:
-        if head[8:9] == b"{":
-            found: Any = safetensors.torch.load_file(path)
-        elif _is_torchscript(path):
-            found = _read_torchscript(path)
-        else:
-            found = _read_pickle(path)
+        return read(path, head)
     except Exception as error:  # a damaged pickle can raise anything at all
         raise WeightsError(f"{path} {_what_is_wrong(error)}") from error
-    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-        prefix = "model." if "pytorch-lightning_version" in found else ""
-        found = {str(name).removeprefix(prefix): value for name, value in found["state_dict"].items()}
-    items = found.items() if isinstance(found, dict) else ()
-    tensors = {str(name): value for name, value in items if isinstance(value, Tensor)}
-    if not tensors:
-        raise WeightsError(f"{path} holds no state dict (a dictionary of tensors)")
-    return tensors
+
+
+def _is_safetensors(head: bytes) -> bool:
+    return head[8:9] == b"{"
+
+
+def _content(path: Path, head: bytes) -> Any:
+    if _is_safetensors(head):
+        return safetensors.torch.load_file(path)
+    return _read_torchscript(path) if _is_torchscript(path) else _read_pickle(path)
+
+
+def _about(path: Path, head: bytes) -> Any:
+    if _is_safetensors(head):
+        with safetensors.safe_open(path, "pt") as content:
+            return json.loads((content.metadata() or {}).get("cover", "{}"))
+    found = None if _is_torchscript(path) else _read_pickle(path)
+    return found.get("cover") if isinstance(found, dict) else None
 
 
 def is_web_page(head: bytes) -> bool:

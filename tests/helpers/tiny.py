@@ -15,9 +15,18 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 def composed(*overrides: str) -> dict[str, Any]:
     """``configs/infer.yaml`` with ``model=tiny``, as plain data."""
+    return _composed("infer", "data=folder", "data.path=x", *overrides)
+
+
+def composed_training(*overrides: str) -> dict[str, Any]:
+    """``configs/train.yaml`` likewise."""
+    return _composed("train", *overrides)
+
+
+def _composed(task: str, *overrides: str) -> dict[str, Any]:
     OmegaConf.register_new_resolver("stem", str, replace=True)
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = hydra.compose("infer", ["data=folder", "data.path=x", "model=tiny", *overrides])
+        config = hydra.compose(task, ["model=tiny", *overrides])
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}

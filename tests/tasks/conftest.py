@@ -38,9 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path) -> Callable
     monkeypatch.syspath_prepend(str(root))
 
     def run(task: str, *arguments: str) -> int:
-        given = {argument.partition("=")[0] for argument in arguments}
-        defaults = [option for option in TINY if option.partition("=")[0] not in given]
-        monkeypatch.setattr(sys, "argv", [str(root / f"{task}.py"), *arguments, *defaults])
+        monkeypatch.setattr(sys, "argv", [str(root / f"{task}.py"), *_with_defaults(arguments)])
         with pytest.raises(SystemExit) as exit_:
             cli.run(task)
         return int(exit_.value.code or 0)
@@ -54,7 +52,7 @@ def start(root: Path, tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
 
     def popen(task: str, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, str(root / f"{task}.py"), *arguments, *TINY],
+            [sys.executable, str(root / f"{task}.py"), *_with_defaults(arguments)],
             cwd=tmp_path,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             text=True,
@@ -64,6 +62,11 @@ def start(root: Path, tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
         )
 
     return popen
+
+
+def _with_defaults(arguments: tuple[str, ...]) -> list[str]:
+    given = {argument.partition("=")[0] for argument in arguments}
+    return [*arguments, *(option for option in TINY if option.partition("=")[0] not in given)]
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from cover.metrics import measure
+from cover.calibration import to_plain
+from cover.metrics import Line, measure
+from cover.weights import save_weights
 from tests.helpers.clips import numbered_frame, write_clip
 from tests.helpers.minisets import KINDS, make_miniset
-from tests.helpers.tiny import CONFIGS
+from tests.helpers.tiny import CONFIGS, tiny_model
 from tests.tasks.conftest import Run
 
 if TYPE_CHECKING:
@@ -163,6 +165,24 @@ def test_a_whole_benchmark_run(evaluate: Run, tmp_path: Path, option: str) -> No
     assert not table.isna().any(axis=None)
     assert list(metrics("out")) == ["overall", "semantic", "technical", "aesthetic"]
     assert all(values["n"] == values["of"] == len(table) for values in metrics("out").values())
+
+
+def test_fine_tuned_weights_predict_the_mos(evaluate: Run, tmp_path: Path) -> None:
+    make_miniset("konvid_1k", tmp_path / "set", write_media, count=6)
+    (broken, *_) = sorted((tmp_path / "set").rglob("*.mp4"))
+    broken.write_bytes(b"")
+    save_weights(tiny_model(), tmp_path / "best.safetensors", {"calibration": to_plain(Line(2.0, 3.0))})
+    options = ("data=konvid_1k", "data.root=set", "resamples=0", "logger=none")
+    assert evaluate(*options, "output=tuned", "weights=best.safetensors") == 1
+    assert evaluate(*options, "output=plain") == 1
+    tuned, plain = (pd.read_csv(f"{name}/predictions.csv") for name in ("tuned", "plain"))
+    assert tuned.columns.tolist() == [*plain.columns, "mos_predicted"]
+    assert tuned["mos_predicted"].to_list() == pytest.approx(
+        (2 * tuned["overall"] + 3).to_list(), abs=3e-6, nan_ok=True
+    )
+    assert tuned["mos_predicted"].isna().sum() == 1
+    pd.testing.assert_frame_equal(tuned[plain.columns], plain)
+    assert metrics("tuned") == metrics("plain")
 
 
 def test_missing_and_failed_videos_are_counted(

@@ -13,13 +13,17 @@ from pathlib import Path
 
 import av
 import pytest
+import torch
 import yaml
 
 import cover.data
 import cover.weights
 from cover.api import score
+from cover.calibration import from_plain, to_plain
+from cover.metrics import Logistic
 from cover.models import COVER
 from cover.video import draw, probe, write_draw
+from cover.weights import load_weights, save_weights, sha256_of
 from tests.helpers.clips import numbered_frame
 from tests.helpers.tiny import tiny_model, tiny_views
 from tests.helpers.workers import treacherous
@@ -240,6 +244,81 @@ def test_usage_errors_are_one_line_and_exit_code_2(
     assert code == 2
     assert len(error) == 1
     assert re.search(message, error[0])
+
+
+TUNED = to_plain(Logistic(b1=5.0, b2=1.0, b3=0.1, b4=0.2))
+
+
+@pytest.fixture(params=["best.ckpt", "heads.safetensors"])
+def tuned(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What fine-tuning leaves, whole or only what was trained; its scores are 1 above those of model=tiny."""
+    model = tiny_model()
+    save_weights(model, tmp_path / "base.safetensors")
+    for head in model.heads.values():
+        head.score.bias.data += 1 / 3
+    if request.param == "best.ckpt":
+        state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        about = {"calibration": TUNED, "base": None}
+        torch.save(
+            {"state_dict": state, "cover": about, "pytorch-lightning_version": "2.6.0"}, tmp_path / request.param
+        )
+    else:
+        state = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("heads.")}
+        source = {"weights": "base.safetensors", "weights_sha256": sha256_of(tmp_path / "base.safetensors")}
+        save_weights(state, tmp_path / request.param, {"calibration": TUNED, "base": source})
+    return request.param
+
+
+def test_fine_tuned_weights_score_on_the_scale_of_their_ratings(
+    infer: Run, clips: Path, tuned: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert infer(f"data={clips}", "output=out", f"weights={tuned}") == 1
+    assert "mos" in capsys.readouterr().out
+    assert infer(f"data={clips}", "output=plain") == 1
+    header, *lines = table(Path("out/scores.csv"))
+    assert header == ["Filename", "Semantic", "Technical", "Aesthetic", "Overall", "MOS"]
+    for name, *values in lines:
+        *branches, overall, mos = map(float, values)
+        assert [*branches, overall] == pytest.approx(
+            [value + gain for value, gain in zip(scores(Path("plain"))[name], [1 / 3] * 3 + [1], strict=True)], abs=2e-4
+        )
+        assert mos == pytest.approx(from_plain(TUNED)(overall), abs=1e-3)
+        assert len(values[-1].partition(".")[2]) == 4
+
+
+def test_fine_tuned_weights_go_on_to_the_same_bytes(
+    infer: Run, clips: Path, tuned: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (f"data={clips}", f"weights={tuned}")
+    infer(*options, "output=whole")
+    infer(*options, "output=out")
+    lines = Path("out/scores.csv").read_text().splitlines(keepends=True)
+    Path("out/scores.csv").write_text("".join(lines[:3]))
+    infer(*options, "output=out")
+    assert Path("out/scores.csv").read_bytes() == Path("whole/scores.csv").read_bytes()
+    monkeypatch.delattr(COVER, "forward")
+    infer(*options, "output=out")  # scores nothing again
+    assert Path("out/scores.csv").read_bytes() == Path("whole/scores.csv").read_bytes()
+
+
+def test_fine_tuned_weights_from_python(infer: Run, clips: Path, tuned: str) -> None:
+    infer(f"data={clips}/a.mp4", "output=out", f"weights={tuned}")
+    model = tiny_model()
+    assert score(clips / "a.mp4", model, views=tiny_views()).mos is None
+    load_weights(model, tuned)
+    assert score(clips / "a.mp4", model, views=tiny_views()).mos == pytest.approx(
+        scores(Path("out"))["a.mp4"][-1], abs=1e-4
+    )
+
+
+def test_weights_that_need_others_which_are_gone(
+    infer: Run, clips: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    about = {"base": {"weights": "gone.ckpt", "weights_sha256": "0" * 64}}
+    save_weights(tiny_model().heads.state_dict(prefix="heads."), tmp_path / "heads.safetensors", about)
+    assert infer(f"data={clips}", "output=out", "weights=heads.safetensors") == 2
+    (error,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert re.search("heads.safetensors .*gone.ckpt, which is gone: put it back, or use best.ckpt", error)
 
 
 def test_weights_that_cannot_be_downloaded(
