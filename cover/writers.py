@@ -204,8 +204,13 @@ def set_aside(paths: Sequence[Path]) -> None:
 
 
 def start_errors(path: Path) -> None:
-    """Writes an ``errors.csv`` without errors, for :class:`FailureWriter`."""
+    """Writes an ``errors.csv`` without errors."""
     write_text(path, _line(*_HEADERS["errors.csv"]) + "\n")
+
+
+def add_error(path: Path, failure: Failure) -> None:
+    """Adds a line to a table that :func:`start_errors` made."""
+    _append(path, _line(failure.row.name, failure.reason))
 
 
 class FailureWriter(Callback):
@@ -224,7 +229,7 @@ class FailureWriter(Callback):
         """Records the failures among what a batch came to."""
         for result in outputs:
             if isinstance(result, Failure):
-                _append(self.path, _line(result.row.name, result.reason))
+                add_error(self.path, result)
 
 
 class ScoreWriter(BasePredictionWriter):

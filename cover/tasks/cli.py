@@ -33,8 +33,9 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 # Options whose value is a path: taken literally, so that only the shell's quoting is needed.
 _PATH_OPTIONS = {
     *("data.path", "data.root", "data.annotation", "weights", "clip_weights", "output", "predictions"),
-    *("views.replay", "protocol.file", "protocol.write"),
+    *("views.replay", "protocol.file", "protocol.write", "cache.dir"),
 }
+_PATH_OPTION = re.compile(r"(also\.\w+|validation)\.(path|root|annotation)")  # of further datasets
 _TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet"}
 _SWEEP_FLAGS = {"-m", "--multirun"}
 # Options that name the videos themselves, so that data= is not needed.
@@ -94,7 +95,7 @@ def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
         key, equals, value = argument.partition("=")
         if key == "data" and equals:
             rewritten += _data(value, datasets, sweeping)
-        elif key.lstrip("+") in _PATH_OPTIONS and equals and not _is_hydra_syntax(value, sweeping):
+        elif equals and _takes_path(key.lstrip("+")) and not _is_hydra_syntax(value, sweeping):
             rewritten.append(f"{key}={_quoted(value)}")
         else:
             rewritten.append(argument)
@@ -106,6 +107,10 @@ def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
             f"say what to score: data=PATH, or a dataset: {', '.join(sorted(datasets))} (--help shows more)"
         )
     return rewritten
+
+
+def _takes_path(option: str) -> bool:
+    return option in _PATH_OPTIONS or _PATH_OPTION.fullmatch(option) is not None
 
 
 def _data(value: str, datasets: Sequence[str], sweeping: bool) -> list[str]:

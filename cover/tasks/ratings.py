@@ -1,0 +1,147 @@
+"""The clips that a training uses: from datasets and splits, with everything checked that can be checked early."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cover.errors import UsageError
+from cover.rows import Row
+from cover.tasks.protocol import SPLITS, dataset_splits, part_of
+from cover.tasks.scoring import dataset_rows, decoder, is_main_process
+from cover.training_data import RatedSet
+
+log = logging.getLogger(__name__)
+
+FEWEST_CLIPS = 10
+_NAMED = 3  # files that a message names; the table beside it has all
+
+
+def rated_splits(options: dict[str, Any], folder: Path) -> list[list[RatedSet]]:
+    """The datasets of a training, once for each split that is trained on.
+
+    Args:
+        options: ``configs/train.yaml`` as composed, as plain data.
+        folder: Where ``missing.csv`` goes.
+
+    Returns:
+        For each of ``protocol.indices`` the sets: ``data``, then those of ``also``.
+
+    Raises:
+        UsageError: Ratings are too few, all alike or not finite; files are missing; a file is on both sides; an option
+            is wrong.
+    """
+    nodes = {options["data"]["name"]: ("data", options["data"])}
+    for key, node in options["also"].items():
+        if node["name"] in nodes:
+            raise UsageError(f"also.{key}.name={node['name']}: there is a dataset of that name; give it another one")
+        nodes[node["name"]] = (f"also.{key}", node)
+    rows = {name: _rated(node, option) for name, (option, node) in nodes.items()}
+    held_out = None if options["validation"] is None else _rated(options["validation"], "validation")
+    every = [*rows.items()] + ([] if held_out is None else [("validation", held_out)])
+    missing = _missing(every, folder, strict=options["strict"])
+    rows = {name: [row for row in found if row.path not in missing] for name, found in rows.items()}
+    for name, found in rows.items():
+        _require_ratings(found, nodes[name][0])
+
+    parts: dict[str, list[tuple[list[Row], list[Row]]]] = {}
+    for name, found in rows.items():
+        if held_out is not None:
+            parts[name] = [(found, [row for row in held_out if row.path not in missing] if len(parts) == 0 else [])]
+        else:
+            parts[name] = _parts(found, options["protocol"], alone=len(rows) == 1)
+    splits = []
+    for index in range(len(next(iter(parts.values())))):
+        sets: list[RatedSet] = []
+        for name, (option, node) in nodes.items():
+            train, validation = parts[name][index]
+            _require_different(train, f"{option}: the part to train on")
+            if held_out is None or not sets:
+                _require_different(validation, f"{option}: the part to validate on")
+            weight = node.get("weight", 1)
+            if not isinstance(weight, (int, float)) or not weight > 0:
+                raise UsageError(f"{option}.weight={weight}: takes a positive number")
+            sets.append(RatedSet(name, train, validation, decoder(options, node["raw"]), float(weight)))
+        _require_apart(sets)
+        splits.append(sets)
+    return splits
+
+
+def _rated(node: dict[str, Any], option: str) -> list[Row]:
+    rows, _ = dataset_rows({"data": node})
+    rated = [row for row in rows if row.mos is not None]
+    if not rated:
+        columns = ", ".join(rows[0].extras) or "none"
+        raise UsageError(f"{option}: no clip has a MOS; a table's column is named by {option}.mos= (found: {columns})")
+    for row in rated:
+        if not math.isfinite(row.mos or 0.0):
+            raise UsageError(f"{option}: {row.name} has the MOS {row.mos}, which is not a number; mend or drop its row")
+    if len(rated) < len(rows):
+        log.warning("%s: %d of %d clips have no MOS and are left out", option, len(rows) - len(rated), len(rows))
+    return rated
+
+
+def _missing(datasets: Sequence[tuple[str, list[Row]]], folder: Path, *, strict: bool) -> set[Path]:
+    """The files that are not there; ``missing.csv`` lists them."""
+    missing = [row for _, rows in datasets for row in rows if not row.path.exists()]
+    if not missing:
+        return set()
+    table = folder / "missing.csv"
+    if is_main_process():
+        folder.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame({"Filename": [str(row.path) for row in missing]}).to_csv(
+            table, index=False, errors="backslashreplace"
+        )
+    some = ", ".join(str(row.path) for row in missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+    message = f"{len(missing)} of {sum(len(rows) for _, rows in datasets)} clips are missing ({some}); see {table}"
+    if strict:
+        raise UsageError(f"data: {message}; strict=false trains without them, data.root= says where clips are")
+    log.warning("%s", message)
+    return {row.path for row in missing}
+
+
+def _require_ratings(rows: Sequence[Row], option: str) -> None:
+    if len(rows) < FEWEST_CLIPS:
+        raise UsageError(
+            f"{option}: {len(rows)} rated clips are too few to train on; at least {FEWEST_CLIPS} are needed"
+        )
+    _require_different(rows, option)
+
+
+def _require_different(rows: Sequence[Row], what: str) -> None:
+    if not rows:
+        raise UsageError(f"{what} has no clip")
+    if len({row.mos for row in rows}) == 1:
+        raise UsageError(f"{what}: all {len(rows)} clips have the MOS {rows[0].mos:g}; there is nothing to learn")
+
+
+def _parts(rows: list[Row], protocol: Mapping[str, Any], *, alone: bool) -> list[tuple[list[Row], list[Row]]]:
+    """What is trained on and what is validated on, for each of ``protocol.indices``."""
+    if protocol["splits"] == "full":
+        raise UsageError(f"protocol.splits=full: training needs a part to validate on; {', '.join(SPLITS[1:])}")
+    if protocol["splits"] == "file" and not alone:
+        raise UsageError("protocol.splits=file: a file splits one dataset, and here are several; use column")
+    splits = dataset_splits(rows, protocol)
+    chosen = []
+    for index in protocol["indices"]:
+        if not isinstance(index, int) or not 0 <= index < len(splits):
+            raise UsageError(f"protocol.indices: {index} is not in 0..{len(splits) - 1}")
+        split = splits[index]
+        chosen.append((part_of(split, protocol, "train"), part_of(split, protocol, "part")))
+    if not chosen:
+        raise UsageError("protocol.indices: name at least one split")
+    return chosen
+
+
+def _require_apart(sets: Sequence[RatedSet]) -> None:
+    """No file on both sides, under whatever name and in whatever dataset."""
+    trained = {row.path.resolve(): row for rated in sets for row in rated.train}
+    for row in (row for rated in sets for row in rated.validation):
+        if twin := trained.get(row.path.resolve()):
+            raise UsageError(
+                f"leak: {row.path} is validated on and, as {twin.path}, trained on; "
+                "leave one of the two rows, or split by protocol.splits=grouped"
+            )

@@ -1,0 +1,444 @@
+"""``train.py`` from end to end, with the tiny model on generated clips: what a person gets for what they type."""
+
+import csv
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+import cover.cache
+from cover.models import COVER
+from cover.tasks.ratings import rated_splits
+from cover.training import Training
+from cover.weights import read_state_dict, save_weights
+from tests.helpers.minisets import KINDS, make_miniset
+from tests.helpers.rated import make_rated
+from tests.helpers.tiny import CONFIGS, composed_training, tiny_model
+from tests.tasks.conftest import Run
+
+RESULTS = {"best.ckpt", "last.ckpt", "run.yaml", "split.csv", "errors.csv", "predictions.csv", "metrics.json"}
+PICTURES = {"curves.csv", "curves.png", "scatter.png"}
+RECIPES = CONFIGS / "experiment"
+SMALL = ("views.semantic.size=32", "views.technical.grid=2", "views.aesthetic.size=64")  # an eighth of the work
+SHORT = ("stages.heads.epochs=2", "resamples=0")
+
+
+@pytest.fixture(scope="session")
+def rated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty rated clips of five scenes, and the features of the tiny model once a test has made them."""
+    folder = tmp_path_factory.mktemp("rated")
+    make_rated(folder, sources=5, levels=1, size=64)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def small(run: Callable[..., int]) -> Callable[..., int]:
+    """``small("infer", "data=...")`` is ``python infer.py data=...`` with small views, in this process."""
+    return lambda task, *arguments: run(task, *arguments, *SMALL)
+
+
+@pytest.fixture
+def background(start: Callable[..., Any], rated: Path, cache: Path, tmp_path: Path) -> Callable[..., Any]:
+    """``background("lr=1e-3")`` starts ``python train.py lr=1e-3`` on the rated clips as a process of its own."""
+    data = ("data=table", f"data.path={rated / 'ratings.csv'}", f"cache.dir={cache}")
+    return lambda *arguments: start("train", *data, *SMALL, *arguments)
+
+
+@pytest.fixture
+def train(small: Run, rated: Path, cache: Path) -> Run:
+    """``train("lr=1e-3")`` is ``python train.py lr=1e-3`` on the rated clips, in this process."""
+
+    def train(*arguments: str) -> int:
+        given = {argument.partition("=")[0] for argument in arguments}
+        data = [] if "data" in given else ["data=table", f"data.path={rated / 'ratings.csv'}"]
+        here = [] if "cache.dir" in given else [f"cache.dir={cache}"]
+        return small("train", *data, *here, *arguments)
+
+    return train
+
+
+def metrics(folder: str) -> dict[str, Any]:
+    return json.loads(Path(folder, "metrics.json").read_text())
+
+
+def test_what_a_run_leaves(
+    train: Run, small: Callable[..., int], rated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(*SHORT, "output=out") == 0
+    shown = capsys.readouterr().out
+    assert {path.name for path in Path("out").iterdir()} >= RESULTS | PICTURES | {"heads.safetensors"}
+    assert not Path("out/stages").exists()
+
+    split = pd.read_csv("out/split.csv")
+    assert split["split"].value_counts().to_dict() == {"train": 16, "validation": 4}
+    curves = pd.read_csv("out/curves.csv")
+    assert curves[["stage", "epoch"]].to_numpy().tolist() == [["heads", 1], ["heads", 2]]
+    for kind in ("raw", "ema"):
+        for score in ("overall", "semantic", "technical", "aesthetic"):
+            assert (
+                curves[[f"val/{kind}/{score}/{name}" for name in ("srocc", "plcc", "krocc", "rmse")]]
+                .notna()
+                .all(axis=None)
+            )
+    overall = curves["val/raw/overall/srocc"] + curves["val/raw/overall/plcc"]
+    averaged = curves["val/ema/overall/srocc"] + curves["val/ema/overall/plcc"]
+    assert curves["val/score"].to_list() == pytest.approx(overall.combine(averaged, max).to_list(), abs=1e-5)
+    assert metrics("out")["best"]["epoch"] == 1 + int(curves["val/score"].argmax())
+    config = yaml.safe_load(Path("out/run.yaml").read_text())["config"]
+    assert config["stages"]["heads"]["epochs"] == 2
+
+    trained = read_state_dict("out/heads.safetensors")
+    assert {name.split(".")[0] for name in trained} == {"gates", "heads"}
+    start, best = tiny_model().state_dict(), read_state_dict("out/best.ckpt")
+    assert best.keys() == start.keys()
+    assert all(torch.equal(best[name], start[name]) for name in start if name.startswith("backbones."))
+    assert all(torch.equal(best[name], trained[name]) for name in trained)
+
+    # The closing line is a command that works, and gives what training said.
+    command = re.search(r"python infer.py data=mydir (weights=\S*out/best.ckpt model=tiny)", shown)
+    assert command
+    assert small("infer", f"data={rated}", *command[1].split(), "output=scored") == 0
+    scores = pd.read_csv("scored/scores.csv").set_index("Filename").sort_index()
+    predicted = pd.read_csv("out/predictions.csv").set_index("path").sort_index()
+    assert scores["Overall"].to_list() == pytest.approx(predicted["overall"].to_list(), abs=6e-5)
+    assert scores["MOS"].to_list() == pytest.approx(predicted["mos_predicted"].to_list(), abs=6e-4)
+
+
+def test_evaluate_finds_what_training_measured(train: Run, small: Callable[..., int], rated: Path) -> None:
+    train(*SHORT, "output=out")
+    split = ("protocol.splits=file", "protocol.file=out/split.csv", "protocol.part=validation")
+    data = ("data=table", f"data.path={rated / 'ratings.csv'}")
+    small("evaluate", *data, *split, "weights=out/best.ckpt", "fit=rescale", "resamples=0", "output=again")
+    for score, figures in metrics("again").items():
+        expected = metrics("out")[score]
+        assert {name: figures[name] for name in ("n", "srocc", "plcc", "rmse")} == pytest.approx(
+            {name: expected[name] for name in ("n", "srocc", "plcc", "rmse")}, abs=1e-5
+        )
+
+
+def test_what_was_trained_goes_with_the_weights_it_started_from(
+    train: Run, small: Callable[..., int], rated: Path
+) -> None:
+    save_weights(tiny_model(), "start.safetensors")
+    assert train(*SHORT, "weights=start.safetensors", "output=out") == 0
+    assert Path("out/heads.safetensors").stat().st_size < Path("out/best.ckpt").stat().st_size / 2
+    for weights in ("best.ckpt", "heads.safetensors"):
+        assert small("infer", f"data={rated}", f"weights=out/{weights}", f"output={weights}") == 0
+    assert Path("best.ckpt/scores.csv").read_bytes() == Path("heads.safetensors/scores.csv").read_bytes()
+    Path("start.safetensors").unlink()
+    assert small("infer", f"data={rated}", "weights=out/best.ckpt", "output=whole") == 0
+    assert small("infer", f"data={rated}", "weights=out/heads.safetensors", "output=partial") == 2
+
+
+def test_backbones_run_once(train: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = (*SHORT, f"cache.dir={tmp_path / 'cache'}", "augment.draws=1")
+    train(*options, "output=one")
+    files = sorted((tmp_path / "cache").rglob("*.safetensors"))
+    assert len(files) == 3 * (20 + 16)  # three branches: all clips at the centre, clips to train on drawn once more
+
+    def features(self: COVER, views: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        assert not views, "a backbone ran again"
+        return {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(COVER, "features", features)
+        patch.setattr("cover.tasks.stages._clip_bytes", lambda *_: 1)
+        assert train(*options, "output=two", "lr=1e-4") == 0
+    assert metrics("one") != metrics("two")
+
+
+def test_features_belong_to_the_weights_of_their_branch(train: Run, tmp_path: Path) -> None:
+    options = ("stages.heads.epochs=1", "resamples=0", f"cache.dir={tmp_path / 'cache'}")
+    model = tiny_model()
+    save_weights(model, "same.safetensors")
+    next(model.backbones["technical"].parameters()).data += 0.1
+    save_weights(model, "other.safetensors")
+    counts = []
+    for output, weights in (("one", "random"), ("two", "same.safetensors"), ("three", "other.safetensors")):
+        assert train(*options, f"weights={weights}", f"output={output}") == 0
+        counts.append(len(list((tmp_path / "cache").rglob("*.safetensors"))))
+    assert counts == [60, 60, 80]
+
+
+class Lost(BaseException):
+    """Power, a node, patience."""
+
+
+@pytest.mark.parametrize(("stage", "epoch"), [("heads", 1), ("full", 0), ("full", 1)])
+def test_an_interrupted_run_ends_like_a_whole_one(
+    train: Run, monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int
+) -> None:
+    options = ("stages.heads.epochs=2", "stages.full.epochs=2", "resamples=0", "augment.draws=1", "cache.views=true")
+    assert train(*options, "output=whole") == 0
+
+    def lose(self: Training) -> None:
+        if bool(self.model.backbones) is (stage == "full") and self.current_epoch == epoch:
+            raise Lost
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "on_train_epoch_end", lose)
+        with pytest.raises(Lost):
+            train(*options, "output=broken")
+    assert not Path("broken/metrics.json").exists()
+    assert train(*options, "output=broken") == 0
+    for name in ("curves.csv", "predictions.csv", "metrics.json"):
+        assert Path("broken", name).read_bytes() == Path("whole", name).read_bytes()
+    whole, broken = read_state_dict("whole/best.ckpt"), read_state_dict("broken/best.ckpt")
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
+def test_a_killed_run_ends_like_a_whole_one(background: Callable[..., Any], tmp_path: Path) -> None:
+    options = ("stages.heads.epochs=6", "resamples=0")
+    assert background(*options, "output=whole").wait() == 0
+    process = background(*options, "output=broken")
+    while "epoch 2" not in (line := process.stderr.readline()):
+        assert line, "the run ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "broken/metrics.json").exists()
+    assert background(*options, "output=broken").wait() == 0
+    for name in ("curves.csv", "predictions.csv", "metrics.json"):
+        assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_ctrl_c_stops_and_the_same_command_goes_on(background: Callable[..., Any], tmp_path: Path) -> None:
+    process = background("stages.heads.epochs=500", "resamples=0", "output=out")
+    while "epoch 2" not in (line := process.stderr.readline()):
+        assert line, "the run ended before it could be stopped"
+    os.killpg(process.pid, signal.SIGINT)
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in shown
+    assert (tmp_path / "out/stages/heads/last.ckpt").exists()
+
+
+def test_a_finished_run_is_shown_again(
+    train: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(*SHORT, "output=out")
+    before, shown = Path("out/best.ckpt").read_bytes(), capsys.readouterr().out
+    monkeypatch.delattr(Training, "training_step")
+    assert train(*SHORT, "output=out") == 0
+    assert capsys.readouterr().out == shown
+    assert Path("out/best.ckpt").read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["lr=1e-4", "resume=false"])
+def test_another_run_sets_the_first_aside(train: Run, option: str) -> None:
+    train(*SHORT, "output=out")
+    before = metrics("out")
+    assert train(*SHORT, option, "output=out") == 0
+    (previous,) = Path("out/previous").iterdir()
+    assert metrics(str(previous)) == before
+    assert (previous / "best.ckpt").exists()
+
+
+@pytest.mark.parametrize("views", ["cached", "decoded"])
+def test_end_to_end(train: Run, views: str) -> None:
+    stages = ("stages.heads.epochs=1", "stages.full.epochs=2", "resamples=0")
+    assert train(*stages, f"cache.views={views == 'cached'}", "output=out") == 0
+    assert pd.read_csv("out/curves.csv")["stage"].to_list() == ["heads", "full", "full"]
+    state = torch.load("out/last.ckpt", weights_only=True)["training_state"]
+    start = tiny_model().state_dict()
+    learned = {
+        branch
+        for branch in ("semantic", "technical", "aesthetic")
+        for name in start
+        if name.startswith(f"backbones.{branch}.") and f"model.{name}" in state
+        if not torch.equal(state[f"model.{name}"], start[name])
+    }
+    assert learned == {"technical", "aesthetic"}
+    assert read_state_dict("out/best.ckpt").keys() == start.keys()
+
+
+def test_a_linear_probe_leaves_the_rest_alone(train: Run) -> None:
+    assert train("experiment=linear_probe", "stages.heads.epochs=2", "resamples=0", "output=out") == 0
+    trained = read_state_dict("out/heads.safetensors")
+    assert sorted(trained) == sorted(
+        f"heads.{branch}.score.{name}"
+        for branch in ("semantic", "technical", "aesthetic")
+        for name in ("weight", "bias")
+    )
+    start, best = tiny_model().state_dict(), read_state_dict("out/best.ckpt")
+    assert {name for name in start if not torch.equal(start[name], best[name])} <= trained.keys()
+
+
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in RECIPES.glob("*.yaml") if path.stem[:6] != "cover_"))
+def test_every_recipe_takes_a_step(train: Run, rated: Path, tmp_path: Path, recipe: str) -> None:
+    options = [f"experiment={recipe}", "resamples=0", "+trainer.limit_train_batches=1", "output=out"]
+    stages = yaml.safe_load((RECIPES / f"{recipe}.yaml").read_text()).get("stages", {})
+    options += [f"stages.{name}.epochs=1" for name, stage in stages.items() if stage["epochs"]]
+    if recipe == "k_splits":
+        options += ["stages.heads.epochs=1", "protocol.indices=[0,1]"]
+    if recipe == "pretrain":  # its weights fit the full size only; of LSVQ the small copy has more to test on
+        make_miniset("lsvq", tmp_path / "lsvq", copies_of(rated), count=10)
+        splits = ["data.split=test", "validation.split=train"]
+        options += ["data=lsvq", f"data.root={tmp_path / 'lsvq'}", *splits, "weights=random"]
+    assert train(*options) == 0
+    assert (Path("out/summary.csv") if recipe == "k_splits" else Path("out/metrics.json")).exists()
+
+
+def copies_of(rated: Path) -> Callable[[Path], None]:
+    """Makes any file by copying a rated clip."""
+    clips = itertools.cycle(sorted(rated.glob("*.mp4")))
+    return lambda path: shutil.copy(next(clips), path) and None
+
+
+def test_k_splits(train: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    splits = ("protocol.indices=[0,3]", "stages.heads.epochs=1", "resamples=0")
+    assert train(*splits, "output=out") == 0
+    table = pd.read_csv("out/summary.csv")
+    overall = table[table["score"] == "overall"].set_index("split")["srocc"]
+    single = [metrics(f"out/split_{index}")["overall"]["srocc"] for index in (0, 3)]
+    assert overall[["0", "3"]].to_list() == pytest.approx(single)
+    assert overall["median"] == pytest.approx(sum(single) / 2)
+    assert overall["std"] == pytest.approx(abs(single[0] - single[1]) / 2)
+    assert "medians over 2 splits" in capsys.readouterr().out
+    assert train("stages.heads.epochs=1", "resamples=0", "protocol.indices=[3]", "output=alone") == 0
+    assert metrics("alone") == metrics("out/split_3")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_dataset_can_be_trained_on(rated: Path, tmp_path: Path, kind: str) -> None:
+    make_miniset(kind, tmp_path / "set", copies_of(rated), count=10)
+    options = composed_training(f"data={kind}", f"data.root={tmp_path / 'set'}", "protocol.indices=[0,1,2]")
+    splits = rated_splits(options, tmp_path)
+    assert len(splits) == 3
+    for (rated_set,) in splits:
+        assert (len(rated_set.train), len(rated_set.validation)) == (8, 2)
+
+
+def test_several_datasets_at_once(train: Run, rated: Path, tmp_path: Path) -> None:
+    shutil.copytree(rated, tmp_path / "second")
+    table = pd.read_csv(tmp_path / "second/ratings.csv")
+    table.assign(mos=100 - 20 * table["mos"]).to_csv(tmp_path / "second/percent.csv", index=False)
+    second = ("+data@also.more=table", "also.more.path=second/percent.csv", "+also.more.weight=0.5")
+    assert train(*SHORT, *second, "batch_size=4", "output=out") == 0
+    table = pd.read_csv("out/predictions.csv")
+    assert table.groupby(["dataset", "part"]).size().to_dict() == {
+        ("percent.csv", "train"): 16,
+        ("percent.csv", "validation"): 4,
+        ("ratings.csv", "train"): 16,
+        ("ratings.csv", "validation"): 4,
+    }
+    assert table["mos_predicted"].dropna().between(0, 6).all()  # on the scale of data=
+    assert torch.load("out/last.ckpt", weights_only=True)["global_step"] == 2 * (4 + 2)
+
+
+def test_an_unreadable_clip_costs_itself_only(train: Run, rated: Path, tmp_path: Path) -> None:
+    shutil.copytree(rated, tmp_path / "clips")
+    broken = tmp_path / "clips/00-blur-1.mp4"
+    broken.write_bytes(b"")
+    assert train(*SHORT, "data=table", "data.path=clips/ratings.csv", "output=out") == 1
+    assert pd.read_csv("out/errors.csv").to_numpy().tolist() == [["00-blur-1.mp4", "the file is empty (0 bytes)"]]
+    assert len(pd.read_csv("out/predictions.csv")) == 19
+    broken.unlink()
+    assert train(*SHORT, "data=table", "data.path=clips/ratings.csv", "output=strict") == 2
+    assert train(*SHORT, "data=table", "data.path=clips/ratings.csv", "output=lenient", "strict=false") == 0
+
+
+def test_an_unreadable_clip_costs_itself_only_when_all_is_trained(train: Run, rated: Path, tmp_path: Path) -> None:
+    shutil.copytree(rated, tmp_path / "clips")
+    (tmp_path / "clips/00-blur-1.mp4").write_bytes(b"")
+    stages = ("stages.heads.epochs=0", "stages.full.epochs=1", "stages.full.train=[backbones.*,gates.*,heads.*]")
+    assert train(*stages, "resamples=0", "data=table", "data.path=clips/ratings.csv", "output=out") == 1
+    assert pd.read_csv("out/errors.csv")["Filename"].to_list() == ["00-blur-1.mp4"]
+    assert len(pd.read_csv("out/predictions.csv")) == 19
+    assert {name.split(".")[0] for name in read_state_dict("out/trained.safetensors")} == {
+        "backbones",
+        "gates",
+        "heads",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([(f"{n}.mp4", n) for n in range(9)], [], "9 rated clips are too few"),
+        ([(f"{n}.mp4", 3) for n in range(12)], [], "all 12 clips have the MOS 3"),
+        ([(f"{n}.mp4", "nan" if n == 5 else n) for n in range(12)], [], "'nan', not a number"),
+        ([(f"{n}.mp4", n) for n in range(14)], [], "2 of 14 clips are missing"),
+        ([(f"{n}.mp4", "") for n in range(12)], [], "no clip has a MOS"),
+        ([*((f"{n}.mp4", n) for n in range(12)), ("link.mp4", 7)], [], "leak: "),
+        ([(f"{n}.mp4", n) for n in range(12)], ["data.mos=rating"], "no column rating (found: path, mos)"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["stages.heads.train=[head.*]"], "'head.*' matches no parameter"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["stages.heads.epochs=0"], "no stage has an epoch"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["views.sampling=random"], "augment.draws="),
+        ([(f"{n}.mp4", n) for n in range(12)], ["loss.plcc=-1"], "loss: "),
+        ([(f"{n}.mp4", n) for n in range(12)], ["cache.dtype=int8"], "float32, float16"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["protocol.indices=[10]"], "10 is not in 0..9"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["protocol.splits=full"], "a part to validate on"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["ema_decay=2"], "ema_decay=2"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["+trainer.limit_val_batches=0"], "every epoch is validated"),
+    ],
+)
+def test_what_is_refused(
+    train: Run,
+    rated: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    rows: list[tuple[object, object]],
+    options: list[str],
+    message: str,
+) -> None:
+    for number, clip in zip(range(12), sorted(rated.glob("*.mp4")), strict=False):
+        shutil.copy(clip, f"{number}.mp4")
+    (tmp_path / "link.mp4").symlink_to("0.mp4")
+    with Path("ratings.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "mos"), *rows])
+    assert train("data=table", "data.path=ratings.csv", "output=out", "protocol.count=10", *options) == 2
+    shown = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(shown) == 1
+    assert message in shown[0]
+    if "missing" in message:
+        assert pd.read_csv("out/missing.csv")["Filename"].to_list() == ["12.mp4", "13.mp4"]
+
+
+def test_a_short_disk_is_refused_before_the_work(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(cover.cache.shutil, "disk_usage", lambda _: usage._replace(free=10**9))
+    assert train(*SHORT, f"cache.dir={tmp_path / 'cache'}", "output=out") == 2
+    assert "cache.dir=" in capfd.readouterr().err
+    assert not (tmp_path / "cache").exists()
+
+
+def test_weights_and_biases_offline(train: Run) -> None:
+    pytest.importorskip("wandb")
+    assert train(*SHORT, "logger=wandb", "logger.offline=true", "output=out") == 0
+    (run_file,) = Path("out").rglob("run-*.wandb")
+    assert "offline-run" in str(run_file.parent)
+    logged = run_file.read_bytes()
+    assert b"val/raw/overall/srocc" in logged
+    assert b"best/overall/srocc" in logged
+    assert {path.suffix for path in run_file.parent.rglob("media/**/*") if path.is_file()} == {".json", ".png"}
+
+
+def test_two_processes_train_like_one(train: Run, background: Callable[..., Any]) -> None:
+    # Dropout differs from process to process; everything else does not.
+    still = ("head_dropout", "gate_dropout", "technical.drop_path", "aesthetic.drop_path")
+    options = (*(f"+model.net.{name}=0" for name in still), "resamples=0", "ema_decay=0.5")
+    options += ("stages.heads.epochs=2", "stages.full.epochs=1", "cache.views=true")
+    ranks = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "batch_size=4")
+    process = background(*options, *ranks, "output=two")
+    assert train(*options, "batch_size=8", "output=one") == 0
+    _, shown = process.communicate(timeout=300)
+    assert process.returncode == 0, shown
+    one, two = (pd.read_csv(f"{name}/curves.csv") for name in ("one", "two"))
+    pd.testing.assert_frame_equal(two, one, atol=1e-5)
