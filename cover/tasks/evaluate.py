@@ -53,7 +53,7 @@ def evaluate(cfg: DictConfig) -> int:
         missing: list[Row] = []
         write_run_record(folder, options)
     else:
-        rows, root = dataset_rows(options)
+        rows, root = dataset_rows(options["data"])
         rows = _rated(rows)
         parts = measured_parts(rows, options["protocol"])  # before hours of scoring, should it not fit
         missing = [row for row in rows if not row.path.exists()]

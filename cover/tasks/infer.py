@@ -25,7 +25,7 @@ def infer(cfg: DictConfig) -> int:
         UsageError: Options, data or weights are wrong; nothing was scored.
     """
     options = plain(cfg)
-    rows, root = dataset_rows(options)
+    rows, root = dataset_rows(options["data"])
     folder = Path(HydraConfig.get().runtime.output_dir)
     store = score_rows(options, rows, root, folder)
     if not is_main_process():

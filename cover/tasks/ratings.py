@@ -47,14 +47,16 @@ def rated_splits(options: dict[str, Any], folder: Path) -> list[list[RatedSet]]:
     for name, found in rows.items():
         _require_ratings(found, nodes[name][0])
 
-    parts: dict[str, list[tuple[list[Row], list[Row]]]] = {}
-    for name, found in rows.items():
-        if held_out is not None:
-            parts[name] = [(found, [row for row in held_out if row.path not in missing] if len(parts) == 0 else [])]
-        else:
-            parts[name] = _parts(found, options["protocol"], alone=len(rows) == 1)
+    if held_out is None:
+        parts = {name: _parts(found, options["protocol"], alone=len(rows) == 1) for name, found in rows.items()}
+    else:
+        parts = {name: [(found, [])] for name, found in rows.items()}
+        first = next(iter(rows))
+        parts[first] = [(rows[first], [row for row in held_out if row.path not in missing])]
+        if len(options["protocol"]["indices"]) != 1:
+            raise UsageError("protocol.indices: there is one split where validation= names a dataset; leave it out")
     splits = []
-    for index in range(len(next(iter(parts.values())))):
+    for index in range(len(options["protocol"]["indices"])):
         sets: list[RatedSet] = []
         for name, (option, node) in nodes.items():
             train, validation = parts[name][index]
@@ -71,7 +73,7 @@ def rated_splits(options: dict[str, Any], folder: Path) -> list[list[RatedSet]]:
 
 
 def _rated(node: dict[str, Any], option: str) -> list[Row]:
-    rows, _ = dataset_rows({"data": node})
+    rows, _ = dataset_rows(node, option)
     rated = [row for row in rows if row.mos is not None]
     if not rated:
         columns = ", ".join(rows[0].extras) or "none"

@@ -41,19 +41,23 @@ log = logging.getLogger(__name__)
 _PACKAGES = ("torch", "torchvision", "lightning", "av", "numpy", "pillow", "open_clip_torch", "timm")
 
 
-def dataset_rows(options: dict[str, Any]) -> tuple[list[Row], Path]:
+def dataset_rows(node: dict[str, Any], option: str = "data") -> tuple[list[Row], Path]:
     """The rows of the dataset that the config names, and the folder their names are relative to.
+
+    Args:
+        node: A config of ``configs/data`` as plain data.
+        option: Where it stands, for messages.
 
     Raises:
         UsageError: The dataset cannot be read, is empty, or has one name for two files.
     """
-    dataset: Dataset = build(options["data"]["rows"], "data")
+    dataset: Dataset = build(node["rows"], option)
     rows = list(dataset)
     twice = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
     if twice:
-        raise UsageError(f"data: {len(twice)} names stand for more than one file, the first is {twice[0]!r}")
+        raise UsageError(f"{option}: {len(twice)} names stand for more than one file, the first is {twice[0]!r}")
     if not rows:
-        raise UsageError("data: the dataset names no file")
+        raise UsageError(f"{option}: the dataset names no file")
     return rows, Path(dataset.root)
 
 

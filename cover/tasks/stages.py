@@ -125,12 +125,7 @@ def run_stage(
     last = ModelCheckpoint(stage.absolute(), "last", save_on_train_epoch_end=True, enable_version_counter=False)
     trainer = trainer_of(
         options,
-        [
-            CurveWriter(folder / "curves.csv", name, earlier),
-            RichProgressBar(console_kwargs={"stderr": True}),
-            best,
-            last,
-        ],
+        [CurveWriter(folder / "curves.csv", name, earlier), _progress_bar(), best, last],
         max_epochs=options["stages"][name]["epochs"],
         # Adding up gradients in any order would differ in the last bits from run to run. On a GPU it costs too much.
         deterministic=options["trainer"]["accelerator"] == "cpu" or not torch.accelerator.is_available(),

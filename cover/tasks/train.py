@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 import shlex
 import shutil
 import uuid
@@ -44,6 +45,7 @@ from cover.writers import set_aside, start_errors, write_text
 
 log = logging.getLogger(__name__)
 
+_SEEN = re.compile(r"\+*(model|views)[.=]")  # options that scoring must be given too
 _ANYWHERE = ("output", "resume", "logger", "decode", "trainer", "cache", "published")  # changes no result
 
 
@@ -65,14 +67,17 @@ def train(cfg: DictConfig) -> int:
     folder = Path(HydraConfig.get().runtime.output_dir)
     splits = rated_splits(options, folder)
     indices = options["protocol"]["indices"]
-    failed = False
-    measured = []
-    for index, sets in zip(indices, splits, strict=True):
-        place = folder if len(splits) == 1 else folder / f"split_{index}"
-        measured.append(_train_split(options, sets, place))
-        failed = failed or len(pd.read_csv(place / "errors.csv")) > 0
-    if len(splits) > 1 and is_main_process():
+    places = [folder if len(splits) == 1 else folder / f"split_{index}" for index in indices]
+    base = _base(options)
+    if is_main_process():  # before other ranks start, which must not find what is to be set aside
+        for place, sets in zip(places, splits, strict=True):
+            _open(options, base, sets, place)
+    measured = [_train_split(options, base, sets, place) for place, sets in zip(places, splits, strict=True)]
+    if not is_main_process():
+        return EXIT_OK
+    if len(splits) > 1:
         _summarize(options, measured, folder)
+    failed = any(len(pd.read_csv(place / "errors.csv")) for place in places)
     return EXIT_SOME_FAILED if failed else EXIT_OK
 
 
@@ -101,15 +106,15 @@ def _check(options: dict[str, Any]) -> None:
     build(options["loss"], "loss")
 
 
-def _train_split(options: dict[str, Any], sets: Sequence[RatedSet], folder: Path) -> dict[str, Measures]:
+def _train_split(
+    options: dict[str, Any], base: Mapping[str, Any], sets: Sequence[RatedSet], folder: Path
+) -> dict[str, Measures]:
     """Trains on one split, or goes on with it; the measures of each score on the clips that were validated on."""
-    base = _base(options)
-    record = _open(options, base, sets, folder)
     measures_file = folder / "metrics.json"
     if not measures_file.exists():
         lightning.seed_everything(options["seed"], verbose=False)
         model = build_model(options)
-        logger = _logger(options, folder, record["run_id"])
+        logger = _logger(options, folder)
         best: StageResult | None = None
         trained: set[str] = set()
         for name, stage in options["stages"].items():
@@ -146,12 +151,10 @@ def _base(options: dict[str, Any]) -> dict[str, str | None]:
     return base
 
 
-def _open(options: dict[str, Any], base: Mapping[str, Any], sets: Sequence[RatedSet], folder: Path) -> dict[str, Any]:
-    """Takes up a run of the same options, or sets another one aside and starts anew; what ``run.yaml`` says of it."""
+def _open(options: dict[str, Any], base: Mapping[str, Any], sets: Sequence[RatedSet], folder: Path) -> None:
+    """Takes up a run of the same options, or sets another one aside and starts anew."""
     file = folder / "run.yaml"
-    record = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if not is_main_process():
-        return record
+    record = _record(folder)
     kept = {name: value for name, value in options.items() if name not in _ANYWHERE}
     identity = {
         "options": {**kept, "precision": options["trainer"]["precision"], "dtype": options["cache"]["dtype"]},
@@ -163,7 +166,9 @@ def _open(options: dict[str, Any], base: Mapping[str, Any], sets: Sequence[Rated
     if record and (record.get("identity") != digest or not options["resume"]):
         if record.get("identity") != digest:
             log.info("the run in %s is of other options or data; this one starts anew", folder)
-        set_aside([file, *(path for path in folder.iterdir() if path not in (file, folder / "previous", _log(folder)))])
+        # What this run has written already stays.
+        stays = {"previous", "missing.csv", f"{HydraConfig.get().job.name}.log", file.name}
+        set_aside([file, *(path for path in folder.iterdir() if path.name not in stays)])
         record = {}
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"identity": digest, "run_id": record.get("run_id", uuid.uuid4().hex[:8]), "base": dict(base)}
@@ -171,11 +176,11 @@ def _open(options: dict[str, Any], base: Mapping[str, Any], sets: Sequence[Rated
     if not (folder / "metrics.json").exists():
         start_errors(folder / "errors.csv")
         _write_split(sets, folder / "split.csv")
-    return facts
 
 
-def _log(folder: Path) -> Path:
-    return folder / f"{HydraConfig.get().job.name}.log"
+def _record(folder: Path) -> dict[str, Any]:
+    file = folder / "run.yaml"
+    return yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def _write_split(sets: Sequence[RatedSet], path: Path) -> None:
@@ -189,10 +194,12 @@ def _write_split(sets: Sequence[RatedSet], path: Path) -> None:
     pd.DataFrame(lines).to_csv(path, index=False, errors="backslashreplace")
 
 
-def _logger(options: dict[str, Any], folder: Path, run_id: str) -> Logger | None:
+def _logger(options: dict[str, Any], folder: Path) -> Logger | None:
     if not options["logger"]:
         return None
-    known = {"id": run_id, "resume": "allow"} if options["logger"]["_target_"].endswith("WandbLogger") else {}
+    # A run that goes on is the same run there.
+    wandb = options["logger"]["_target_"].endswith("WandbLogger")
+    known = {"id": _record(folder)["run_id"], "resume": "allow"} if wandb else {}
     logger: Logger = build({**options["logger"], "save_dir": str(folder)}, "logger", **known)
     logger.log_hyperparams(options)
     return logger
@@ -216,9 +223,11 @@ def _write_weights(model: COVER, result: StageResult, trained: set[str], base: M
     partial = folder / "best.ckpt.part"
     torch.save(whole, partial)
     partial.replace(folder / "best.ckpt")
-    backbones = any(name.startswith("backbones.") for name in trained)
-    name = "trained.safetensors" if backbones else "heads.safetensors"
-    save_weights({key: state[key] for key in sorted(trained)}, folder / name, {**about, "base": dict(base)})
+    heads, everything = folder / "heads.safetensors", folder / "trained.safetensors"
+    file = everything if any(name.startswith("backbones.") for name in trained) else heads
+    save_weights({key: state[key] for key in sorted(trained)}, file, {**about, "base": dict(base)})
+    if file == everything:
+        heads.unlink(missing_ok=True)  # of a stage that this one surpassed
 
 
 def _calibration(result: StageResult) -> Curve | None:
@@ -291,8 +300,8 @@ def _show(options: dict[str, Any], measures: Mapping[str, Measures], folder: Pat
     console.print(agreement(measures, None, count, 0, 0))
     console.print(f"on clips that were not trained on; best epoch: {best['epoch']} of {best['stage']}{kind}")
     console.print(f"results: {folder} (curves.png, scatter.png, predictions.csv)", highlight=False, soft_wrap=True)
-    model = "" if options["model"]["name"] == "cover" else f" model={options['model']['name']}"
-    command = f"python infer.py data=mydir weights={shlex.quote(str(folder / 'best.ckpt'))}{model}"
+    same = [option for option in HydraConfig.get().overrides.task if _SEEN.match(option)]
+    command = shlex.join(["python", "infer.py", "data=mydir", f"weights={folder / 'best.ckpt'}", *same])
     console.print(f"use it: {command}", highlight=False, soft_wrap=True)
 
 
