@@ -54,7 +54,11 @@ def run(task: str) -> NoReturn:
     OmegaConf.register_new_resolver("dataset_folder", _dataset_folder, replace=True)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises what it would print with a trace; one line does here
     try:
-        sys.argv[1:] = rewrite(sys.argv[1:], datasets=[path.stem for path in (configs / "data").glob("*.yaml")])
+        sys.argv[1:] = rewrite(
+            sys.argv[1:],
+            datasets=[path.stem for path in (configs / "data").glob("*.yaml")],
+            recipes=[path.stem for path in (configs / "experiment").glob("*.yaml") if not _chooses_data(path)],
+        )
         hydra.main(version_base="1.3", config_path=str(configs), config_name=task)(job)()
     except OverrideParseException as error:
         _say(UsageError(f"{error.override}: {error}"))
@@ -70,7 +74,7 @@ def run(task: str) -> NoReturn:
     sys.exit(max(codes))
 
 
-def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
+def rewrite(arguments: Sequence[str], datasets: Sequence[str], recipes: Sequence[str] = ()) -> list[str]:
     """Turns paths on the command line into what Hydra's grammar understands.
 
     ``data=`` selects a config group in Hydra; here its value may also be a path or a glob, which becomes
@@ -81,6 +85,7 @@ def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
     Args:
         arguments: As the shell gave them, without the program's name.
         datasets: Names of the configs in ``configs/data``.
+        recipes: Names of the experiments that leave open which data.
 
     Returns:
         The arguments for Hydra.
@@ -102,15 +107,20 @@ def rewrite(arguments: Sequence[str], datasets: Sequence[str]) -> list[str]:
     predictions = next((argument for argument in rewritten if argument.startswith("predictions=")), None)
     if predictions and not any(argument.startswith(("data=", "experiment=")) for argument in rewritten):
         rewritten += ["data=table", f"data.path={predictions.partition('=')[2]}"]
-    if not flags - _SWEEP_FLAGS and not any(argument.startswith(_NAMES_DATA) for argument in rewritten):
+    naming = [argument for argument in rewritten if argument.startswith(_NAMES_DATA)]
+    if not flags - _SWEEP_FLAGS and {*naming} <= {f"experiment={recipe}" for recipe in recipes}:
         raise UsageError(
-            f"say what to score: data=PATH, or a dataset: {', '.join(sorted(datasets))} (--help shows more)"
+            f"say which videos: data=PATH, or a dataset: {', '.join(sorted(datasets))} (--help shows more)"
         )
     return rewritten
 
 
 def _takes_path(option: str) -> bool:
     return option in _PATH_OPTIONS or _PATH_OPTION.fullmatch(option) is not None
+
+
+def _chooses_data(experiment: Path) -> bool:
+    return "override /data:" in experiment.read_text(encoding="utf-8")
 
 
 def _data(value: str, datasets: Sequence[str], sweeping: bool) -> list[str]:

@@ -68,9 +68,12 @@ def test_a_mistyped_path_gets_the_closest_path(here: Path) -> None:
 
 
 def test_data_is_mandatory_but_not_for_help(here: Path) -> None:
-    with pytest.raises(UsageError, match="say what to score"):
+    with pytest.raises(UsageError, match="say which videos"):
         rewrite(["model=tiny"], DATASETS)
     assert rewrite(["--help"], DATASETS) == ["--help"]
+    assert rewrite(["experiment=benchmark"], DATASETS, ["recipe"]) == ["experiment=benchmark"]
+    with pytest.raises(UsageError, match="say which videos"):
+        rewrite(["experiment=recipe"], DATASETS, ["recipe"])
 
 
 def test_sweeps_stay_sweeps(here: Path) -> None:

@@ -219,7 +219,7 @@ def test_paths_that_are_no_files_cost_themselves_only(infer: Run, clips: Path, t
     ("arguments", "message"),
     [
         (["data=nowhere"], "'nowhere' is neither an existing path nor a known dataset"),
-        ([], "say what to score"),
+        ([], "say which videos"),
         (["data={clips}", "views.sampling=psychic"], "views: .*sampling"),
         (["data={clips}", "views.samples=4"], "views: .*samples"),
         (["data={clips}", "views.replay=nowhere"], "views.replay=nowhere: no such directory"),
