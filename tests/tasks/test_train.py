@@ -141,6 +141,7 @@ def test_what_was_trained_goes_with_the_weights_it_started_from(
     for weights in ("best.ckpt", "heads.safetensors"):
         assert small("infer", f"data={rated}", f"weights=out/{weights}", f"output={weights}") == 0
     assert Path("best.ckpt/scores.csv").read_bytes() == Path("heads.safetensors/scores.csv").read_bytes()
+    assert small("infer", f"data={rated}", "weights=out/last.ckpt", "output=last.ckpt") == 0  # as one in mid-run
     Path("start.safetensors").unlink()
     assert small("infer", f"data={rated}", "weights=out/best.ckpt", "output=whole") == 0
     assert small("infer", f"data={rated}", "weights=out/heads.safetensors", "output=partial") == 2
