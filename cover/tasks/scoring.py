@@ -242,5 +242,6 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", message="Found .* module.* in eval mode.*", module="lightning")
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*", module="lightning")  # our figures are global
     warnings.filterwarnings("ignore", message=".*all_gather is deprecated.*", module="lightning")
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty.*", module="lightning")
     # A rank may have no clip to validate on.
     warnings.filterwarnings("ignore", message="The ``compute`` method of metric Predictions .*", category=UserWarning)
