@@ -56,8 +56,8 @@ def make_rated(
                 strength = (level - 1) / (levels - 1) if levels > 1 else 1.0
                 crf = round(_CRF[0] + strength * (_CRF[1] - _CRF[0])) if distortion == "compression" else _CLEAN_CRF
                 path = folder / f"{source:02}-{distortion}-{level}.mp4"
-                # One thread: with more, the bytes depend on the machine.
-                options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
+                # One thread: with more, the bytes depend on the machine. And x264 is not repeatable with mbtree.
+                options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
                 write_clip(path, list(_distorted(clean, distortion, strength, rng)), options=options)
                 mos = _PRISTINE_MOS - (_PRISTINE_MOS - _WORST_MOS) * level / levels + _JITTER * rng.standard_normal()
                 rows.append((path.name, round(float(np.clip(mos, 1, 5)), 3), source, distortion, level))
