@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cover.errors import UsageError
-from cover.rows import Row
+from cover.rows import Row, file_state
 
 _FORMAT = 1  # raised when what is stored changes in a way that the identity does not show
 _SPARE = 10**9  # bytes of a disk that are left free
@@ -76,12 +76,7 @@ class ClipCache:
             raise UsageError(f"cannot write to the cache {self.folder}: {error} (cache.dir= takes another)") from error
 
     def _file(self, row: Row, draw: str) -> Path:
-        try:
-            status = row.path.stat()
-            state: list[object] = [str(row.path.absolute()), status.st_size, status.st_mtime_ns]
-        except OSError:
-            state = [str(row.path.absolute())]
-        return self.folder / f"{_digest(json.dumps([*state, draw]))}.safetensors"
+        return self.folder / f"{_digest(json.dumps([*file_state(row.path), draw]))}.safetensors"
 
 
 def require_space(folder: Path, size: int) -> int:

@@ -1,13 +1,12 @@
 """From rows to batches of views: decoding runs in processes that can be killed, so that no file stops a batch."""
 
 import logging
-import multiprocessing
-import os
-import signal
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
+from concurrent.futures import Future, TimeoutError  # noqa: A004 - an alias only from 3.11 on
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import lightning
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from cover.errors import VideoError
+from cover.processes import available_cpus, completed
 from cover.rows import Row
 from cover.video import LoadedViews, RawFormat, ViewSpec, load_views, read_draw
 
@@ -80,30 +80,10 @@ class Decoder:
             Each row with its views, or with why it has none.
         """
         threads = max(1, available_cpus() // self.workers)
-        # "spawn": a fork of a process in which torch has started threads may never come back. Ctrl-C is for the main
-        # process, which then stops the workers.
-        pool = ProcessPool(
-            max_workers=self.workers,
-            initializer=signal.signal,
-            initargs=(signal.SIGINT, signal.SIG_IGN),
-            context=multiprocessing.get_context("spawn"),
-        )
-        todo = iter(rows)
-        running: dict[Future[LoadedViews], Row] = {}
-        try:
-            while True:
-                # Two files ahead keep the workers busy and bound the memory that waiting views take.
-                while len(running) < self.workers + 2 and (row := next(todo, None)) is not None:
-                    running[self._schedule(pool, row, spec, replay, threads)] = row
-                if not running:
-                    break
-                done = [next(iter(running))] if in_order else wait(running, return_when=FIRST_COMPLETED).done
-                for future in done:
-                    row = running.pop(future)
-                    yield row, _outcome(row, future, self.timeout)
-        finally:
-            pool.stop()
-            pool.join()
+        schedule = partial(self._schedule, spec=spec, replay=replay, threads=threads)
+        with closing(completed(schedule, rows, self.workers, in_order=in_order)) as done:
+            for row, future in done:
+                yield row, _outcome(row, future, self.timeout)
 
     def _schedule(
         self, pool: ProcessPool, row: Row, spec: ViewSpec, replay: Path | None, threads: int
@@ -156,11 +136,6 @@ class VideoDataModule(lightning.LightningDataModule):
         """Moves the views, as bytes; the model normalises them on the device."""
         batch.views = super().transfer_batch_to_device(batch.views, device, dataloader_idx)
         return batch
-
-
-def available_cpus() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _DecodedBatches(IterableDataset):

@@ -322,7 +322,15 @@ class KROCC(_Agreement):
         return krocc(pred, mos)
 
 
-class PLCC(_Agreement):
+class _AfterFit(_Agreement):
+    """A measure after a curve has been fitted."""
+
+    def __init__(self, fit: Fit = "logistic", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fit = _known(fit)
+
+
+class PLCC(_AfterFit):
     """:func:`plcc` as a metric.
 
     Args:
@@ -332,15 +340,11 @@ class PLCC(_Agreement):
 
     higher_is_better = True
 
-    def __init__(self, fit: Fit = "logistic", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.fit = _known(fit)
-
     def _measure(self, pred: Scores, mos: Scores) -> float:
         return plcc(pred, mos, self.fit)
 
 
-class RMSE(_Agreement):
+class RMSE(_AfterFit):
     """:func:`rmse` as a metric.
 
     Args:
@@ -349,10 +353,6 @@ class RMSE(_Agreement):
     """
 
     higher_is_better = False
-
-    def __init__(self, fit: Fit = "logistic", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.fit = _known(fit)
 
     def _measure(self, pred: Scores, mos: Scores) -> float:
         return rmse(pred, mos, self.fit)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,18 @@ class Row:
     name: str
     mos: float | None = None
     extras: Mapping[str, object] = field(default_factory=dict)
+
+
+def file_state(path: Path) -> list[Any]:
+    """What tells a file from another one under its name: path, size in bytes and modification time in ns, for JSON.
+
+    Of a file that is not there, the path.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return [str(path.absolute())]
+    return [str(path.absolute()), status.st_size, status.st_mtime_ns]
 
 
 class Dataset(Protocol):

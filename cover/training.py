@@ -19,7 +19,7 @@ from torchmetrics.utilities import dim_zero_cat
 from cover.cache import ClipCache
 from cover.data import Batch, Failure
 from cover.losses import QualityLoss
-from cover.metrics import MEASURES, krocc, plcc, rmse, srocc
+from cover.metrics import krocc, plcc, rmse, srocc
 from cover.models import COVER, SCORES, branch_scores
 from cover.rows import Row
 from cover.training_data import ClipBatch
@@ -254,9 +254,8 @@ class Training(lightning.LightningModule):
             overall[kind] = figures["overall/srocc"] + figures["overall/plcc"]
         self.best_of = max(overall, key=lambda kind: (not math.isnan(overall[kind]), overall[kind]))
         score = overall[self.best_of]
-        self.log(
-            MONITOR, -2.0 if math.isnan(score) else score, prog_bar=True
-        )  # undefined on clips that all score alike
+        # Undefined on clips that all score alike, and then the worst there is.
+        self.log(MONITOR, -2.0 if math.isnan(score) else score, prog_bar=True)
 
     def predict_step(self, batch: ClipBatch, *_: Any) -> Tensor:
         """Scores of a batch with the raw weights; afterwards :attr:`predictions` has those of all clips."""
@@ -296,11 +295,13 @@ class Training(lightning.LightningModule):
             target = np.array([mos for mos, _ in videos])
             for place, score in enumerate(SCORES):
                 pred = np.array([scores[place] for _, scores in videos])
-                values = (
-                    *(srocc(pred, target), krocc(pred, target)),
-                    *(plcc(pred, target, "none"), rmse(pred, target, "rescale")),
-                )
-                for measure, value in zip(MEASURES, values, strict=True):
+                values = {
+                    "srocc": srocc(pred, target),
+                    "krocc": krocc(pred, target),
+                    "plcc": plcc(pred, target, "none"),
+                    "rmse": rmse(pred, target, "rescale"),
+                }
+                for measure, value in values.items():
                     figures.setdefault(f"{score}/{measure}", []).append(value)
         return {name: float(np.mean(values)) for name, values in figures.items()}
 

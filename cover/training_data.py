@@ -193,10 +193,11 @@ class TrainingData(lightning.LightningDataModule):
         self.mirror = mirror
         self.seed = seed
         self.failures: dict[Path, Failure] = {}
-        self.clips = [row for part in ("train", "validation") for rated in sets for row in getattr(rated, part)]
-        owners = [rated for part in ("train", "validation") for rated in sets for _ in getattr(rated, part)]
-        self.owners: list[RatedSet] = owners
-        self.mos = [rated.standardized(row) for rated, row in zip(owners, self.clips, strict=True)]
+        owned = [(rated, row) for rated in sets for row in rated.train]
+        owned += [(rated, row) for rated in sets for row in rated.validation]
+        self.owners = [rated for rated, _ in owned]
+        self.clips = [row for _, row in owned]
+        self.mos = [rated.standardized(row) for rated, row in owned]
 
     @property
     def trained(self) -> int:

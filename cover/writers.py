@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 from cover.data import Failure
 from cover.models import SCORES
 from cover.module import Scored
-from cover.rows import Row
+from cover.rows import Row, file_state
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class ResultStore:
         by_name = {record["file"]: record for record in records if "scores" in record}
         for row in self.rows:
             record = by_name.get(row.name)
-            if record and _printable(row.name) in listed and record["state"] == _file_state(row.path):
+            if record and _printable(row.name) in listed and record["state"] == file_state(row.path):
                 self._records[row.name] = record
         journal = [{"identity": self._identity}, *self._records.values()]
         write_text(self.folder / _JOURNAL, "".join(json.dumps(entry) + "\n" for entry in journal))
@@ -116,7 +116,7 @@ class ResultStore:
             _append(self.folder / "errors.csv", _line(name, result.reason))
             return
         scores = {score: result.scores[score] for score in SCORES}
-        record = {"file": name, "state": _file_state(result.row.path), "scores": scores, "notes": result.notes}
+        record = {"file": name, "state": file_state(result.row.path), "scores": scores, "notes": result.notes}
         self._records[name] = record
         # Before the table: what the table lists can always be resumed.
         _append(self.folder / _JOURNAL, json.dumps(record))
@@ -167,7 +167,7 @@ class ResultStore:
     def _set_aside(self) -> None:
         if len(self._names_in_table()) <= 1:  # nothing but a header: nothing to keep
             return
-        set_aside([self.folder / name for name in ("scores.csv", *_HEADERS, "run.yaml", _JOURNAL)])
+        set_aside([self.folder / name for name in (*_HEADERS, "run.yaml", _JOURNAL)])
 
     def _write_tables(self) -> None:
         lines: dict[str, list[str]] = {name: [_line(*header)] for name, header in _HEADERS.items()}
@@ -262,14 +262,6 @@ def _append(path: Path, line: str) -> None:
         os.write(descriptor, _printable(line + "\n").encode())
     finally:
         os.close(descriptor)
-
-
-def _file_state(path: Path) -> list[Any]:
-    try:
-        status = path.stat()
-    except OSError:
-        return [str(path.absolute())]
-    return [str(path.absolute()), status.st_size, status.st_mtime_ns]
 
 
 def _score_line(name: str, scores: Mapping[str, float]) -> str:

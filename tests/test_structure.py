@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "cover": {"cover.api"},
     "cover.errors": set(),
     "cover.rows": set(),
+    "cover.processes": set(),
     "cover.video": {"cover.errors"},
     "cover.models": {"cover.errors"},
     "cover.weights": {"cover.errors", "cover.calibration", "cover.metrics"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "cover.calibration": {"cover.metrics"},
     "cover.losses": {"cover.models"},
     "cover.splits": {"cover.errors"},
-    "cover.data": LEAVES | {"cover.video"},
+    "cover.data": LEAVES | {"cover.processes", "cover.video"},
     "cover.module": LEAVES | {"cover.data", "cover.models"},
     "cover.cache": LEAVES,
     "cover.training_data": LEAVES | {"cover.cache", "cover.data", "cover.video"},
@@ -37,9 +38,9 @@ MAY_IMPORT = {
     "cover.tasks": LEAVES
     | ENGINES
     | {"cover", "cover.data", "cover.metrics", "cover.module", "cover.report", "cover.splits", "cover.writers"}
-    | {"cover.cache", "cover.calibration", "cover.curves", "cover.training", "cover.training_data"},
+    | {"cover.cache", "cover.calibration", "cover.curves", "cover.processes", "cover.training", "cover.training_data"},
     "datasets": LEAVES | {"cover.video"},
-    "datasets.synthetic": LEAVES | {"cover.video", "datasets"},
+    "datasets.synthetic": LEAVES | {"cover.processes", "cover.video", "datasets"},
     "infer": {"cover.tasks"},
     "evaluate": {"cover.tasks"},
     "train": {"cover.tasks"},
@@ -49,6 +50,7 @@ FORBIDDEN_PACKAGES = {
     "cover": HEAVY,
     "cover.errors": HEAVY,
     "cover.rows": HEAVY,
+    "cover.processes": HEAVY,
     "cover.video": HEAVY - {"av"},
     "cover.models": {"lightning", "hydra", "omegaconf", "av"},
     "cover.metrics": HEAVY - {"torch"},

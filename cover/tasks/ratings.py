@@ -11,7 +11,7 @@ import pandas as pd
 from cover.errors import UsageError
 from cover.rows import Row
 from cover.tasks.protocol import SPLITS, dataset_splits, part_of
-from cover.tasks.scoring import dataset_rows, decoder, is_main_process
+from cover.tasks.scoring import dataset_rows, decoder, is_main_process, positive
 from cover.training_data import RatedSet
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,7 @@ def rated_splits(options: dict[str, Any], folder: Path) -> list[list[RatedSet]]:
             if held_out is None or not sets:
                 _require_different(validation, f"{option}: the part to validate on")
             weight = node.get("weight", 1)
-            if not isinstance(weight, (int, float)) or not weight > 0:
-                raise UsageError(f"{option}.weight={weight}: takes a positive number")
+            positive(f"{option}.weight", weight, (int, float))
             sets.append(RatedSet(name, train, validation, decoder(options, node["raw"]), float(weight)))
         _require_apart(sets)
         splits.append(sets)

@@ -17,11 +17,12 @@ import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
 import cover
-from cover.data import Decoder, VideoDataModule, available_cpus
+from cover.data import Decoder, VideoDataModule
 from cover.errors import UsageError
 from cover.metrics import Curve
 from cover.models import COVER
 from cover.module import CoverModule
+from cover.processes import available_cpus
 from cover.report import VideoProgress
 from cover.rows import Dataset, Row
 from cover.tasks.build import build

@@ -116,6 +116,7 @@ def _train_split(
         model = build_model(options)
         logger = _logger(options, folder)
         best: StageResult | None = None
+        curve: Curve | None = None
         trained: set[str] = set()
         for name, stage in options["stages"].items():
             if not stage["epochs"]:
@@ -125,15 +126,18 @@ def _train_split(
             if best is None or result.score > best.score:
                 best = result
                 if is_main_process():
-                    _write_weights(model, result, trained, base, folder)
+                    curve = _calibration(result)
+                    _write_weights(model, result, curve, trained, base, folder)
         assert best is not None
         if is_main_process():
-            _write_results(options, best, logger, folder)
+            _write_results(options, best, curve, logger, folder)
     if not is_main_process():
         return {}
     _tidy(options, folder)
-    measures = _read_measures(measures_file)
-    _show(options, measures, folder)
+    figures = json.loads(measures_file.read_text(encoding="utf-8"))
+    best_epoch = figures.pop("best")
+    measures = {name: Measures.from_dict(values) for name, values in figures.items()}
+    _show(measures, best_epoch, folder)
     return measures
 
 
@@ -205,11 +209,12 @@ def _logger(options: dict[str, Any], folder: Path) -> Logger | None:
     return logger
 
 
-def _write_weights(model: COVER, result: StageResult, trained: set[str], base: Mapping[str, Any], folder: Path) -> None:
+def _write_weights(
+    model: COVER, result: StageResult, curve: Curve | None, trained: set[str], base: Mapping[str, Any], folder: Path
+) -> None:
     """``best.ckpt``, which is whole, and what was trained by itself."""
-    calibration = _calibration(result)
     about = {
-        "calibration": None if calibration is None else to_plain(calibration),
+        "calibration": None if curve is None else to_plain(curve),
         "stage": result.name,
         "epoch": result.epoch,
         "weights": result.weights,
@@ -241,9 +246,11 @@ def _calibration(result: StageResult) -> Curve | None:
     return curve
 
 
-def _write_results(options: dict[str, Any], best: StageResult, logger: Logger | None, folder: Path) -> None:
+def _write_results(
+    options: dict[str, Any], best: StageResult, curve: Curve | None, logger: Logger | None, folder: Path
+) -> None:
     """Everything that people look at, computed from the best weights."""
-    data, curve = best.data, _calibration(best)
+    data = best.data
     lines = []
     for clip, scores in best.predictions.items():
         row = data.clips[clip]
@@ -286,14 +293,8 @@ def _tidy(options: dict[str, Any], folder: Path) -> None:
         shutil.rmtree(stages)
 
 
-def _read_measures(path: Path) -> dict[str, Measures]:
-    figures = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Measures.from_dict(values) for name, values in figures.items() if name != "best"}
-
-
-def _show(options: dict[str, Any], measures: Mapping[str, Measures], folder: Path) -> None:
+def _show(measures: Mapping[str, Measures], best: Mapping[str, Any], folder: Path) -> None:
     """What the run came to, where it is, and the command that uses it."""
-    best = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["best"]
     kind = {"raw": "", "ema": ", averaged weights"}[best["weights"]]
     console = Console()
     count = next(iter(measures.values())).n

@@ -1,14 +1,13 @@
 """The dataset: which clips there are to be, making those that are not there yet, and their ratings."""
 
 import csv
+import io
 import json
 import logging
-import multiprocessing
-import os
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
+from concurrent.futures import Future, TimeoutError  # noqa: A004 - an alias only from 3.11 on
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from functools import lru_cache
@@ -23,6 +22,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cover.errors import UsageError, VideoError
+from cover.processes import available_cpus, completed
 from cover.rows import Row
 from datasets.folder import Folder
 from datasets.synthetic.codecs import STORE_ENCODER, has_encoder, store
@@ -133,7 +133,7 @@ class Synthetic:
     ) -> None:
         _check(split=split, per_content=per_content, takes=takes, seconds=seconds, contents=contents, workers=workers)
         self.root = Path(folder)
-        self._workers = workers or _cpus()
+        self._workers = workers or available_cpus()
         wanted = _kinds(kinds)
         files = [(path, name) for path, name in _files(sources) if self.root.resolve() not in path.resolve().parents]
         try:
@@ -271,12 +271,11 @@ class Synthetic:
         lines |= {row.name: {"path": row.name, "mos": row.mos, **row.extras} for row in self._rows}
         header = ["path", "mos", *self._rows[0].extras]
         kept = [line for name, line in sorted(lines.items()) if (self.root / name).exists()]
-        partial = file.with_name(f".{file.name}.part")
-        with partial.open("w", newline="", encoding="utf-8") as new:
-            table = csv.DictWriter(new, header, extrasaction="ignore", lineterminator="\n")
-            table.writeheader()
-            table.writerows(kept)
-        partial.replace(file)
+        text = io.StringIO()
+        table = csv.DictWriter(text, header, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(kept)
+        _write(file, text.getvalue().encode())
 
     def _run(
         self, doing: str, task: Callable[..., R], todo: Sequence[T], weight: Callable[[T], int]
@@ -293,30 +292,15 @@ class Synthetic:
             speed_estimate_period=600,
         )
         bar = progress.add_task(doing, total=sum(map(weight, todo)))
-        # As for decoding: fresh processes, which leave Ctrl-C to this one, and which a bad file may bring down.
-        pool = ProcessPool(
-            max_workers=min(self._workers, len(todo)),
-            initializer=signal.signal,
-            initargs=(signal.SIGINT, signal.SIG_IGN),
-            context=multiprocessing.get_context("spawn"),
-        )
-        waiting = iter(todo)
-        running: dict[Future[R], T] = {}
-        try:
-            with progress:
-                while True:
-                    while len(running) < self._workers + 2 and (item := next(waiting, None)) is not None:
-                        running[pool.schedule(task, item, timeout=_TIMEOUT)] = item
-                    if not running:
-                        break
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        item = running.pop(future)
-                        outcome = _outcome(future)
-                        progress.advance(bar, weight(item))
-                        yield item, outcome
-        finally:
-            pool.stop()
-            pool.join()
+
+        def schedule(pool: ProcessPool, item: T) -> "Future[R]":
+            return pool.schedule(task, item, timeout=_TIMEOUT)
+
+        with progress, closing(completed(schedule, todo, min(self._workers, len(todo)))) as done:
+            for item, future in done:
+                outcome = _outcome(future)
+                progress.advance(bar, weight(item))
+                yield item, outcome
 
 
 def plan(source: Source, take: int, kinds: Sequence[str], per_content: int | None, seed: int) -> list[Clip]:
@@ -476,7 +460,3 @@ def _check(*, split: str, seconds: float, **counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and count < 1:
             raise UsageError(f"data.{name}={count}: it takes null or a number from 1 on")
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
