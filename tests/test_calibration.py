@@ -39,6 +39,23 @@ def test_the_order_of_scores_stays(seed: int, n: int, noise: float) -> None:
     assert curve(WIDE[-1]) > curve(WIDE[0])
 
 
+@given(st.integers(0, 10**6), st.integers(5, 60), st.floats(0, 5))
+@settings(deadline=None, max_examples=60)
+def test_a_score_beyond_all_others_does_not_explode(seed: int, n: int, noise: float) -> None:
+    pred, mos = data(seed, n, noise)
+    curve = calibrate(pred, mos)
+    assume(curve is not None)
+    assert curve is not None
+    beyond = curve(pred.max() + pred.std())
+    assert beyond <= mos.max() + np.ptp(mos)
+
+
+def test_an_exponential_gives_way_to_a_line() -> None:
+    pred = np.linspace(0, 1, 20)
+    mos = 1.75 + 0.01 * np.exp(9 * pred) / np.exp(4)
+    assert isinstance(calibrate(pred, mos), Line)
+
+
 @given(
     st.integers(0, 10**6),
     st.floats(0.01, 100),
