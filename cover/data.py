@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError  # noqa: A004 - an alias only from 3.11 on
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -109,6 +109,7 @@ class VideoDataModule(lightning.LightningDataModule):
         decoder: What decodes them.
         batch_size: Videos a batch at most; only videos whose views have one shape share a batch.
         replay: A folder with ``<file name>.npz`` for each file: frame numbers and crop shifts to use, not drawn.
+        wanted: Which of its rows a rank decodes, asked once they are shared out; None: all.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class VideoDataModule(lightning.LightningDataModule):
         *,
         batch_size: int = 1,
         replay: Path | None = None,
+        wanted: Callable[[Row], bool] | None = None,
     ) -> None:
         super().__init__()
         self.rows = rows
@@ -126,11 +128,13 @@ class VideoDataModule(lightning.LightningDataModule):
         self.decoder = decoder
         self.batch_size = batch_size
         self.replay = replay
+        self.wanted = wanted
 
     def predict_dataloader(self) -> DataLoader:
         """Every row of this rank once."""
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return DataLoader(_DecodedBatches(self, self.rows[rank::ranks]), batch_size=None)
+        share = [row for row in self.rows[rank::ranks] if self.wanted is None or self.wanted(row)]
+        return DataLoader(_DecodedBatches(self, share), batch_size=None)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Moves the views, as bytes; the model normalises them on the device."""

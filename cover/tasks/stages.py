@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -255,29 +256,25 @@ def prepare(
         drawn = dataclasses.replace(spec, sampling="random", samples=draws, seed=options["seed"])
         passes.append((drawn, slice(1, None), "train"))
 
-    def lacking(rows: Sequence[Row], draws: Sequence[str]) -> list[Row]:
-        return [row for row in rows if not all(cache.has(row, draw) for cache in every.values() for draw in draws)]
+    def lacks(row: Row, draws: Sequence[str]) -> bool:
+        return not all(cache.has(row, draw) for cache in every.values() for draw in draws)
 
-    work = [
-        (rated, lacking(getattr(rated, part), names[which]), drawn, which)
-        for drawn, which, part in passes
-        for rated in sets
-    ]
-    if count := sum(len(rows) * len(names[which]) for _, rows, _, which in work):
+    work = [(rated, getattr(rated, part), drawn, which) for drawn, which, part in passes for rated in sets]
+    absent = [(row, which) for _, rows, _, which in work for row in rows if lacks(row, names[which])]
+    if count := sum(len(names[which]) for _, which in absent):
         size = count * _clip_bytes(options, features, views)
         free = require_space(_cache_folder(options), size)
         if is_main_process():
             log.info(
                 "computing what training needs of %d clips: up to %s in %s, where %s are free",
-                len({row.path for _, rows, _, _ in work for row in rows}),
+                len({row.path for row, _ in absent}),
                 *(decimal(size), _cache_folder(options), decimal(free)),
             )
     model.eval()
     unreadable: set[Path] = set()
     for rated, rows, drawn, which in work:
-        todo = [row for row in rows if row.path not in unreadable]
-        if not todo:
-            continue
+        readable = [row for row in rows if row.path not in unreadable]
+        todo = [row for row in readable if lacks(row, names[which])]
         dtype = DTYPES[options["cache"]["dtype"]]
         trainer = trainer_of(
             options,
@@ -288,10 +285,11 @@ def prepare(
         )
         trainer.predict(
             Extraction(model, features, views, names[which], mirrored[which], dtype),
-            datamodule=VideoDataModule(todo, drawn, rated.decoder),
+            datamodule=VideoDataModule(readable, drawn, rated.decoder, wanted=wanted),
             return_predictions=False,
         )
-        unreadable |= {row.path for row in lacking(todo, names[which])}
+        trainer.strategy.barrier()  # what is lacking now no rank could read
+        unreadable |= {row.path for row in readable if lacks(row, names[which])}
     return [_without(rated, unreadable) for rated in sets]
 
 
@@ -315,6 +313,10 @@ def _before(options: dict[str, Any], name: str) -> list[str]:
 
 def _cache_folder(options: dict[str, Any]) -> Path:
     folder = options["cache"]["dir"]
+        if not todo and trainer.world_size == 1:
+            continue
+        # Ranks share out all clips, not those that they find lacking: while others fill the caches, each finds others.
+        wanted = partial(lacks, draws=names[which])
     return cache_dir() / "clips" if folder is None else Path(folder)
 
 
