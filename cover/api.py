@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cover.errors import VideoError
+from cover.errors import VideoError, WeightsError
 from cover.models import COVER, branch_scores
 from cover.video import ViewSpec, load_views
-from cover.weights import load_weights
+from cover.weights import load_weights, read_about
 
 
 @dataclass(frozen=True)
@@ -42,25 +42,32 @@ class QualityScores:
 def load_model(
     name: str | Path = "cover", *, clip_weights: str | Path | None = None, device: str | torch.device = "cpu"
 ) -> COVER:
-    """The published COVER with its weights, ready to score.
+    """A model with its weights, ready to score.
 
     Args:
         name: ``"cover"`` for the published weights, which are downloaded once (1.2 GB, kept in ``$COVER_CACHE``), or
-            the path of a COVER.pth or of what fine-tuning made (``best.ckpt``, ``last.ckpt``, ``heads.safetensors``).
+            the path of a COVER.pth or of what training made (``best.ckpt``, ``last.ckpt``, ``heads.safetensors``),
+            which says what model it is of.
         clip_weights: A CLIP ViT-L/14 image tower in hand: a state dict with OpenAI's ``visual.*`` names, OpenAI's own
             ViT-L-14.pt, or an open_clip file. By default OpenAI's file is downloaded.
         device: Where to put the model.
 
     Returns:
-        The model, in evaluation mode.
+        The model, in evaluation mode; its ``views`` are those it was trained on.
 
     Raises:
         WeightsError: A file is missing, damaged, or does not fit, or weights that were trained are not enough without
             others that are gone.
     """
-    with torch.device("meta"):
-        model = COVER()
-    load_weights(model, None if name == "cover" else name, clip_weights)
+    path = None if name == "cover" else Path(name)
+    about = {} if path is None else read_about(path)
+    try:
+        with torch.device("meta"):
+            model = COVER(**about.get("net", {}))
+        model.views = ViewSpec.from_dict(about["views"]) if "views" in about else None
+    except (TypeError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path} is damaged: what it says of its model makes no sense ({error})") from error
+    load_weights(model, path, clip_weights)
     return model.to(device).eval()
 
 
@@ -71,8 +78,8 @@ def score(source: str | Path | np.ndarray, model: COVER, *, views: ViewSpec | No
     Args:
         source: A file, or RGB frames as uint8 (T, H, W, 3).
         model: From :func:`load_model`.
-        views: How frames and crops are chosen; by default the published sizes, sampled at the centre, so that the same
-            video has the same score every time.
+        views: How frames and crops are chosen; by default as the model was trained to see them, sampled at the centre,
+            so that the same video has the same score every time.
 
     Returns:
         The scores and their maps.
@@ -80,7 +87,7 @@ def score(source: str | Path | np.ndarray, model: COVER, *, views: ViewSpec | No
     Raises:
         VideoError: The source cannot be read as a video or an image.
     """
-    loaded = load_views(source, views or ViewSpec())
+    loaded = load_views(source, views or model.views or ViewSpec())
     device = next(model.parameters()).device
     draws = []
     for draw in loaded.views:

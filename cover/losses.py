@@ -8,13 +8,16 @@ Losses of a batch are no averages over its videos, so the batch matters: losses 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cover.models import BRANCHES, SCORES
+
+_Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 # What a standard deviation is at least: far below that of a batch's scores, far above their rounding errors.
 _SMALLEST_STD = 1e-4
@@ -100,7 +103,7 @@ def mse_loss(pred: Tensor, target: Tensor) -> Tensor:
 
 
 class QualityLoss(nn.Module):
-    """The weighted sum of the losses of the branches' scores, each against the MOS.
+    """The weighted sum of the losses of the branches' scores, each against the MOS or a rating of its own.
 
     The loss is the sum over scores s and terms t of ``scores[s]`` * weight of t * t(prediction of s, MOS). The defaults
     are the published ones: every branch by itself follows the MOS, and their sum, ``overall``, is not looked at.
@@ -110,15 +113,26 @@ class QualityLoss(nn.Module):
         rank: Weight of :func:`rank_loss`.
         mse: Weight of :func:`mse_loss`.
         scores: Weight of each score by name, one of :data:`cover.models.SCORES`; those not named weigh 0.
+        within: Share of each term, from 0 to 1, that compares clips of one company only (such as a content): the mean
+            over companies, each by its clips. The rest compares all clips of a batch.
 
     Raises:
-        ValueError: A name is unknown, a weight is negative or not finite, or nothing is left to minimise.
+        ValueError: A name is unknown, a weight is negative or not finite, ``within`` is no share, or nothing is left to
+            minimise.
     """
 
     def __init__(
-        self, plcc: float = 1.0, rank: float = 0.3, mse: float = 0.0, scores: Mapping[str, float] | None = None
+        self,
+        plcc: float = 1.0,
+        rank: float = 0.3,
+        mse: float = 0.0,
+        scores: Mapping[str, float] | None = None,
+        within: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= within <= 1:
+            raise ValueError(f"within={within}: takes a share from 0 to 1")
+        self.within = within
         terms = {"plcc": plcc, "rank": rank, "mse": mse}
         scores = dict.fromkeys(BRANCHES, 1.0) if scores is None else scores
         for name in scores:
@@ -131,7 +145,13 @@ class QualityLoss(nn.Module):
         if not self.scores:
             raise ValueError(f"scores are all 0: give one of {', '.join(SCORES)} a weight")
 
-    def forward(self, pred: Mapping[str, Tensor], target: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self,
+        pred: Mapping[str, Tensor],
+        target: Tensor,
+        own: Mapping[str, Tensor] | None = None,
+        companies: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Compare scores with the MOS.
 
         Args:
@@ -139,6 +159,8 @@ class QualityLoss(nn.Module):
                 weight are read.
             target: (B,) MOS. Correlation and ranking do not depend on its scale; the squared error takes it as it is
                 and is meant for MOS standardised over the training set (not over the batch).
+            own: Score -> (B,) ratings of that score alone, which stand in for the MOS; None or empty: there are none.
+            companies: (B,) number of the company of each clip, for ``within``; None: all are one company.
 
         Returns:
             ``loss``, the scalar to minimise, and every term that has a weight by name (``plcc/technical``), unweighted
@@ -147,13 +169,26 @@ class QualityLoss(nn.Module):
         Raises:
             ValueError: A score and the MOS are not 1-D and of one length of at least 1.
         """
-        values = {(term, score): _LOSSES[term](pred[score], target) for score in self.scores for term in self.terms}
+        targets = {**dict.fromkeys(self.scores, target), **(own or {})}
+        values = {
+            (term, score): self._compared(_LOSSES[term], pred[score], targets[score], companies)
+            for score in self.scores
+            for term in self.terms
+        }
         weighted = [self.scores[score] * self.terms[term] * value for (term, score), value in values.items()]
         parts = {f"{term}/{score}": value.detach() for (term, score), value in values.items()}
         return {"loss": torch.stack(weighted).sum(), **parts}
 
+    def _compared(self, loss: _Loss, pred: Tensor, target: Tensor, companies: Tensor | None) -> Tensor:
+        """A loss over all clips, or over those of each company, or of both their shares."""
+        if companies is None or self.within == 0:
+            return loss(pred, target)
+        apart = [companies == company for company in companies.unique()]
+        within = torch.stack([mine.float().mean() * loss(pred[mine], target[mine]) for mine in apart]).sum()
+        return within if self.within == 1 else self.within * within + (1 - self.within) * loss(pred, target)
 
-_LOSSES = {"plcc": plcc_loss, "rank": rank_loss, "mse": mse_loss}
+
+_LOSSES: dict[str, _Loss] = {"plcc": plcc_loss, "rank": rank_loss, "mse": mse_loss}
 
 
 def _positive(weights: Mapping[str, float], prefix: str) -> dict[str, float]:

@@ -139,6 +139,7 @@ class Training(lightning.LightningModule):
         warmup_epochs: Epochs in which the rates rise.
         ema_decay: Of the averaged weights; None averages none.
         sets: For each clip the name of its set and its MOS, in the order of the batches' numbers.
+        own: Branch -> for each clip what rates that branch alone; validation holds it against these, not the MOS.
         seed: Of dropout, together with epoch and rank.
         about: Plain data for the checkpoints.
 
@@ -159,6 +160,7 @@ class Training(lightning.LightningModule):
         sets: Sequence[tuple[str, float]],
         seed: int,
         about: Mapping[str, Any],
+        own: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -171,6 +173,7 @@ class Training(lightning.LightningModule):
         self.rates = (lr, backbone_lr)
         self.warmup_epochs = warmup_epochs
         self.sets = sets
+        self.own = own or {}
         self.seed = seed
         self.about = about
         self.best_of = "raw"
@@ -222,10 +225,12 @@ class Training(lightning.LightningModule):
 
     def training_step(self, batch: ClipBatch, *_: Any) -> Tensor:
         """The loss over the clips of all ranks: ranks and correlations are those of the global batch."""
-        scores, mos = self.scores(batch), batch.mos
+        scores, mos, own, companies = self.scores(batch), batch.mos, batch.own, batch.companies
         if self.trainer.world_size > 1:
             scores, mos = self._of_all_ranks(scores), self._of_all_ranks(mos)
-        terms = self.loss(dict(zip(SCORES, scores.unbind(1), strict=True)), mos)
+            own = {branch: self._of_all_ranks(ratings) for branch, ratings in own.items()}
+            companies = None if companies is None else self._of_all_ranks(companies)
+        terms = self.loss(dict(zip(SCORES, scores.unbind(1), strict=True)), mos, own, companies)
         values = {f"train/{name}": term for name, term in terms.items()}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(mos))
         return terms["loss"]
@@ -244,8 +249,9 @@ class Training(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Measures the agreement of every score with the MOS, as the official code validates.
 
-        SROCC, KROCC and PLCC are of the raw scores, RMSE after their mean and deviation are made those of the MOS. With
-        several sets a figure is the mean over them.
+        SROCC, KROCC and PLCC are of the raw scores, RMSE after their mean and deviation are made those of the MOS. A
+        branch that ratings of its own are there for is held against these. With several sets a figure is the mean over
+        them.
         """
         overall = {}
         for kind, seen in self.seen.items():
@@ -286,15 +292,15 @@ class Training(lightning.LightningModule):
 
     def _measured(self, predictions: Mapping[int, Sequence[float]]) -> dict[str, float]:
         """Each measure of each score, such as ``overall/srocc``: the mean over sets."""
-        pairs: dict[str, list[tuple[float, Sequence[float]]]] = {}
-        for clip, scores in predictions.items():
-            name, mos = self.sets[clip]
-            pairs.setdefault(name, []).append((mos, scores))
+        members: dict[str, list[int]] = {}
+        for clip in predictions:
+            members.setdefault(self.sets[clip][0], []).append(clip)
         figures: dict[str, list[float]] = {}
-        for videos in pairs.values():
-            target = np.array([mos for mos, _ in videos])
+        for clips in members.values():
+            mos = np.array([self.sets[clip][1] for clip in clips])
             for place, score in enumerate(SCORES):
-                pred = np.array([scores[place] for _, scores in videos])
+                target = np.array([self.own[score][clip] for clip in clips]) if score in self.own else mos
+                pred = np.array([predictions[clip][place] for clip in clips])
                 values = {
                     "srocc": srocc(pred, target),
                     "krocc": krocc(pred, target),

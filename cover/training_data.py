@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from cover.cache import ClipCache
 from cover.data import Decoder, Failure
 from cover.errors import UsageError
+from cover.models import BRANCHES, SCORES
 from cover.rows import Row
 from cover.video import LoadedViews, ViewSpec
 
@@ -36,6 +37,7 @@ class RatedSet:
         validation: Rated clips to validate on.
         decoder: What decodes them.
         weight: How often an epoch sees each clip to train on; 0.5 takes a random half of them.
+        columns: Branch -> the extra of a row that rates it alone. A branch without one is rated by the MOS.
     """
 
     name: str
@@ -43,23 +45,29 @@ class RatedSet:
     validation: Sequence[Row]
     decoder: Decoder
     weight: float = 1.0
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[Row]:
         """All clips: those to train on, then those to validate on."""
         return [*self.train, *self.validation]
 
-    @cached_property
-    def scale(self) -> tuple[float, float]:
-        """Mean and standard deviation of the MOS of the clips to train on."""
-        mos = np.array([row.mos for row in self.train], dtype=np.float64)
-        return float(mos.mean()), float(mos.std())
+    def rating(self, row: Row, score: str = "overall") -> float:
+        """What a score of a clip should follow: the rating of that branch alone where there is one, else the MOS."""
+        value = row.extras[self.columns[score]] if score in self.columns else row.mos
+        assert isinstance(value, (int, float, str))
+        return float(value)
 
-    def standardized(self, row: Row) -> float:
-        """A clip's MOS in standard deviations from the mean of the clips to train on, so that sets are alike."""
-        mean, std = self.scale
-        assert row.mos is not None
-        return (row.mos - mean) / std
+    @cached_property
+    def scales(self) -> dict[str, tuple[float, float]]:
+        """For each score, mean and standard deviation of its ratings of the clips to train on."""
+        ratings = {score: np.array([self.rating(row, score) for row in self.train]) for score in SCORES}
+        return {score: (float(values.mean()), float(values.std())) for score, values in ratings.items()}
+
+    def standardized(self, row: Row, score: str = "overall") -> float:
+        """A rating in standard deviations from the mean of the clips to train on, so that sets are alike."""
+        mean, std = self.scales[score]
+        return (self.rating(row, score) - mean) / std
 
 
 class Slot(NamedTuple):
@@ -97,11 +105,27 @@ class ClipBatch:
         groups: The clips; those of one shape are together.
         clips: int64 (B,), the place of each in :attr:`TrainingData.clips`, in the order of the groups.
         mos: float32 (B,), their MOS in standard deviations from the mean of their set.
+        own: Branch -> float32 (B,), likewise what rates it alone, for branches of which there is such a rating.
+        companies: int64 (B,), number of the company of each, where there are companies: a batch has those of one set.
     """
 
     groups: list[ClipGroup]
     clips: Tensor
     mos: Tensor
+    own: dict[str, Tensor] = field(default_factory=dict)
+    companies: Tensor | None = None
+
+
+class Company(NamedTuple):
+    """Which clips come together in a batch.
+
+    Attributes:
+        column: The extra of a row whose value they share, such as their content.
+        clips: How many of them come together.
+    """
+
+    column: str
+    clips: int
 
 
 def draw_name(number: int, seed: int, mirrored: bool) -> str:
@@ -110,7 +134,13 @@ def draw_name(number: int, seed: int, mirrored: bool) -> str:
 
 
 def epoch_batches(
-    sizes: Sequence[int], weights: Sequence[float], batch_size: int, ranks: int, rng: np.random.Generator
+    sizes: Sequence[int],
+    weights: Sequence[float],
+    batch_size: int,
+    ranks: int,
+    rng: np.random.Generator,
+    companies: Sequence[Sequence[int]] | None = None,
+    together: int = 1,
 ) -> list[list[int]]:
     """Which clips share a batch in one epoch.
 
@@ -123,6 +153,9 @@ def epoch_batches(
         batch_size: Clips a batch, over all ranks; a multiple of ``ranks``.
         ranks: Processes that share a batch evenly.
         rng: Decides the order.
+        companies: For each set, what its clips belong to; clips that belong together come ``together`` at a time, in
+            each epoch other ones. None: every clip comes by itself.
+        together: How many clips that belong together come one after the other, as far as there are so many.
 
     Returns:
         The batches in a random order.
@@ -132,16 +165,29 @@ def epoch_batches(
     """
     batches: list[list[int]] = []
     start = 0
-    for size, weight in zip(sizes, weights, strict=True):
+    for number, (size, weight) in enumerate(zip(sizes, weights, strict=True)):
         wanted = round(weight * size)
         length = min(batch_size, wanted // ranks * ranks)
         if length == 0:
             raise UsageError(f"{wanted} clips to train on in an epoch are too few for {ranks} processes")
-        passes = [rng.permutation(size) for _ in range(-(-wanted // size))]
+        belonging = range(size) if companies is None else companies[number]
+        passes = [_in_company(belonging, together, rng) for _ in range(-(-wanted // size))]
         order = (start + np.concatenate(passes))[:wanted]
         batches += [order[i : i + length].tolist() for i in range(0, wanted - length + 1, length)]
         start += size
     return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _in_company(companies: Sequence[int], together: int, rng: np.random.Generator) -> np.ndarray:
+    """A random order in which clips of one company come so many at a time."""
+    order = rng.permutation(len(companies))
+    if together == 1:
+        return order
+    members = defaultdict(list)
+    for clip in order.tolist():
+        members[companies[clip]].append(clip)
+    parts = [found[i : i + together] for found in members.values() for i in range(0, len(found), together)]
+    return np.concatenate([parts[i] for i in rng.permutation(len(parts))])
 
 
 class TrainingData(lightning.LightningDataModule):
@@ -161,11 +207,13 @@ class TrainingData(lightning.LightningDataModule):
         draws: Random samplings of each clip in the caches, beside the one at the centre; training picks one of all.
         mirror: Whether to mirror: every second draw of the caches, and clips that are decoded by chance.
         seed: Of order, draws and mirroring.
+        company: Which clips come together in batches; None: as chance has it.
 
     Attributes:
         clips: All clips, those to train on first.
         owners: The set of each.
         mos: Of each, in standard deviations from the mean of its set.
+        own: Branch -> what rates it alone, likewise; of branches that some set has such ratings of.
         failures: What this process could not decode, by path.
     """
 
@@ -181,6 +229,7 @@ class TrainingData(lightning.LightningDataModule):
         draws: int,
         mirror: bool,
         seed: int,
+        company: Company | None = None,
     ) -> None:
         super().__init__()
         self.sets = sets
@@ -198,6 +247,16 @@ class TrainingData(lightning.LightningDataModule):
         self.owners = [rated for rated, _ in owned]
         self.clips = [row for _, row in owned]
         self.mos = [rated.standardized(row) for rated, row in owned]
+        rated_alone = [branch for branch in BRANCHES if any(branch in rated.columns for rated in sets)]
+        self.own = {branch: [rated.standardized(row, branch) for rated, row in owned] for branch in rated_alone}
+        self._together = 1 if company is None else company.clips
+        self._companies = None if company is None else [_numbered(rated.train, company.column) for rated in sets]
+
+    def companies_of(self, clips: Sequence[int]) -> Tensor | None:
+        """Numbers of the companies of some clips to train on, int64 (n,), alike on every rank; None: there are none."""
+        if self._companies is None:
+            return None
+        return torch.tensor([number for numbers in self._companies for number in numbers])[list(clips)]
 
     @property
     def trained(self) -> int:
@@ -211,7 +270,8 @@ class TrainingData(lightning.LightningDataModule):
         rng = np.random.Generator(np.random.PCG64([self.seed, epoch]))
         sizes, weights = [len(rated.train) for rated in self.sets], [rated.weight for rated in self.sets]
         batches = []
-        for batch in epoch_batches(sizes, weights, self.batch_size * ranks, ranks, rng):
+        global_size = self.batch_size * ranks
+        for batch in epoch_batches(sizes, weights, global_size, ranks, rng, self._companies, self._together):
             draws, coins = rng.integers(len(self.draws), size=len(batch)), rng.integers(2, size=len(batch))
             slots = [
                 Slot(clip, self.draws[draw], self.mirror and bool(coin))
@@ -313,4 +373,12 @@ class _ClipBatches(IterableDataset):
             ],
             clips=torch.tensor(order),
             mos=torch.tensor([self.source.mos[clip] for clip in order]),
+            own={branch: torch.tensor([values[clip] for clip in order]) for branch, values in self.source.own.items()},
+            companies=self.source.companies_of(order) if self.training else None,
         )
+
+
+def _numbered(rows: Sequence[Row], column: str) -> list[int]:
+    """For each row the number of its value in a column."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(str(row.extras[column]), len(numbers)) for row in rows]

@@ -255,6 +255,30 @@ class TestQualityLoss:
                 expected += scores[name] * weight * value.item()
         assert result["loss"].item() == pytest.approx(expected, rel=1e-5)
 
+    def test_ratings_of_a_branch_stand_in_for_the_mos(self, pred: dict[str, Tensor], mos: Tensor) -> None:
+        own = torch.tensor([3.0, 1.0, 4.0, 1.0, 5.0, 9.0])
+        result, plain = QualityLoss()(pred, mos, {"technical": own}), QualityLoss()(pred, mos)
+        assert result["plcc/technical"] == plcc_loss(pred["technical"], own)
+        assert result["rank/technical"] == rank_loss(pred["technical"], own)
+        others = [name for name in plain if name != "loss" and not name.endswith("technical")]
+        assert all(result[name] == plain[name] for name in others)
+
+    @pytest.mark.parametrize("within", [0, 0.3, 1])
+    def test_within_companies(self, pred: dict[str, Tensor], mos: Tensor, within: float) -> None:
+        companies = torch.tensor([7, 2, 7, 2, 7, 7])
+        result = QualityLoss(within=within, mse=1)(pred, mos, companies=companies)
+        first, second = companies == 7, companies == 2
+        for term, loss in {"plcc": plcc_loss, "rank": rank_loss, "mse": mse_loss}.items():
+            x = pred["technical"]
+            apart = (4 * loss(x[first], mos[first]) + 2 * loss(x[second], mos[second])) / 6
+            expected = within * apart + (1 - within) * loss(x, mos)
+            assert result[f"{term}/technical"].item() == pytest.approx(expected.item(), abs=1e-6)
+        result["loss"].backward()
+        assert all(values.grad.isfinite().all() for name, values in pred.items() if name != "overall")
+
+    def test_without_companies_all_are_compared(self, pred: dict[str, Tensor], mos: Tensor) -> None:
+        assert QualityLoss(within=1)(pred, mos)["loss"] == QualityLoss()(pred, mos)["loss"]
+
     def test_what_weighs_nothing_is_not_computed(self, pred: dict[str, Tensor], mos: Tensor) -> None:
         loss = QualityLoss(plcc=0, rank=0, mse=1, scores={"overall": 1, "semantic": 0})
         result = loss({"overall": pred["overall"]}, mos)
@@ -277,6 +301,7 @@ class TestQualityLoss:
         [
             ({"rank": -0.3}, r"^rank=-0\.3: "),
             ({"mse": float("nan")}, "^mse=nan: "),
+            ({"within": 1.5}, r"^within=1\.5: "),
             ({"plcc": float("inf")}, "^plcc=inf: "),
             ({"scores": {"technical": -1}}, r"^scores\.technical=-1: "),
             ({"scores": {"tecnical": 1}}, r"^scores\.tecnical: .*technical"),

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "cover.data": LEAVES | {"cover.processes", "cover.video"},
     "cover.module": LEAVES | {"cover.data", "cover.models"},
     "cover.cache": LEAVES,
-    "cover.training_data": LEAVES | {"cover.cache", "cover.data", "cover.video"},
+    "cover.training_data": LEAVES | {"cover.cache", "cover.data", "cover.models", "cover.video"},
     "cover.training": LEAVES
     | {"cover.cache", "cover.data", "cover.losses", "cover.metrics", "cover.models", "cover.training_data"},
     "cover.writers": LEAVES | {"cover.data", "cover.models", "cover.module"},

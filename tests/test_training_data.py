@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from cover.cache import ClipCache
 from cover.data import Decoder, Failure
 from cover.errors import UsageError, VideoError
 from cover.rows import Row
-from cover.training_data import CENTER, ClipBatch, RatedSet, TrainingData, draw_name, epoch_batches
+from cover.training_data import CENTER, ClipBatch, Company, RatedSet, TrainingData, draw_name, epoch_batches
 from cover.video import FragmentView, LoadedViews, ViewSpec, WholeView, load_views
 from tests.helpers.clips import noise_frame, write_clip
 
@@ -89,9 +89,42 @@ class TestEpochBatches:
         assert owners != sorted(owners)
         assert owners != sorted(owners, reverse=True)
 
+    @given(
+        companies=st.lists(st.integers(0, 5), min_size=1, max_size=40),
+        together=st.integers(1, 6),
+        seed=st.integers(0, 2**32),
+    )
+    def test_company(self, companies: list[int], together: int, seed: int) -> None:
+        (order,) = epoch_batches([len(companies)], [1.0], len(companies), 1, generator(seed), [companies], together)
+        assert sorted(order) == list(range(len(companies)))
+        if together > 1:
+            expected = Counter(-(-count // together) for count in Counter(companies).values())
+            # Parts of one company may come one after the other by chance, so there are at most as many runs as parts.
+            assert len(list(groupby(companies[clip] for clip in order))) <= sum(
+                parts * n for parts, n in expected.items()
+            )
+
+    def test_company_is_another_one_in_each_epoch(self) -> None:
+        rng = generator()
+        epochs = [epoch_batches([24], [1.0], 4, 1, rng, [[clip % 3 for clip in range(24)]], 4) for _ in range(5)]
+        for batches in epochs:
+            assert all(len({clip % 3 for clip in batch}) == 1 for batch in batches)
+        assert len({frozenset(map(frozenset, batches)) for batches in epochs}) == 5
+
     def test_a_small_set_makes_one_batch(self) -> None:
         assert [sorted(batch) for batch in epoch_batches([5], [1.0], 8, 1, generator())] == [[0, 1, 2, 3, 4]]
         assert [len(batch) for batch in epoch_batches([5], [1.0], 8, 2, generator())] == [4]
+
+
+def test_a_branch_may_have_ratings_of_its_own() -> None:
+    rows = [Row(Path(f"{n}.mp4"), f"{n}.mp4", float(n), {"sharp": str(9 - 3 * n)}) for n in range(4)]
+    rated = RatedSet("set", rows[:3], rows[3:], Decoder(), columns={"technical": "sharp"})
+    assert [rated.rating(rows[3]), rated.rating(rows[3], "technical"), rated.rating(rows[3], "aesthetic")] == [3, 0, 3]
+    assert rated.scales["aesthetic"] == rated.scales["overall"]
+    for score in ("overall", "technical"):
+        assert np.mean([rated.standardized(row, score) for row in rows[:3]]) == pytest.approx(0)
+        assert np.std([rated.standardized(row, score) for row in rows[:3]]) == pytest.approx(1)
+    assert rated.standardized(rows[3]) == pytest.approx(-rated.standardized(rows[3], "technical"))
 
 
 def test_names_of_draws() -> None:
@@ -114,7 +147,7 @@ class Cached:
         self.sets = []
         for number, ((train, validation), weight) in enumerate(zip(sizes, weights, strict=True)):
             rows = [
-                Row(folder / f"{number}-{clip}.mp4", f"{clip}.mp4", 10 * number + clip**1.5)
+                Row(folder / f"{number}-{clip}.mp4", f"{clip}.mp4", 10 * number + clip**1.5, {"scene": clip % 3})
                 for clip in range(train + validation)
             ]
             self.sets.append(RatedSet(f"set {number}", rows[:train], rows[train:], Decoder(), weight))
@@ -129,7 +162,7 @@ class Cached:
                     tensor = values.view(3, 1, 1, 1).expand(shape)
                     cache.save(row, draw, tensor.float() if place < 2 else tensor.to(torch.uint8))
 
-    def data(self, batch_size: int = 4, seed: int = SEED) -> TrainingData:
+    def data(self, batch_size: int = 4, seed: int = SEED, company: Company | None = None) -> TrainingData:
         return TrainingData(
             self.sets,
             ViewSpec(),
@@ -140,6 +173,7 @@ class Cached:
             draws=len(self.draws) - 1,
             mirror=True,
             seed=seed,
+            company=company,
         )
 
 
@@ -158,6 +192,18 @@ def epoch(data: TrainingData, number: int = 0, rank: int = 0, ranks: int = 1, pa
     batches = list(loader)
     assert len(loader) == len(batches)
     return batches
+
+
+def test_clips_of_a_company_share_a_batch(cached: Cached) -> None:
+    data = cached.data(4, company=Company("scene", 2))
+    for batch in epoch(data):
+        assert batch.companies is not None
+        scenes = [data.clips[clip].extras["scene"] for clip in batch.clips.tolist()]
+        assert [a == b for a in scenes for b in scenes] == [
+            bool(a == b) for a in batch.companies for b in batch.companies
+        ]
+    assert all(batch.companies is None for batch in epoch(data, part="val"))
+    assert all(batch.companies is None for batch in epoch(cached.data()))
 
 
 def said(batch: ClipBatch) -> list[tuple[int, int]]:

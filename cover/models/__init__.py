@@ -4,6 +4,7 @@ from cover.models.aesthetic import AestheticBackbone
 from cover.models.cover import BRANCHES, COVER, PIXEL_STATISTICS, SCORES, branch_scores
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
+from cover.models.whitening import whiten_
 
 __all__ = [
     "BRANCHES",
@@ -14,4 +15,5 @@ __all__ = [
     "SemanticBackbone",
     "TechnicalBackbone",
     "branch_scores",
+    "whiten_",
 ]

@@ -59,6 +59,13 @@ class AestheticBackbone(nn.Module):
         self.norm = LayerNorm(dims[-1])
         self.apply(_init_weights)
 
+    @property
+    def patch_embedding(self) -> nn.Conv3d:
+        """What makes tokens of pixels."""
+        convolution = self.stem.conv
+        assert isinstance(convolution, nn.Conv3d)
+        return convolution
+
     def forward(self, frames: Tensor) -> Tensor:
         """Features of a clip.
 

@@ -48,6 +48,7 @@ class COVER(nn.Module):
     Attributes:
         calibration: From raw overall scores, of any shape, to the scale of a MOS, float64 of the same shape; None but
             for weights that were fine-tuned with one. The scores that the model computes stay raw.
+        views: What it was trained to look at, for whoever makes its views; None: as published. The model reads it not.
 
     Raises:
         ValueError: The branches differ in channels, or a size is impossible.
@@ -65,6 +66,7 @@ class COVER(nn.Module):
     ) -> None:
         super().__init__()
         self.calibration: Callable[[ArrayLike], NDArray[np.float64]] | None = None
+        self.views: Any = None
         semantic_backbone = SemanticBackbone(**(semantic or {}))
         technical_backbone = TechnicalBackbone(**(technical or {}))
         aesthetic_backbone = AestheticBackbone(**(aesthetic or {}))

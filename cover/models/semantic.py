@@ -73,6 +73,13 @@ class SemanticBackbone(nn.Module):
         )
         del self.visual.positional_embedding
 
+    @property
+    def patch_embedding(self) -> nn.Conv2d:
+        """What makes tokens of pixels."""
+        convolution = self.visual.conv1
+        assert isinstance(convolution, nn.Conv2d)
+        return convolution
+
     def forward(self, frames: Tensor) -> Tensor:
         """Describe each frame by one vector.
 

@@ -80,6 +80,13 @@ class TechnicalBackbone(nn.Module):
         self.norm = nn.LayerNorm(self.out_channels)
         self.apply(_init_weights)
 
+    @property
+    def patch_embedding(self) -> nn.Conv3d:
+        """What makes tokens of pixels."""
+        convolution = self.patch_embed.proj
+        assert isinstance(convolution, nn.Conv3d)
+        return convolution
+
     def forward(self, frames: Tensor) -> Tensor:
         """Features of a clip.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from cover.errors import UsageError
+from cover.models import BRANCHES
 from cover.rows import Row
 from cover.tasks.protocol import SPLITS, dataset_splits, part_of
 from cover.tasks.scoring import dataset_rows, decoder, is_main_process, positive
@@ -65,8 +66,10 @@ def rated_splits(options: dict[str, Any], folder: Path) -> list[list[RatedSet]]:
                 _require_different(validation, f"{option}: the part to validate on")
             weight = node.get("weight", 1)
             positive(f"{option}.weight", weight, (int, float))
-            sets.append(RatedSet(name, train, validation, decoder(options, node["raw"]), float(weight)))
+            columns = _columns(options["targets"], train, validation, option)
+            sets.append(RatedSet(name, train, validation, decoder(options, node["raw"]), float(weight), columns))
         _require_apart(sets)
+        _require_columns(options, sets)
         splits.append(sets)
     return splits
 
@@ -135,6 +138,43 @@ def _parts(rows: list[Row], protocol: Mapping[str, Any], *, alone: bool) -> list
     if not chosen:
         raise UsageError("protocol.indices: name at least one split")
     return chosen
+
+
+def _columns(
+    targets: Mapping[str, str | None], train: Sequence[Row], validation: Sequence[Row], option: str
+) -> dict[str, str]:
+    """Of the columns that rate a branch alone those that a dataset has."""
+    columns = {branch: name for branch, name in targets.items() if name is not None and name in train[0].extras}
+    for branch, name in columns.items():
+        for row in (*train, *validation):
+            try:
+                fine = math.isfinite(float(str(row.extras[name])))
+            except (KeyError, ValueError):
+                fine = False
+            if not fine:
+                found = row.extras.get(name)
+                raise UsageError(f"targets.{branch}={name}: {option} has {found!r} there for {row.name}, not a number")
+        if len({float(str(row.extras[name])) for row in train}) == 1:
+            raise UsageError(
+                f"targets.{branch}={name}: {option} rates all clips to train on alike; there is nothing to learn"
+            )
+    return columns
+
+
+def _require_columns(options: dict[str, Any], sets: Sequence[RatedSet]) -> None:
+    """The columns that options name are there: those of ratings in one set at least, that of companies in all."""
+    for branch, name in options["targets"].items():
+        if branch not in BRANCHES:
+            raise UsageError(f"targets.{branch}: there is no such branch; use {', '.join(BRANCHES)}")
+        if name is not None and not any(branch in rated.columns for rated in sets):
+            found = ", ".join(sets[0].train[0].extras) or "none"
+            raise UsageError(f"targets.{branch}={name}: no dataset has such a column (found: {found})")
+    column = options["company"]["column"]
+    positive("company.clips", options["company"]["clips"], int)
+    for rated in sets:
+        if column is not None and (lacking := [row for row in rated.train if column not in row.extras]):
+            found = ", ".join(lacking[0].extras) or "none"
+            raise UsageError(f"company.column={column}: {rated.name} has no such column (found: {found})")
 
 
 def _require_apart(sets: Sequence[RatedSet]) -> None:

@@ -19,18 +19,20 @@ from cover.cache import ClipCache, require_space, weights_digest
 from cover.curves import CurveWriter, read_curves
 from cover.data import VideoDataModule
 from cover.errors import UsageError
-from cover.models import BRANCHES, COVER
+from cover.models import BRANCHES, COVER, whiten_
 from cover.report import VideoProgress
 from cover.rows import Row
 from cover.tasks.build import build
 from cover.tasks.scoring import is_main_process, view_spec
 from cover.training import MONITOR, Extraction, Training, mark_trained
-from cover.training_data import RatedSet, TrainingData, draw_name
+from cover.training_data import Company, RatedSet, TrainingData, draw_name
 from cover.video import ViewSpec
 from cover.weights import cache_dir
 from cover.writers import FailureWriter, add_error
 
 log = logging.getLogger(__name__)
+
+_WHITENED = 64  # clips that whitening filters are computed of
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
@@ -98,7 +100,11 @@ def run_stage(
         draws=options["augment"]["draws"],
         mirror=options["augment"]["mirror"],
         seed=options["seed"],
+        company=None if options["company"]["column"] is None else Company(**options["company"]),
     )
+    file = folder / "stages" / name / "last.ckpt"
+    if options["whiten"] and not file.exists():
+        _whiten(model, learning, data)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
     stage = folder / "stages" / name
     training = Training(
@@ -109,7 +115,11 @@ def run_stage(
         backbone_lr=options["lr"] * options["backbone_lr"],
         warmup_epochs=options["warmup_epochs"],
         ema_decay=options["ema_decay"],
-        sets=[(rated.name, row.mos or 0.0) for rated, row in zip(data.owners, data.clips, strict=True)],
+        sets=[(rated.name, rated.rating(row)) for rated, row in zip(data.owners, data.clips, strict=True)],
+        own={
+            branch: [rated.rating(row, branch) for rated, row in zip(data.owners, data.clips, strict=True)]
+            for branch in data.own
+        },
         seed=options["seed"],
         about=about,
     )
@@ -136,7 +146,6 @@ def run_stage(
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=1,
     )
-    file = stage / "last.ckpt"
     if file.exists():
         log.info("%s: going on from %s", name, file)
     trainer.fit(training, datamodule=data, ckpt_path=file if file.exists() else None)
@@ -157,6 +166,26 @@ def run_stage(
         data=data,
         trained=frozenset(key for key, parameter in model.named_parameters() if parameter.requires_grad),
     )
+
+
+def _whiten(model: COVER, branches: Sequence[str], data: TrainingData) -> None:
+    """Starts the patch embeddings of some branches with filters that whiten what they will see."""
+    seen: dict[str, list[torch.Tensor]] = {branch: [] for branch in branches}
+    count = 0
+    for batch in data.train_dataloader():
+        for group in batch.groups:
+            for branch, views in model.normalize(group.views).items():
+                seen[branch].append(views)
+        count += len(batch.clips)
+        if count >= _WHITENED:
+            break
+    for branch, clips in seen.items():
+        backbone: Any = model.backbones[branch]
+        shape = clips[0].shape
+        try:
+            whiten_(backbone.patch_embedding, torch.cat([views for views in clips if views.shape[1:] == shape[1:]]))
+        except ValueError as error:
+            raise UsageError(f"whiten: {branch}: {error}") from error
 
 
 def trainer_of(options: dict[str, Any], callbacks: list[Callback], **arguments: Any) -> lightning.Trainer:
@@ -283,6 +312,10 @@ def prepare(
             enable_progress_bar=False,  # ours counts files
             logger=False,
         )
+        if not todo and trainer.world_size == 1:
+            continue
+        # Ranks share out all clips, not those that they find lacking: while others fill the caches, each finds others.
+        wanted = partial(lacks, draws=names[which])
         trainer.predict(
             Extraction(model, features, views, names[which], mirrored[which], dtype),
             datamodule=VideoDataModule(readable, drawn, rated.decoder, wanted=wanted),
@@ -313,10 +346,6 @@ def _before(options: dict[str, Any], name: str) -> list[str]:
 
 def _cache_folder(options: dict[str, Any]) -> Path:
     folder = options["cache"]["dir"]
-        if not todo and trainer.world_size == 1:
-            continue
-        # Ranks share out all clips, not those that they find lacking: while others fill the caches, each finds others.
-        wanted = partial(lacks, draws=names[which])
     return cache_dir() / "clips" if folder is None else Path(folder)
 
 

@@ -1,5 +1,6 @@
 """Fine-tune on mean opinion scores: the work of ``train.py``."""
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -25,7 +26,7 @@ from cover.calibration import calibrate, to_plain
 from cover.curves import draw_curves, read_curves
 from cover.errors import UsageError
 from cover.metrics import FITS, MEASURES, Curve, Measures, fit_curve, measure, median
-from cover.models import COVER, SCORES
+from cover.models import BRANCHES, COVER, SCORES
 from cover.report import agreement, scatter
 from cover.tasks.build import build, plain
 from cover.tasks.cli import EXIT_OK, EXIT_SOME_FAILED
@@ -38,7 +39,7 @@ from cover.tasks.scoring import (
     weights_checksums,
     write_run_record,
 )
-from cover.tasks.stages import StageResult, run_stage
+from cover.tasks.stages import StageResult, centered, run_stage
 from cover.training_data import RatedSet
 from cover.weights import PRETRAINED_WEIGHTS, RANDOM_WEIGHTS, save_weights
 from cover.writers import set_aside, start_errors, write_text
@@ -118,16 +119,22 @@ def _train_split(
         best: StageResult | None = None
         curve: Curve | None = None
         trained: set[str] = set()
+        # What model this is, for those who load it without its config.
+        made = {
+            "net": {name: value for name, value in options["model"]["net"].items() if name != "_target_"},
+            "views": dataclasses.asdict(centered(options)),
+            "base": base,
+        }
         for name, stage in options["stages"].items():
             if not stage["epochs"]:
                 continue
-            result = run_stage(options, name, model, sets, folder, logger, {"base": base})
+            result = run_stage(options, name, model, sets, folder, logger, made)
             sets, trained = result.data.sets, trained | result.trained
             if best is None or result.score > best.score:
                 best = result
                 if is_main_process():
                     curve = _calibration(result)
-                    _write_weights(model, result, curve, trained, base, folder)
+                    _write_weights(model, result, curve, trained, made, folder)
         assert best is not None
         if is_main_process():
             _write_results(options, best, curve, logger, folder)
@@ -210,10 +217,11 @@ def _logger(options: dict[str, Any], folder: Path) -> Logger | None:
 
 
 def _write_weights(
-    model: COVER, result: StageResult, curve: Curve | None, trained: set[str], base: Mapping[str, Any], folder: Path
+    model: COVER, result: StageResult, curve: Curve | None, trained: set[str], made: Mapping[str, Any], folder: Path
 ) -> None:
     """``best.ckpt``, which is whole, and what was trained by itself."""
     about = {
+        **made,
         "calibration": None if curve is None else to_plain(curve),
         "stage": result.name,
         "epoch": result.epoch,
@@ -223,14 +231,14 @@ def _write_weights(
     whole = {
         "state_dict": {f"model.{name}": tensor for name, tensor in state.items()},
         "pytorch-lightning_version": lightning.__version__,
-        "cover": about,
+        "cover": {name: value for name, value in about.items() if name != "base"},  # which is for what is not whole
     }
     partial = folder / "best.ckpt.part"
     torch.save(whole, partial)
     partial.replace(folder / "best.ckpt")
     heads, everything = folder / "heads.safetensors", folder / "trained.safetensors"
     file = everything if any(name.startswith("backbones.") for name in trained) else heads
-    save_weights({key: state[key] for key in sorted(trained)}, file, {**about, "base": dict(base)})
+    save_weights({key: state[key] for key in sorted(trained)}, file, about)
     if file == everything:
         heads.unlink(missing_ok=True)  # of a stage that this one surpassed
 
@@ -239,7 +247,7 @@ def _calibration(result: StageResult) -> Curve | None:
     """From raw overall scores to the MOS of the first set, fitted to the clips that were trained on."""
     data, place = result.data, SCORES.index("overall")
     clips = [clip for clip in result.predictions if clip < data.trained and data.owners[clip] is data.sets[0]]
-    mos = [data.clips[clip].mos or 0.0 for clip in clips]
+    mos = [data.sets[0].rating(data.clips[clip]) for clip in clips]
     curve = calibrate([result.predictions[clip][place] for clip in clips], mos)
     if curve is None:
         log.warning("scores do not rise with the MOS on the clips trained on: the checkpoint has no MOS scale")
@@ -258,13 +266,18 @@ def _write_results(
         line = {"path": row.name, "part": "train" if clip < data.trained else "validation", "mos": row.mos, **named}
         if curve is not None:
             line["mos_predicted"] = float(curve(named["overall"]))
-        lines.append({**line, "dataset": data.owners[clip].name})
+        rated = data.owners[clip]
+        line |= {f"{branch}_rated": rated.rating(row, branch) for branch in data.own}
+        lines.append({**line, "dataset": rated.name})
     table = pd.DataFrame(lines)
     table.to_csv(folder / "predictions.csv", index=False, float_format="%.6f", errors="backslashreplace")
     first = table[(table["part"] == "validation") & (table["dataset"] == data.sets[0].name)]
     measures = {
-        name: measure(first[name], first["mos"], fit=options["fit"], resamples=options["resamples"])
-        for name in ("overall", *SCORES[:-1])
+        name: measure(first[name], first[target], fit=options["fit"], resamples=options["resamples"])
+        for name, target in {
+            "overall": "mos",
+            **{branch: f"{branch}_rated" if branch in data.own else "mos" for branch in BRANCHES},
+        }.items()
     }
     fitted = fit_curve(first["overall"], first["mos"], options["fit"])
     title = f"{data.sets[0].name}, validation"

@@ -1,7 +1,8 @@
 """What the three branches look at: frames, sizes, sampling. Plain data, checked on construction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 SEED_LIMIT = 2**63
 
@@ -102,6 +103,20 @@ class ViewSpec:
             self.samples == 1 or self.sampling == "random",
             "samples > 1 needs sampling=random: every centered draw of a video is the same",
         )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "ViewSpec":
+        """The views that :func:`dataclasses.asdict` made this of.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is no such data.
+        """
+        branches: dict[str, Any] = {
+            "semantic": WholeView(**data["semantic"]),
+            "technical": FragmentView(**data["technical"]),
+            "aesthetic": WholeView(**data["aesthetic"]),
+        }
+        return cls(**{**data, **branches})
 
     @property
     def branches(self) -> dict[str, WholeView | FragmentView]:

@@ -12,18 +12,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 import cover.cache
+from cover.metrics import srocc
 from cover.models import COVER
 from cover.tasks.ratings import rated_splits
 from cover.training import Training
 from cover.weights import read_state_dict, save_weights
+from datasets.synthetic.sources import survey
 from tests.helpers.minisets import KINDS, make_miniset
-from tests.helpers.rated import make_rated
+from tests.helpers.rated import make_rated, scene
 from tests.helpers.tiny import CONFIGS, composed_training, tiny_model
 from tests.tasks.conftest import Run
 
@@ -121,6 +125,29 @@ def test_what_a_run_leaves(
     predicted = pd.read_csv("out/predictions.csv").set_index("path").sort_index()
     assert scores["Overall"].to_list() == pytest.approx(predicted["overall"].to_list(), abs=6e-5)
     assert scores["MOS"].to_list() == pytest.approx(predicted["mos_predicted"].to_list(), abs=6e-4)
+
+
+def test_python_needs_no_config_to_score_with_it(train: Run, rated: Path) -> None:
+    assert train("stages.heads.epochs=1", "resamples=0", "output=out") == 0
+    model = cover.load_model("out/best.ckpt")
+    predicted = pd.read_csv("out/predictions.csv").set_index("path")
+    for name in ("00-blur-1.mp4", "01-noise-1.mp4"):
+        found = cover.score(rated / name, model)
+        assert found.overall == pytest.approx(predicted.loc[name, "overall"], abs=2e-6)
+
+
+def test_branches_may_have_ratings_of_their_own(train: Run, tmp_path: Path) -> None:
+    options = ("targets.technical=level", "company.column=content", "company.clips=2", "batch_size=4")
+    assert train("stages.heads.epochs=1", "resamples=0", *options, "output=out") == 0
+    table = pd.read_csv("out/predictions.csv")
+    assert set(table["technical_rated"]) <= {0, 1}
+    held_out = table[table["part"] == "validation"]
+    found = metrics("out")
+    assert found["technical"]["srocc"] == pytest.approx(srocc(held_out["technical"], held_out["technical_rated"]))
+    assert found["aesthetic"]["srocc"] == pytest.approx(srocc(held_out["aesthetic"], held_out["mos"]))
+    curves = pd.read_csv("out/curves.csv")
+    best = f"val/{found['best']['weights']}/technical/srocc"
+    assert curves[best].iloc[0] == pytest.approx(found["technical"]["srocc"], abs=1e-6)
 
 
 def test_evaluate_finds_what_training_measured(train: Run, small: Callable[..., int], rated: Path) -> None:
@@ -294,8 +321,30 @@ def test_every_recipe_takes_a_step(train: Run, rated: Path, tmp_path: Path, reci
         make_miniset("lsvq", tmp_path / "lsvq", copies_of(rated), count=10)
         splits = ["data.split=test", "validation.split=train"]
         options += ["data=lsvq", f"data.root={tmp_path / 'lsvq'}", *splits, "weights=random"]
+    if recipe == "lite_synthetic":
+        options += [
+            "data=synthetic",
+            f"data.sources={pristine(tmp_path / 'photos')}",
+            "data.kinds=[blur,low_contrast,occlusion]",
+        ]
+        options += ["data.per_content=5", "data.seconds=0.25", f"data.folder={tmp_path / 'clips'}", "augment.draws=1"]
     assert train(*options) == 0
     assert (Path("out/summary.csv") if recipe == "k_splits" else Path("out/metrics.json")).exists()
+
+
+def pristine(folder: Path) -> Path:
+    """Two photos, of which one falls to the part to train on and one to that to validate on."""
+    folder.mkdir()
+    lacking = {"train", "validation"}
+    number = 0
+    while lacking:
+        path = folder / f"{(number := number + 1)}.png"
+        Image.fromarray(scene(1, 400, np.random.default_rng(number))[0]).save(path)
+        split = survey(path, f"{folder.name}/{path.name}").split
+        if split not in lacking:
+            path.unlink()
+        lacking.discard(split)
+    return folder
 
 
 def copies_of(rated: Path) -> Callable[[Path], None]:
@@ -388,6 +437,18 @@ def test_an_unreadable_clip_costs_itself_only_when_all_is_trained(train: Run, ra
         ([(f"{n}.mp4", n) for n in range(12)], ["protocol.indices=[10]"], "10 is not in 0..9"),
         ([(f"{n}.mp4", n) for n in range(12)], ["protocol.splits=full"], "a part to validate on"),
         ([(f"{n}.mp4", n) for n in range(12)], ["ema_decay=2"], "ema_decay=2"),
+        (
+            [(f"{n}.mp4", n) for n in range(12)],
+            ["targets.technical=sharp"],
+            "no dataset has such a column (found: none)",
+        ),
+        ([(f"{n}.mp4", n) for n in range(12)], ["+targets.sharp=mos"], "targets.sharp: there is no such branch"),
+        (
+            [(f"{n}.mp4", n) for n in range(12)],
+            ["company.column=scene"],
+            "ratings.csv has no such column (found: none)",
+        ),
+        ([(f"{n}.mp4", n) for n in range(12)], ["company.clips=0"], "company.clips=0"),
         ([(f"{n}.mp4", n) for n in range(12)], ["+trainer.limit_val_batches=0"], "every epoch is validated"),
     ],
 )
