@@ -27,6 +27,7 @@ from rich.text import Text
 from cover.data import Failure
 from cover.metrics import Curve, Measures
 
+_FEW = 20  # videos that a summary lists one and all
 _ORDER = ("srocc", "plcc", "krocc", "rmse")
 
 
@@ -99,7 +100,7 @@ def summary(
     notes: Mapping[str, Sequence[str]],
     folder: Path,
 ) -> RenderableType:
-    """Count, mean and spread of each score, the three best and worst videos, and where the files are.
+    """Count, mean and spread of each score, the videos from best to worst (of many the ends), and where the files are.
 
     Args:
         scores: By file name, then by name of the score.
@@ -116,8 +117,9 @@ def summary(
             spread.add_row(str(name), str(len(values)), *(f"{figure:.4f}" for figure in figures))
         ranked = frame.sort_values("overall", ascending=False, kind="stable")
         ends = Table("", "file", *(Column(str(name), justify="right") for name in frame.columns))
-        shown = min(3, len(ranked))
-        for label, part in (("best", ranked.head(shown)), ("worst", ranked.iloc[shown:].tail(3))):
+        # Few are shown one and all; of many, where to look first.
+        ends_of = {"best": ranked.head(3), "worst": ranked.tail(3)} if len(ranked) > _FEW else {"best first": ranked}
+        for label, part in ends_of.items():
             for index, (file, row) in enumerate(part.iterrows()):
                 # repr keeps a newline or an undecodable byte in a file name from breaking the table.
                 text = Text(str(file) if str(file).isprintable() else ascii(file), overflow="fold")

@@ -230,7 +230,10 @@ def test_paths_that_are_no_files_cost_themselves_only(infer: Run, clips: Path, t
         (["data=folder"], "data.path"),
         (["data={clips}", "output={clips}/readme.md"], "File exists: .*readme.md"),
         (["data={clips}", "modle=tiny"], "Could not override 'modle'"),
-        (["data={clips}", "model=tinny"], "Could not find 'model/tinny' Available options in 'model': cover tiny"),
+        (
+            ["data={clips}", "model=tinny"],
+            "Could not find 'model/tinny' Available options in 'model': cover cover_lite tiny",
+        ),
         (["data={clips}", "decode.timeout=[1"], "decode.timeout"),
         (["data={clips}", "trainer.accelerator=abacus"], "trainer: .*abacus"),
     ],
@@ -344,7 +347,7 @@ def test_help(infer: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert infer("--help") == 0
     shown = capsys.readouterr().out
     assert "python infer.py data=WHAT" in shown
-    assert "views: cover, tiny" in shown
+    assert "views: cover, cover_lite, tiny" in shown
     assert "Exit code: 0 all scored" in shown
 
 
