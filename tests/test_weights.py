@@ -687,6 +687,8 @@ def test_a_checkpoint_without_the_tower_takes_it_from_the_clip_file(tmp_path, to
 
 def test_a_clip_file_fills_nothing_but_the_tower(tmp_path, official, caplog):
     save_weights(Small(), tmp_path / "ours.safetensors")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "ours.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode  # for others to read
     model = Small()
     load_weights(model, official, tmp_path / "ours.safetensors")
     assert torch.equal(model.state_dict()["heads.semantic.hidden.bias"], OFFICIAL["semantic_head.fc_hid.bias"])

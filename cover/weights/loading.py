@@ -174,7 +174,8 @@ def save_weights(
     metadata = {"format": "cover"} | ({} if about is None else {"cover": json.dumps(about)})
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        safetensors.torch.save_file(state, unfinished, metadata=metadata)
+        # Not save_file, whose files nobody but their owner may read.
+        unfinished.write_bytes(safetensors.torch.save(state, metadata))
         unfinished.replace(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"cannot write the weights to {path}: {error}") from error
