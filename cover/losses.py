@@ -113,8 +113,8 @@ class QualityLoss(nn.Module):
         rank: Weight of :func:`rank_loss`.
         mse: Weight of :func:`mse_loss`.
         scores: Weight of each score by name, one of :data:`cover.models.SCORES`; those not named weigh 0.
-        within: Share of each term, from 0 to 1, that compares clips of one company only (such as a content): the mean
-            over companies, each by its clips. The rest compares all clips of a batch.
+        within: Share of each term, from 0 to 1, that compares clips of one content only: the mean over contents, each
+            by its clips. The rest compares all clips of a batch.
 
     Raises:
         ValueError: A name is unknown, a weight is negative or not finite, ``within`` is no share, or nothing is left to
@@ -150,7 +150,7 @@ class QualityLoss(nn.Module):
         pred: Mapping[str, Tensor],
         target: Tensor,
         own: Mapping[str, Tensor] | None = None,
-        companies: Tensor | None = None,
+        contents: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Compare scores with the MOS.
 
@@ -160,7 +160,7 @@ class QualityLoss(nn.Module):
             target: (B,) MOS. Correlation and ranking do not depend on its scale; the squared error takes it as it is
                 and is meant for MOS standardised over the training set (not over the batch).
             own: Score -> (B,) ratings of that score alone, which stand in for the MOS; None or empty: there are none.
-            companies: (B,) number of the company of each clip, for ``within``; None: all are one company.
+            contents: (B,) number of the content of each clip, for ``within``; None: all are one.
 
         Returns:
             ``loss``, the scalar to minimise, and every term that has a weight by name (``plcc/technical``), unweighted
@@ -171,7 +171,7 @@ class QualityLoss(nn.Module):
         """
         targets = {**dict.fromkeys(self.scores, target), **(own or {})}
         values = {
-            (term, score): self._compared(_LOSSES[term], pred[score], targets[score], companies)
+            (term, score): self._compared(_LOSSES[term], pred[score], targets[score], contents)
             for score in self.scores
             for term in self.terms
         }
@@ -179,11 +179,11 @@ class QualityLoss(nn.Module):
         parts = {f"{term}/{score}": value.detach() for (term, score), value in values.items()}
         return {"loss": torch.stack(weighted).sum(), **parts}
 
-    def _compared(self, loss: _Loss, pred: Tensor, target: Tensor, companies: Tensor | None) -> Tensor:
-        """A loss over all clips, or over those of each company, or of both their shares."""
-        if companies is None or self.within == 0:
+    def _compared(self, loss: _Loss, pred: Tensor, target: Tensor, contents: Tensor | None) -> Tensor:
+        """A loss over all clips, or over those of each content, or of both their shares."""
+        if contents is None or self.within == 0:
             return loss(pred, target)
-        apart = [companies == company for company in companies.unique()]
+        apart = [contents == content for content in contents.unique()]
         within = torch.stack([mine.float().mean() * loss(pred[mine], target[mine]) for mine in apart]).sum()
         return within if self.within == 1 else self.within * within + (1 - self.within) * loss(pred, target)
 

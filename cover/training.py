@@ -225,12 +225,12 @@ class Training(lightning.LightningModule):
 
     def training_step(self, batch: ClipBatch, *_: Any) -> Tensor:
         """The loss over the clips of all ranks: ranks and correlations are those of the global batch."""
-        scores, mos, own, companies = self.scores(batch), batch.mos, batch.own, batch.companies
+        scores, mos, own, contents = self.scores(batch), batch.mos, batch.own, batch.contents
         if self.trainer.world_size > 1:
             scores, mos = self._of_all_ranks(scores), self._of_all_ranks(mos)
             own = {branch: self._of_all_ranks(ratings) for branch, ratings in own.items()}
-            companies = None if companies is None else self._of_all_ranks(companies)
-        terms = self.loss(dict(zip(SCORES, scores.unbind(1), strict=True)), mos, own, companies)
+            contents = None if contents is None else self._of_all_ranks(contents)
+        terms = self.loss(dict(zip(SCORES, scores.unbind(1), strict=True)), mos, own, contents)
         values = {f"train/{name}": term for name, term in terms.items()}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(mos))
         return terms["loss"]

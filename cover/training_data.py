@@ -106,17 +106,17 @@ class ClipBatch:
         clips: int64 (B,), the place of each in :attr:`TrainingData.clips`, in the order of the groups.
         mos: float32 (B,), their MOS in standard deviations from the mean of their set.
         own: Branch -> float32 (B,), likewise what rates it alone, for branches of which there is such a rating.
-        companies: int64 (B,), number of the company of each, where there are companies: a batch has those of one set.
+        contents: int64 (B,), number of the content of each, where batches are made by content.
     """
 
     groups: list[ClipGroup]
     clips: Tensor
     mos: Tensor
     own: dict[str, Tensor] = field(default_factory=dict)
-    companies: Tensor | None = None
+    contents: Tensor | None = None
 
 
-class Company(NamedTuple):
+class ByContent(NamedTuple):
     """Which clips come together in a batch.
 
     Attributes:
@@ -139,7 +139,7 @@ def epoch_batches(
     batch_size: int,
     ranks: int,
     rng: np.random.Generator,
-    companies: Sequence[Sequence[int]] | None = None,
+    contents: Sequence[Sequence[int]] | None = None,
     together: int = 1,
 ) -> list[list[int]]:
     """Which clips share a batch in one epoch.
@@ -153,9 +153,9 @@ def epoch_batches(
         batch_size: Clips a batch, over all ranks; a multiple of ``ranks``.
         ranks: Processes that share a batch evenly.
         rng: Decides the order.
-        companies: For each set, what its clips belong to; clips that belong together come ``together`` at a time, in
-            each epoch other ones. None: every clip comes by itself.
-        together: How many clips that belong together come one after the other, as far as there are so many.
+        contents: For each set, which content its clips show; those of one come ``together`` at a time, in each epoch
+            other ones. None: every clip comes by itself.
+        together: How many of one content come one after the other, as far as there are so many.
 
     Returns:
         The batches in a random order.
@@ -170,22 +170,22 @@ def epoch_batches(
         length = min(batch_size, wanted // ranks * ranks)
         if length == 0:
             raise UsageError(f"{wanted} clips to train on in an epoch are too few for {ranks} processes")
-        belonging = range(size) if companies is None else companies[number]
-        passes = [_in_company(belonging, together, rng) for _ in range(-(-wanted // size))]
+        belonging = range(size) if contents is None else contents[number]
+        passes = [_by_content(belonging, together, rng) for _ in range(-(-wanted // size))]
         order = (start + np.concatenate(passes))[:wanted]
         batches += [order[i : i + length].tolist() for i in range(0, wanted - length + 1, length)]
         start += size
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def _in_company(companies: Sequence[int], together: int, rng: np.random.Generator) -> np.ndarray:
-    """A random order in which clips of one company come so many at a time."""
-    order = rng.permutation(len(companies))
+def _by_content(contents: Sequence[int], together: int, rng: np.random.Generator) -> np.ndarray:
+    """A random order in which clips of one content come so many at a time."""
+    order = rng.permutation(len(contents))
     if together == 1:
         return order
     members = defaultdict(list)
     for clip in order.tolist():
-        members[companies[clip]].append(clip)
+        members[contents[clip]].append(clip)
     parts = [found[i : i + together] for found in members.values() for i in range(0, len(found), together)]
     return np.concatenate([parts[i] for i in rng.permutation(len(parts))])
 
@@ -207,7 +207,7 @@ class TrainingData(lightning.LightningDataModule):
         draws: Random samplings of each clip in the caches, beside the one at the centre; training picks one of all.
         mirror: Whether to mirror: every second draw of the caches, and clips that are decoded by chance.
         seed: Of order, draws and mirroring.
-        company: Which clips come together in batches; None: as chance has it.
+        by_content: Which clips come together in batches; None: as chance has it.
 
     Attributes:
         clips: All clips, those to train on first.
@@ -229,7 +229,7 @@ class TrainingData(lightning.LightningDataModule):
         draws: int,
         mirror: bool,
         seed: int,
-        company: Company | None = None,
+        by_content: ByContent | None = None,
     ) -> None:
         super().__init__()
         self.sets = sets
@@ -249,14 +249,13 @@ class TrainingData(lightning.LightningDataModule):
         self.mos = [rated.standardized(row) for rated, row in owned]
         rated_alone = [branch for branch in BRANCHES if any(branch in rated.columns for rated in sets)]
         self.own = {branch: [rated.standardized(row, branch) for rated, row in owned] for branch in rated_alone}
-        self._together = 1 if company is None else company.clips
-        self._companies = None if company is None else [_numbered(rated.train, company.column) for rated in sets]
+        self._together = 1 if by_content is None else by_content.clips
+        self._contents = None if by_content is None else [_numbered(rated.train, by_content.column) for rated in sets]
+        self._numbers = torch.tensor([number for numbers in self._contents or () for number in numbers])
 
-    def companies_of(self, clips: Sequence[int]) -> Tensor | None:
-        """Numbers of the companies of some clips to train on, int64 (n,), alike on every rank; None: there are none."""
-        if self._companies is None:
-            return None
-        return torch.tensor([number for numbers in self._companies for number in numbers])[list(clips)]
+    def contents_of(self, clips: Sequence[int]) -> Tensor | None:
+        """Numbers of the contents of some clips to train on, int64 (n,), alike on every rank; None: there are none."""
+        return None if self._contents is None else self._numbers[list(clips)]
 
     @property
     def trained(self) -> int:
@@ -271,7 +270,7 @@ class TrainingData(lightning.LightningDataModule):
         sizes, weights = [len(rated.train) for rated in self.sets], [rated.weight for rated in self.sets]
         batches = []
         global_size = self.batch_size * ranks
-        for batch in epoch_batches(sizes, weights, global_size, ranks, rng, self._companies, self._together):
+        for batch in epoch_batches(sizes, weights, global_size, ranks, rng, self._contents, self._together):
             draws, coins = rng.integers(len(self.draws), size=len(batch)), rng.integers(2, size=len(batch))
             slots = [
                 Slot(clip, self.draws[draw], self.mirror and bool(coin))
@@ -374,7 +373,7 @@ class _ClipBatches(IterableDataset):
             clips=torch.tensor(order),
             mos=torch.tensor([self.source.mos[clip] for clip in order]),
             own={branch: torch.tensor([values[clip] for clip in order]) for branch, values in self.source.own.items()},
-            companies=self.source.companies_of(order) if self.training else None,
+            contents=self.source.contents_of(order) if self.training else None,
         )
 
 

@@ -264,10 +264,10 @@ class TestQualityLoss:
         assert all(result[name] == plain[name] for name in others)
 
     @pytest.mark.parametrize("within", [0, 0.3, 1])
-    def test_within_companies(self, pred: dict[str, Tensor], mos: Tensor, within: float) -> None:
-        companies = torch.tensor([7, 2, 7, 2, 7, 7])
-        result = QualityLoss(within=within, mse=1)(pred, mos, companies=companies)
-        first, second = companies == 7, companies == 2
+    def test_within_contents(self, pred: dict[str, Tensor], mos: Tensor, within: float) -> None:
+        contents = torch.tensor([7, 2, 7, 2, 7, 7])
+        result = QualityLoss(within=within, mse=1)(pred, mos, contents=contents)
+        first, second = contents == 7, contents == 2
         for term, loss in {"plcc": plcc_loss, "rank": rank_loss, "mse": mse_loss}.items():
             x = pred["technical"]
             apart = (4 * loss(x[first], mos[first]) + 2 * loss(x[second], mos[second])) / 6
@@ -276,7 +276,7 @@ class TestQualityLoss:
         result["loss"].backward()
         assert all(values.grad.isfinite().all() for name, values in pred.items() if name != "overall")
 
-    def test_without_companies_all_are_compared(self, pred: dict[str, Tensor], mos: Tensor) -> None:
+    def test_without_contents_all_are_compared(self, pred: dict[str, Tensor], mos: Tensor) -> None:
         assert QualityLoss(within=1)(pred, mos)["loss"] == QualityLoss()(pred, mos)["loss"]
 
     def test_what_weighs_nothing_is_not_computed(self, pred: dict[str, Tensor], mos: Tensor) -> None:

@@ -17,7 +17,7 @@ from cover.cache import ClipCache
 from cover.data import Decoder, Failure
 from cover.errors import UsageError, VideoError
 from cover.rows import Row
-from cover.training_data import CENTER, ClipBatch, Company, RatedSet, TrainingData, draw_name, epoch_batches
+from cover.training_data import CENTER, ByContent, ClipBatch, RatedSet, TrainingData, draw_name, epoch_batches
 from cover.video import FragmentView, LoadedViews, ViewSpec, WholeView, load_views
 from tests.helpers.clips import noise_frame, write_clip
 
@@ -90,21 +90,21 @@ class TestEpochBatches:
         assert owners != sorted(owners, reverse=True)
 
     @given(
-        companies=st.lists(st.integers(0, 5), min_size=1, max_size=40),
+        contents=st.lists(st.integers(0, 5), min_size=1, max_size=40),
         together=st.integers(1, 6),
         seed=st.integers(0, 2**32),
     )
-    def test_company(self, companies: list[int], together: int, seed: int) -> None:
-        (order,) = epoch_batches([len(companies)], [1.0], len(companies), 1, generator(seed), [companies], together)
-        assert sorted(order) == list(range(len(companies)))
+    def test_by_content(self, contents: list[int], together: int, seed: int) -> None:
+        (order,) = epoch_batches([len(contents)], [1.0], len(contents), 1, generator(seed), [contents], together)
+        assert sorted(order) == list(range(len(contents)))
         if together > 1:
-            expected = Counter(-(-count // together) for count in Counter(companies).values())
-            # Parts of one company may come one after the other by chance, so there are at most as many runs as parts.
-            assert len(list(groupby(companies[clip] for clip in order))) <= sum(
+            expected = Counter(-(-count // together) for count in Counter(contents).values())
+            # Parts of one content may come one after the other by chance, so there are at most as many runs as parts.
+            assert len(list(groupby(contents[clip] for clip in order))) <= sum(
                 parts * n for parts, n in expected.items()
             )
 
-    def test_company_is_another_one_in_each_epoch(self) -> None:
+    def test_by_content_is_another_order_in_each_epoch(self) -> None:
         rng = generator()
         epochs = [epoch_batches([24], [1.0], 4, 1, rng, [[clip % 3 for clip in range(24)]], 4) for _ in range(5)]
         for batches in epochs:
@@ -162,7 +162,7 @@ class Cached:
                     tensor = values.view(3, 1, 1, 1).expand(shape)
                     cache.save(row, draw, tensor.float() if place < 2 else tensor.to(torch.uint8))
 
-    def data(self, batch_size: int = 4, seed: int = SEED, company: Company | None = None) -> TrainingData:
+    def data(self, batch_size: int = 4, seed: int = SEED, by_content: ByContent | None = None) -> TrainingData:
         return TrainingData(
             self.sets,
             ViewSpec(),
@@ -173,7 +173,7 @@ class Cached:
             draws=len(self.draws) - 1,
             mirror=True,
             seed=seed,
-            company=company,
+            by_content=by_content,
         )
 
 
@@ -194,16 +194,16 @@ def epoch(data: TrainingData, number: int = 0, rank: int = 0, ranks: int = 1, pa
     return batches
 
 
-def test_clips_of_a_company_share_a_batch(cached: Cached) -> None:
-    data = cached.data(4, company=Company("scene", 2))
+def test_clips_of_a_content_share_a_batch(cached: Cached) -> None:
+    data = cached.data(4, by_content=ByContent("scene", 2))
     for batch in epoch(data):
-        assert batch.companies is not None
+        assert batch.contents is not None
         scenes = [data.clips[clip].extras["scene"] for clip in batch.clips.tolist()]
         assert [a == b for a in scenes for b in scenes] == [
-            bool(a == b) for a in batch.companies for b in batch.companies
+            bool(a == b) for a in batch.contents for b in batch.contents
         ]
-    assert all(batch.companies is None for batch in epoch(data, part="val"))
-    assert all(batch.companies is None for batch in epoch(cached.data()))
+    assert all(batch.contents is None for batch in epoch(data, part="val"))
+    assert all(batch.contents is None for batch in epoch(cached.data()))
 
 
 def said(batch: ClipBatch) -> list[tuple[int, int]]:

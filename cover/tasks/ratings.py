@@ -162,19 +162,19 @@ def _columns(
 
 
 def _require_columns(options: dict[str, Any], sets: Sequence[RatedSet]) -> None:
-    """The columns that options name are there: those of ratings in one set at least, that of companies in all."""
+    """The columns that options name are there: those of ratings in one set at least, that of contents in all."""
     for branch, name in options["targets"].items():
         if branch not in BRANCHES:
             raise UsageError(f"targets.{branch}: there is no such branch; use {', '.join(BRANCHES)}")
         if name is not None and not any(branch in rated.columns for rated in sets):
             found = ", ".join(sets[0].train[0].extras) or "none"
             raise UsageError(f"targets.{branch}={name}: no dataset has such a column (found: {found})")
-    column = options["company"]["column"]
-    positive("company.clips", options["company"]["clips"], int)
+    column = options["by_content"]["column"]
+    positive("by_content.clips", options["by_content"]["clips"], int)
     for rated in sets:
         if column is not None and (lacking := [row for row in rated.train if column not in row.extras]):
             found = ", ".join(lacking[0].extras) or "none"
-            raise UsageError(f"company.column={column}: {rated.name} has no such column (found: {found})")
+            raise UsageError(f"by_content.column={column}: {rated.name} has no such column (found: {found})")
 
 
 def _require_apart(sets: Sequence[RatedSet]) -> None:

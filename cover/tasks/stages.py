@@ -25,7 +25,7 @@ from cover.rows import Row
 from cover.tasks.build import build
 from cover.tasks.scoring import is_main_process, view_spec
 from cover.training import MONITOR, Extraction, Training, mark_trained
-from cover.training_data import Company, RatedSet, TrainingData, draw_name
+from cover.training_data import ByContent, RatedSet, TrainingData, draw_name
 from cover.video import ViewSpec
 from cover.weights import cache_dir
 from cover.writers import FailureWriter, add_error
@@ -100,7 +100,7 @@ def run_stage(
         draws=options["augment"]["draws"],
         mirror=options["augment"]["mirror"],
         seed=options["seed"],
-        company=None if options["company"]["column"] is None else Company(**options["company"]),
+        by_content=None if options["by_content"]["column"] is None else ByContent(**options["by_content"]),
     )
     file = folder / "stages" / name / "last.ckpt"
     if options["whiten"] and not file.exists():

@@ -25,7 +25,7 @@ from cover.errors import UsageError, VideoError
 from cover.processes import available_cpus, completed
 from cover.rows import Row
 from datasets.folder import Folder
-from datasets.synthetic.codecs import STORE_ENCODER, has_encoder, store
+from datasets.synthetic.codecs import STORE_ENCODER, has_encoder, store, write_whole
 from datasets.synthetic.distortions import KINDS
 from datasets.synthetic.rating import BRANCHES, LEVELS, rate
 from datasets.synthetic.sources import SPLITS, Source, film, generator, survey, without_copies
@@ -171,7 +171,7 @@ class Synthetic:
     def _check_recipe(self, recipe: dict[str, Any]) -> None:
         file = self.root / _RECIPE
         if not file.exists():
-            _write(file, json.dumps(recipe).encode())
+            write_whole(file, json.dumps(recipe).encode())
             return
         try:
             found = json.loads(file.read_bytes())
@@ -234,7 +234,7 @@ class Synthetic:
             | {"thumb": source.thumb.tolist()}
             for source in found
         }
-        _write(self.root / _SURVEY, json.dumps({**known, **new}).encode())
+        write_whole(self.root / _SURVEY, json.dumps({**known, **new}).encode())
 
     def _make(self, clips: Sequence[Clip], seconds: float, seed: int) -> None:
         """Makes the clips that are missing; a source that cannot be read costs its own only."""
@@ -275,7 +275,7 @@ class Synthetic:
         table = csv.DictWriter(text, header, extrasaction="ignore", lineterminator="\n")
         table.writeheader()
         table.writerows(kept)
-        _write(file, text.getvalue().encode())
+        write_whole(file, text.getvalue().encode())
 
     def _run(
         self, doing: str, task: Callable[..., R], todo: Sequence[T], weight: Callable[[T], int]
@@ -376,7 +376,7 @@ def make(folder: Path, clips: Sequence[Clip], seconds: float, seed: int) -> int:
             frames = KINDS[kind](frames, level, generator(seed, clip.source.name, clip.take, kind, mix))
         data = store(frames, fps)
         try:
-            _write(folder / clip.name, data)
+            write_whole(folder / clip.name, data)
         except OSError as error:
             raise UsageError(f"data.folder={folder}: {error.strerror or error}") from None
         size += len(data)
@@ -392,13 +392,6 @@ def _pristine(source: Source, take: int, seconds: float, seed: int) -> tuple[np.
 
 def _name(source: Source, take: int, distortion: str, level: int) -> str:
     return f"{source.content}/{take}-{distortion}{f'-{level}' if level else ''}.mp4"
-
-
-def _write(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.part")
-    partial.write_bytes(data)
-    partial.replace(file)
 
 
 def _outcome(future: "Future[R]") -> "R | str":

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cover.errors import UsageError
 from cover.rows import Row
-from datasets.synthetic.codecs import STORE_ENCODER, has_encoder, store
+from datasets.synthetic.codecs import STORE_ENCODER, has_encoder, store, write_whole
 from datasets.synthetic.distortions import KINDS
 from datasets.synthetic.sources import generator
 
@@ -63,10 +63,7 @@ class Demo:
             frames = _pan(*_SIZES[shape])
             for kind, level in _CLIPS[name]:
                 frames = KINDS[kind](frames, level, generator("demo", kind))
-            file.parent.mkdir(parents=True, exist_ok=True)
-            partial = file.with_name(f".{file.name}.part")
-            partial.write_bytes(store(frames, _RATE))
-            partial.replace(file)
+            write_whole(file, store(frames, _RATE))
         return Row(file, f"{shape}/{file.name}")
 
 

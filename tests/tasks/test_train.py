@@ -137,7 +137,7 @@ def test_python_needs_no_config_to_score_with_it(train: Run, rated: Path) -> Non
 
 
 def test_branches_may_have_ratings_of_their_own(train: Run, tmp_path: Path) -> None:
-    options = ("targets.technical=level", "company.column=content", "company.clips=2", "batch_size=4")
+    options = ("targets.technical=level", "by_content.column=content", "by_content.clips=2", "batch_size=4")
     assert train("stages.heads.epochs=1", "resamples=0", *options, "output=out") == 0
     table = pd.read_csv("out/predictions.csv")
     assert set(table["technical_rated"]) <= {0, 1}
@@ -445,10 +445,10 @@ def test_an_unreadable_clip_costs_itself_only_when_all_is_trained(train: Run, ra
         ([(f"{n}.mp4", n) for n in range(12)], ["+targets.sharp=mos"], "targets.sharp: there is no such branch"),
         (
             [(f"{n}.mp4", n) for n in range(12)],
-            ["company.column=scene"],
+            ["by_content.column=scene"],
             "ratings.csv has no such column (found: none)",
         ),
-        ([(f"{n}.mp4", n) for n in range(12)], ["company.clips=0"], "company.clips=0"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["by_content.clips=0"], "by_content.clips=0"),
         ([(f"{n}.mp4", n) for n in range(12)], ["+trainer.limit_val_batches=0"], "every epoch is validated"),
     ],
 )
