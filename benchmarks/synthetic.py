@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-BRANCHES = ("semantic", "technical", "aesthetic")
-LEVELS = range(1, 6)
+from datasets.synthetic.rating import BRANCHES, LEVELS
 
 
 def joined(predictions: Path, ratings: Path) -> pd.DataFrame:
@@ -52,7 +51,7 @@ def falls(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("predictions", type=Path)
     parser.add_argument("ratings", type=Path)

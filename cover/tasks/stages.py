@@ -102,11 +102,11 @@ def run_stage(
         seed=options["seed"],
         by_content=None if options["by_content"]["column"] is None else ByContent(**options["by_content"]),
     )
-    file = folder / "stages" / name / "last.ckpt"
+    stage = folder / "stages" / name
+    file = stage / "last.ckpt"
     if options["whiten"] and not file.exists():
         _whiten(model, learning, data)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
-    stage = folder / "stages" / name
     training = Training(
         model,
         build(options["loss"], "loss"),
