@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -140,6 +141,9 @@ class Training(lightning.LightningModule):
         ema_decay: Of the averaged weights; None averages none.
         sets: For each clip the name of its set and its MOS, in the order of the batches' numbers.
         own: Branch -> for each clip what rates that branch alone; validation holds it against these, not the MOS.
+        auxiliary: Auxiliary columns in the batches: what each backbone that learns is to tell of a clip besides, from
+            its mean features and by a linear layer that no model keeps. 0: none.
+        auxiliary_weight: Of their mean squared error, which is added to the loss for each of these backbones.
         seed: Of dropout, together with epoch and rank.
         about: Plain data for the checkpoints.
 
@@ -161,6 +165,8 @@ class Training(lightning.LightningModule):
         seed: int,
         about: Mapping[str, Any],
         own: Mapping[str, Sequence[float]] | None = None,
+        auxiliary: int = 0,
+        auxiliary_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.model = model
@@ -169,6 +175,12 @@ class Training(lightning.LightningModule):
         if ema_decay is not None:
             self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))
             self.averaged.requires_grad_(False).eval()
+        self.auxiliary = nn.ModuleDict()
+        for branch, backbone in model.backbones.items():
+            if auxiliary and any(parameter.requires_grad for parameter in backbone.parameters()):
+                channels: Any = backbone.out_channels
+                self.auxiliary[branch] = nn.Linear(channels, auxiliary)
+        self.auxiliary_weight = auxiliary_weight
         self.make_optimizer = optimizer
         self.rates = (lr, backbone_lr)
         self.warmup_epochs = warmup_epochs
@@ -193,13 +205,16 @@ class Training(lightning.LightningModule):
             batch: The clips.
             kind: Which :meth:`weights`.
         """
-        model, parts = self.weights(kind), []
-        for group in batch.groups:
-            features = {branch: tensor.float() for branch, tensor in group.features.items()}
-            features |= model.features(model.normalize(group.views))
-            scores = branch_scores(model.score_maps(features))
-            parts.append(torch.stack([scores[name] for name in SCORES], dim=1))
-        return torch.cat(parts).float()
+        model = self.weights(kind)
+        return _scores(model, self._features(batch, model))
+
+    def _features(self, batch: ClipBatch, model: COVER) -> list[dict[str, Tensor]]:
+        """For each group of a batch what backbones make of it: from caches, or computed."""
+        return [
+            {branch: tensor.float() for branch, tensor in group.features.items()}
+            | model.features(model.normalize(group.views))
+            for group in batch.groups
+        ]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Two groups of parameters, and the schedule of their rates, which changes at every step."""
@@ -207,6 +222,7 @@ class Training(lightning.LightningModule):
         for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:
                 groups[name.startswith("backbones.")].append(parameter)
+        groups[False] += self.auxiliary.parameters()
         optimizer = self.make_optimizer(
             [{"params": groups[backbone], "lr": self.rates[backbone]} for backbone in (False, True) if groups[backbone]]
         )
@@ -225,15 +241,30 @@ class Training(lightning.LightningModule):
 
     def training_step(self, batch: ClipBatch, *_: Any) -> Tensor:
         """The loss over the clips of all ranks: ranks and correlations are those of the global batch."""
-        scores, mos, own, contents = self.scores(batch), batch.mos, batch.own, batch.contents
+        features = self._features(batch, self.model)
+        scores, mos, own, contents = _scores(self.model, features), batch.mos, batch.own, batch.contents
+        told, auxiliary = self._told(features), batch.auxiliary
         if self.trainer.world_size > 1:
+            told = [self._of_all_ranks(columns) for columns in told]
+            auxiliary = None if auxiliary is None else self._of_all_ranks(auxiliary)
             scores, mos = self._of_all_ranks(scores), self._of_all_ranks(mos)
             own = {branch: self._of_all_ranks(ratings) for branch, ratings in own.items()}
             contents = None if contents is None else self._of_all_ranks(contents)
         terms = self.loss(dict(zip(SCORES, scores.unbind(1), strict=True)), mos, own, contents)
+        if auxiliary is not None and told:
+            errors = torch.stack([functional.mse_loss(columns, auxiliary) for columns in told])
+            terms["auxiliary"] = errors.detach().mean()
+            terms["loss"] = terms["loss"] + self.auxiliary_weight * errors.sum()
         values = {f"train/{name}": term for name, term in terms.items()}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(mos))
         return terms["loss"]
+
+    def _told(self, features: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+        """What each backbone that learns tells of auxiliary columns, float32 (B, N)."""
+        return [
+            torch.cat([layer(group[branch].flatten(2).mean(2)) for group in features]).float()
+            for branch, layer in self.auxiliary.items()
+        ]
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step of the optimizer, which the averaged weights follow."""
@@ -310,6 +341,15 @@ class Training(lightning.LightningModule):
                 for measure, value in values.items():
                     figures.setdefault(f"{score}/{measure}", []).append(value)
         return {name: float(np.mean(values)) for name, values in figures.items()}
+
+
+def _scores(model: COVER, features: Sequence[Mapping[str, Tensor]]) -> Tensor:
+    """Scores of a batch of what backbones make of its groups, float32 (B, 4)."""
+    parts = []
+    for group in features:
+        scores = branch_scores(model.score_maps(group))
+        parts.append(torch.stack([scores[name] for name in SCORES], dim=1))
+    return torch.cat(parts).float()
 
 
 class Predictions(Metric):

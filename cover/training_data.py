@@ -107,6 +107,7 @@ class ClipBatch:
         mos: float32 (B,), their MOS in standard deviations from the mean of their set.
         own: Branch -> float32 (B,), likewise what rates it alone, for branches of which there is such a rating.
         contents: int64 (B,), number of the content of each, where batches are made by content.
+        auxiliary: float32 (B, N), what auxiliary columns say of each, standardised over all clips to train on.
     """
 
     groups: list[ClipGroup]
@@ -114,6 +115,7 @@ class ClipBatch:
     mos: Tensor
     own: dict[str, Tensor] = field(default_factory=dict)
     contents: Tensor | None = None
+    auxiliary: Tensor | None = None
 
 
 class ByContent(NamedTuple):
@@ -208,6 +210,7 @@ class TrainingData(lightning.LightningDataModule):
         mirror: Whether to mirror: every second draw of the caches, and clips that are decoded by chance.
         seed: Of order, draws and mirroring.
         by_content: Which clips come together in batches; None: as chance has it.
+        auxiliary: Extras of rows, numbers, that training batches carry too; each has to vary.
 
     Attributes:
         clips: All clips, those to train on first.
@@ -230,6 +233,7 @@ class TrainingData(lightning.LightningDataModule):
         mirror: bool,
         seed: int,
         by_content: ByContent | None = None,
+        auxiliary: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.sets = sets
@@ -252,10 +256,15 @@ class TrainingData(lightning.LightningDataModule):
         self._together = 1 if by_content is None else by_content.clips
         self._contents = None if by_content is None else [_numbered(rated.train, by_content.column) for rated in sets]
         self._numbers = torch.tensor([number for numbers in self._contents or () for number in numbers])
+        self._auxiliary = _standardized_columns(self.clips[: self.trained], auxiliary) if auxiliary else None
 
     def contents_of(self, clips: Sequence[int]) -> Tensor | None:
         """Numbers of the contents of some clips to train on, int64 (n,), alike on every rank; None: there are none."""
         return None if self._contents is None else self._numbers[list(clips)]
+
+    def auxiliary_of(self, clips: Sequence[int]) -> Tensor | None:
+        """What auxiliary columns say of some clips to train on, float32 (n, N); None: there are none."""
+        return None if self._auxiliary is None else self._auxiliary[list(clips)]
 
     @property
     def trained(self) -> int:
@@ -374,6 +383,7 @@ class _ClipBatches(IterableDataset):
             mos=torch.tensor([self.source.mos[clip] for clip in order]),
             own={branch: torch.tensor([values[clip] for clip in order]) for branch, values in self.source.own.items()},
             contents=self.source.contents_of(order) if self.training else None,
+            auxiliary=self.source.auxiliary_of(order) if self.training else None,
         )
 
 
@@ -381,3 +391,9 @@ def _numbered(rows: Sequence[Row], column: str) -> list[int]:
     """For each row the number of its value in a column."""
     numbers: dict[str, int] = {}
     return [numbers.setdefault(str(row.extras[column]), len(numbers)) for row in rows]
+
+
+def _standardized_columns(rows: Sequence[Row], columns: Sequence[str]) -> Tensor:
+    """Columns of numbers in standard deviations from their means, float32 (rows, columns)."""
+    values = np.array([[float(str(row.extras[column])) for column in columns] for row in rows])
+    return torch.from_numpy(((values - values.mean(0)) / values.std(0)).astype(np.float32))

@@ -162,7 +162,13 @@ class Cached:
                     tensor = values.view(3, 1, 1, 1).expand(shape)
                     cache.save(row, draw, tensor.float() if place < 2 else tensor.to(torch.uint8))
 
-    def data(self, batch_size: int = 4, seed: int = SEED, by_content: ByContent | None = None) -> TrainingData:
+    def data(
+        self,
+        batch_size: int = 4,
+        seed: int = SEED,
+        by_content: ByContent | None = None,
+        auxiliary: Sequence[str] = (),
+    ) -> TrainingData:
         return TrainingData(
             self.sets,
             ViewSpec(),
@@ -174,6 +180,7 @@ class Cached:
             mirror=True,
             seed=seed,
             by_content=by_content,
+            auxiliary=auxiliary,
         )
 
 
@@ -204,6 +211,18 @@ def test_clips_of_a_content_share_a_batch(cached: Cached) -> None:
         ]
     assert all(batch.contents is None for batch in epoch(data, part="val"))
     assert all(batch.contents is None for batch in epoch(cached.data()))
+
+
+def test_auxiliary_columns_are_standardized_over_all_clips_to_train_on(cached: Cached) -> None:
+    data = cached.data(4, auxiliary=["scene"])
+    scenes = np.array([float(str(row.extras["scene"])) for row in data.clips[: data.trained]])
+    for batch in epoch(data):
+        assert batch.auxiliary is not None
+        assert batch.auxiliary.dtype == torch.float32
+        expected = (scenes[batch.clips.numpy()] - scenes.mean()) / scenes.std()
+        assert batch.auxiliary.squeeze(1).tolist() == pytest.approx(expected.tolist())
+    assert all(batch.auxiliary is None for batch in epoch(data, part="val"))
+    assert all(batch.auxiliary is None for batch in epoch(cached.data()))
 
 
 def said(batch: ClipBatch) -> list[tuple[int, int]]:

@@ -2,9 +2,9 @@
 
 from cover.models.aesthetic import AestheticBackbone
 from cover.models.cover import BRANCHES, COVER, PIXEL_STATISTICS, SCORES, branch_scores
+from cover.models.scratch import fan_in_, whiten_
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
-from cover.models.whitening import whiten_
 
 __all__ = [
     "BRANCHES",
@@ -15,5 +15,6 @@ __all__ = [
     "SemanticBackbone",
     "TechnicalBackbone",
     "branch_scores",
+    "fan_in_",
     "whiten_",
 ]

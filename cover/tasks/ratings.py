@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,45 @@ def rated_splits(options: dict[str, Any], folder: Path) -> list[list[RatedSet]]:
             sets.append(RatedSet(name, train, validation, decoder(options, node["raw"]), float(weight), columns))
         _require_apart(sets)
         _require_columns(options, sets)
+        auxiliary_columns(options["auxiliary"]["columns"], sets)
         splits.append(sets)
     return splits
+
+
+def auxiliary_columns(patterns: Sequence[str], sets: Sequence[RatedSet]) -> list[str]:
+    """Columns that backbones are to tell of clips besides; those that are alike for all clips tell nothing.
+
+    Args:
+        patterns: ``auxiliary.columns``: shell patterns over the columns of the data.
+        sets: What is trained on.
+
+    Returns:
+        Their names, as the first set orders them.
+
+    Raises:
+        UsageError: A pattern matches no column, a set lacks one, one is no column of numbers, or all are alike.
+    """
+    known = list(sets[0].train[0].extras)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            found = ", ".join(known) or "none"
+            raise UsageError(f"auxiliary.columns: {pattern!r} matches no column of {sets[0].name} (found: {found})")
+    wanted = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    seen: dict[str, set[float]] = {name: set() for name in wanted}
+    for rated in sets:
+        for row in rated.train:
+            for name in wanted:
+                number = _number(row, name)
+                if number is None:
+                    raise UsageError(
+                        f"auxiliary.columns: {rated.name} has {row.extras.get(name)!r} in {name} for {row.name}, "
+                        "not a number"
+                    )
+                seen[name].add(number)
+    varying = [name for name in wanted if len(seen[name]) > 1]
+    if wanted and not varying:
+        raise UsageError(f"auxiliary.columns: {', '.join(wanted)} are alike for all clips; there is nothing to learn")
+    return varying
 
 
 def _rated(node: dict[str, Any], option: str) -> list[Row]:
@@ -147,11 +185,7 @@ def _columns(
     columns = {branch: name for branch, name in targets.items() if name is not None and name in train[0].extras}
     for branch, name in columns.items():
         for row in (*train, *validation):
-            try:
-                fine = math.isfinite(float(str(row.extras[name])))
-            except (KeyError, ValueError):
-                fine = False
-            if not fine:
+            if _number(row, name) is None:
                 found = row.extras.get(name)
                 raise UsageError(f"targets.{branch}={name}: {option} has {found!r} there for {row.name}, not a number")
         if len({float(str(row.extras[name])) for row in train}) == 1:
@@ -159,6 +193,15 @@ def _columns(
                 f"targets.{branch}={name}: {option} rates all clips to train on alike; there is nothing to learn"
             )
     return columns
+
+
+def _number(row: Row, column: str) -> float | None:
+    """What a column says of a clip; None where that is no finite number."""
+    try:
+        number = float(str(row.extras[column]))
+    except (KeyError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _require_columns(options: dict[str, Any], sets: Sequence[RatedSet]) -> None:

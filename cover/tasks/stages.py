@@ -19,10 +19,11 @@ from cover.cache import ClipCache, require_space, weights_digest
 from cover.curves import CurveWriter, read_curves
 from cover.data import VideoDataModule
 from cover.errors import UsageError
-from cover.models import BRANCHES, COVER, whiten_
+from cover.models import BRANCHES, COVER, fan_in_, whiten_
 from cover.report import VideoProgress
 from cover.rows import Row
 from cover.tasks.build import build
+from cover.tasks.ratings import auxiliary_columns
 from cover.tasks.scoring import is_main_process, view_spec
 from cover.training import MONITOR, Extraction, Training, mark_trained
 from cover.training_data import ByContent, RatedSet, TrainingData, draw_name
@@ -90,6 +91,7 @@ def run_stage(
     frozen = [branch for branch in BRANCHES if branch not in learning]
     features, views = caches(options, model, frozen, learning if options["cache"]["views"] else [])
     sets = prepare(options, model, sets, features, views, folder)
+    auxiliary = auxiliary_columns(options["auxiliary"]["columns"], sets)
     data = TrainingData(
         sets,
         centered(options),
@@ -101,11 +103,12 @@ def run_stage(
         mirror=options["augment"]["mirror"],
         seed=options["seed"],
         by_content=None if options["by_content"]["column"] is None else ByContent(**options["by_content"]),
+        auxiliary=auxiliary,
     )
     stage = folder / "stages" / name
     file = stage / "last.ckpt"
-    if options["whiten"] and not file.exists():
-        _whiten(model, learning, data)
+    if options["from_scratch"] and not file.exists():
+        _start_from_scratch(model, learning, data)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
     training = Training(
         model,
@@ -120,6 +123,8 @@ def run_stage(
             branch: [rated.rating(row, branch) for rated, row in zip(data.owners, data.clips, strict=True)]
             for branch in data.own
         },
+        auxiliary=len(auxiliary),
+        auxiliary_weight=options["auxiliary"]["weight"],
         seed=options["seed"],
         about=about,
     )
@@ -168,8 +173,10 @@ def run_stage(
     )
 
 
-def _whiten(model: COVER, branches: Sequence[str], data: TrainingData) -> None:
-    """Starts the patch embeddings of some branches with filters that whiten what they will see."""
+def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingData) -> None:
+    """Draws the weights of some branches anew, their patch embeddings as filters that whiten what they will see."""
+    for branch in branches:
+        fan_in_(model.backbones[branch])
     seen: dict[str, list[torch.Tensor]] = {branch: [] for branch in branches}
     count = 0
     for batch in data.train_dataloader():
@@ -185,7 +192,7 @@ def _whiten(model: COVER, branches: Sequence[str], data: TrainingData) -> None:
         try:
             whiten_(backbone.patch_embedding, torch.cat([views for views in clips if views.shape[1:] == shape[1:]]))
         except ValueError as error:
-            raise UsageError(f"whiten: {branch}: {error}") from error
+            raise UsageError(f"from_scratch: {branch}: {error}") from error
 
 
 def trainer_of(options: dict[str, Any], callbacks: list[Callback], **arguments: Any) -> lightning.Trainer:

@@ -86,6 +86,7 @@ def _check(options: dict[str, Any]) -> None:
     """What can be refused before anything is read."""
     for name, kind in (("batch_size", int), ("lr", (int, float)), ("backbone_lr", (int, float))):
         positive(name, options[name], kind)
+    positive("auxiliary.weight", options["auxiliary"]["weight"], (int, float))
     decay, warmup, seed = options["ema_decay"], options["warmup_epochs"], options["seed"]
     if decay is not None and not (isinstance(decay, float) and 0 < decay < 1):
         raise UsageError(f"ema_decay={decay}: takes a number between 0 and 1, or null")

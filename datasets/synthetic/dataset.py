@@ -77,6 +77,7 @@ class Clip:
             "treatment": "+".join(f"{kind}:{level}" for kind, level in self.treatment),
             "split": self.source.split,
             **{branch: scores[branch] for branch in BRANCHES},
+            **{f"level_{kind}": dict(self.treatment).get(kind, 0) for kind in KINDS},
         }
         return Row(root / self.name, self.name, scores["mos"], extras)
 
@@ -95,7 +96,8 @@ class Synthetic:
 
     The extras of a row: ``content`` (the source), ``reference`` (name of the pristine clip that it was made of),
     ``distortion``, ``level``, ``treatment`` (``blur:2+noise:4``), ``split`` (train, validation or test, the same for
-    all clips of a source), and the scores ``semantic``, ``technical`` and ``aesthetic``, of 1 to 5 as the MOS.
+    all clips of a source), the scores ``semantic``, ``technical`` and ``aesthetic``, of 1 to 5 as the MOS, and of every
+    kind its level in the clip (``level_blur``), 0 where it is not.
 
     Args:
         sources: One or several folders (or files, or globs) of photos and videos.

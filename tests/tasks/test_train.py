@@ -150,6 +150,29 @@ def test_branches_may_have_ratings_of_their_own(train: Run, tmp_path: Path) -> N
     assert curves[best].iloc[0] == pytest.approx(found["technical"]["srocc"], abs=1e-6)
 
 
+def test_backbones_may_learn_what_is_wrong_with_a_clip(train: Run) -> None:
+    learning = ("stages.heads.epochs=0", "stages.full.epochs=2", "lr=1e-3", "backbone_lr=1", "resamples=0")
+    assert train(*learning, "auxiliary.columns=[lev*]", "output=out") == 0
+    curves = pd.read_csv("out/curves.csv")
+    assert curves["train/auxiliary"].between(0, 10).all()
+    # The layer that tells it is dropped, and what it taught the backbones stays.
+    assert read_state_dict("out/best.ckpt").keys() == tiny_model().state_dict().keys()
+    assert train(*learning, "output=plain") == 0
+    assert "train/auxiliary" not in pd.read_csv("plain/curves.csv")
+    taught, plain = (read_state_dict(f"{folder}/last.ckpt") for folder in ("out", "plain"))
+    assert not all(torch.equal(taught[name], plain[name]) for name in taught if name.startswith("backbones.technical"))
+
+
+def test_starting_from_scratch_draws_what_is_trained_anew(train: Run) -> None:
+    options = ("stages.heads.epochs=0", "stages.full.epochs=1", "stages.full.train=[backbones.technical.*,heads.*]")
+    assert train(*options, "from_scratch=true", "lr=1e-9", "resamples=0", "output=out") == 0
+    start, best = tiny_model().state_dict(), read_state_dict("out/best.ckpt")
+    drawn = {name.rpartition(".")[0] for name in start if not torch.allclose(start[name], best[name], atol=1e-6)}
+    assert "backbones.technical.patch_embed.proj" in drawn
+    assert len(drawn) > 3
+    assert all(name.startswith("backbones.technical.") for name in drawn)
+
+
 def test_evaluate_finds_what_training_measured(train: Run, small: Callable[..., int], rated: Path) -> None:
     train(*SHORT, "output=out")
     split = ("protocol.splits=file", "protocol.file=out/split.csv", "protocol.part=validation")
@@ -449,6 +472,12 @@ def test_an_unreadable_clip_costs_itself_only_when_all_is_trained(train: Run, ra
             "ratings.csv has no such column (found: none)",
         ),
         ([(f"{n}.mp4", n) for n in range(12)], ["by_content.clips=0"], "by_content.clips=0"),
+        (
+            [(f"{n}.mp4", n) for n in range(12)],
+            ["auxiliary.columns=[level_*]"],
+            "auxiliary.columns: 'level_*' matches no column of ratings.csv (found: none)",
+        ),
+        ([(f"{n}.mp4", n) for n in range(12)], ["auxiliary.weight=0"], "auxiliary.weight=0"),
         ([(f"{n}.mp4", n) for n in range(12)], ["+trainer.limit_val_batches=0"], "every epoch is validated"),
     ],
 )
