@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-full lint format clean
+.PHONY: help setup demo test test-full lint format clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-test: setup  ## the quick tests: tiny models, generated clips, no network
+demo: setup  ## score a few clips that are made on the spot, with the model that ships; no network
+	$(BIN)/python infer.py data=demo model=cover_lite output=outputs/demo
+
+test: setup  ## the quick tests: small models, generated clips, no network
 	$(BIN)/python -m pytest
 
 test-full: setup  ## the full-size tests too: minutes to hours on a CPU

@@ -11,7 +11,7 @@ import torch
 from cover.errors import VideoError, WeightsError
 from cover.models import COVER, branch_scores
 from cover.video import ViewSpec, load_views
-from cover.weights import load_weights, read_about
+from cover.weights import SHIPPED, load_weights, read_about
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,10 @@ def load_model(
     """A model with its weights, ready to score.
 
     Args:
-        name: ``"cover"`` for the published weights, which are downloaded once (1.2 GB, kept in ``$COVER_CACHE``), or
-            the path of a COVER.pth or of what training made (``best.ckpt``, ``last.ckpt``, ``heads.safetensors``),
-            which says what model it is of.
+        name: ``"cover"`` for the published weights, which are downloaded once (1.2 GB, kept in ``$COVER_CACHE``);
+            ``"cover_lite"`` for the small model that comes with the package, for demos and coarse ranking; or the path
+            of a COVER.pth or of what training made (``best.ckpt``, ``last.ckpt``, ``heads.safetensors``), which says
+            what model it is of.
         clip_weights: A CLIP ViT-L/14 image tower in hand: a state dict with OpenAI's ``visual.*`` names, OpenAI's own
             ViT-L-14.pt, or an open_clip file. By default OpenAI's file is downloaded.
         device: Where to put the model.
@@ -59,7 +60,7 @@ def load_model(
         WeightsError: A file is missing, damaged, or does not fit, or weights that were trained are not enough without
             others that are gone.
     """
-    path = None if name == "cover" else Path(name)
+    path = None if name == "cover" else SHIPPED.get(str(name), Path(name))
     about = {} if path is None else read_about(path)
     try:
         with torch.device("meta"):

@@ -120,6 +120,7 @@ def test_only_cover_is_installed(root: Path, tmp_path: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"cover", "cover_vqa"}
     assert "cover/py.typed" in names
     assert "cover/video/__init__.py" in names
+    assert "cover/weights/cover_lite.safetensors" in names
 
 
 def test_entry_points_are_a_few_lines(root: Path) -> None:

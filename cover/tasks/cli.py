@@ -9,6 +9,7 @@ import importlib
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,9 @@ def run(task: str) -> NoReturn:
 
     OmegaConf.register_new_resolver("stem", _stem, replace=True)
     OmegaConf.register_new_resolver("dataset_folder", _dataset_folder, replace=True)
+    OmegaConf.register_new_resolver("shipped", _shipped, replace=True)
+    # What schedulers send ends a run as Ctrl-C does; Lightning alone would note it and go on.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises what it would print with a trace; one line does here
     try:
         sys.argv[1:] = rewrite(
@@ -174,6 +178,13 @@ def _dataset_folder(name: str) -> str:
     if not folder:
         raise UsageError(f"name the folder of {name} with data.root=DIR, or the one that holds it with COVER_DATASETS")
     return str(Path(folder, name))
+
+
+def _shipped(model: str) -> str:
+    """The weights of a model that come with the package."""
+    from cover.weights import SHIPPED  # not above: this imports torch, which --help can do without
+
+    return str(SHIPPED[model])
 
 
 def _guarded(task: str, cfg: DictConfig) -> int:

@@ -9,13 +9,14 @@ from cover.weights.loading import (
     read_calibration,
     save_weights,
 )
-from cover.weights.published import PUBLISHED, WeightsFile, cache_dir, fetch, sha256_of
+from cover.weights.published import PUBLISHED, SHIPPED, WeightsFile, cache_dir, fetch, sha256_of
 from cover.weights.reading import read_about, read_state_dict
 
 __all__ = [
     "PRETRAINED_WEIGHTS",
     "PUBLISHED",
     "RANDOM_WEIGHTS",
+    "SHIPPED",
     "FileReport",
     "LoadReport",
     "WeightsFile",

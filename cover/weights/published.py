@@ -108,6 +108,10 @@ PUBLISHED = {
 }
 
 
+SHIPPED = {"cover_lite": Path(__file__).with_name("cover_lite.safetensors")}
+"""Weights that come with the package, by the name of their model."""
+
+
 def cache_dir() -> Path:
     """The folder that downloaded weights are kept in: ``$COVER_CACHE``, else ``cover`` in torch.hub's folder."""
     configured = os.environ.get("COVER_CACHE")

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from cover.models import COVER
 from cover.video import ViewSpec
+from cover.weights import SHIPPED
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -25,6 +26,7 @@ def composed_training(*overrides: str) -> dict[str, Any]:
 
 def _composed(task: str, *overrides: str) -> dict[str, Any]:
     OmegaConf.register_new_resolver("stem", str, replace=True)
+    OmegaConf.register_new_resolver("shipped", lambda name: str(SHIPPED[name]), replace=True)
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = hydra.compose(task, ["model=tiny", *overrides])
     container = OmegaConf.to_container(config, resolve=True)

@@ -366,7 +366,9 @@ def wait_for_rows(path: Path, process: "subprocess.Popen[str]", rows: int) -> No
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 130)]
+)
 def test_an_interrupted_run_goes_on_to_the_same_table(
     infer: Run,
     start: Callable[..., "subprocess.Popen[str]"],
@@ -378,7 +380,7 @@ def test_an_interrupted_run_goes_on_to_the_same_table(
     data = many(tmp_path / "data", clips / "a.mp4", 20)
     process = start("infer", f"data={data}", "output=killed")
     wait_for_rows(tmp_path / "killed/scores.csv", process, 3)
-    os.killpg(process.pid, sent) if sent == signal.SIGINT else process.send_signal(sent)
+    process.send_signal(sent) if sent == signal.SIGKILL else os.killpg(process.pid, sent)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
     assert "Traceback" not in errors
