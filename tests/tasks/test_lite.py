@@ -20,15 +20,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return Demo(tmp_path_factory.mktemp("demo") / "clips")
 
 
-@pytest.fixture
-def scores(run: Callable[..., int], demo: Demo) -> pd.DataFrame:
+def scored(run: Callable[..., int], demo: Demo) -> pd.DataFrame:
     assert run("infer", "data=demo", f"data.folder={demo.root}", LITE, "output=out") == 0
     return pd.read_csv("out/scores.csv").set_index("Filename")
 
 
 def test_the_demo_ranks_one_scene_by_its_quality(
-    scores: pd.DataFrame, demo: Demo, capsys: pytest.CaptureFixture[str]
+    run: Callable[..., int], demo: Demo, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    scores = scored(run, demo)
     shown = capsys.readouterr()
     assert "14 scored, 0 failed" in shown.out
     assert "mean nothing" not in shown.out + shown.err
@@ -41,7 +41,8 @@ def test_the_demo_ranks_one_scene_by_its_quality(
         assert overall["compressed a little"] > overall["compressed"]
 
 
-def test_python_and_the_command_line_agree(scores: pd.DataFrame, demo: Demo) -> None:
+def test_python_and_the_command_line_agree(run: Callable[..., int], demo: Demo) -> None:
+    scores = scored(run, demo)
     model = load_model("cover_lite")
     for row in list(demo)[:3]:
         found = score(row.path, model)
