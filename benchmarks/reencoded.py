@@ -8,6 +8,7 @@ The first seconds of each video are coded with x264 at four CRFs, and scaled dow
 
 import argparse
 import itertools
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from cover import load_model, score
+from cover.errors import VideoError
 from cover.video import decode, probe
 from datasets.synthetic.codecs import transcode
 
@@ -26,7 +28,7 @@ def main() -> None:
     """Prints a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("videos", nargs="+", type=Path)
-    parser.add_argument("--model", default="cover", help="what load_model takes: cover, or a checkpoint")
+    parser.add_argument("--model", default="cover", help="what load_model takes: cover, cover_lite, or a checkpoint")
     parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
     model = load_model(options.model)
@@ -34,7 +36,11 @@ def main() -> None:
     print(f"| video | {' | '.join(f'CRF {crf}' for crf in CRFS)} | ladder |")
     print("|---" * (len(CRFS) + 2) + "|")
     for path in options.videos:
-        frames = excerpt(path, options.seconds)
+        try:
+            frames = excerpt(path, options.seconds)
+        except VideoError as error:
+            print(error, file=sys.stderr)
+            continue
         height, width = frames.shape[1:3]
         coded = [score(transcode(frames, "libx264", crf), model).overall for crf in CRFS]
         sides = [min(height, width), *(rung for rung in RUNGS if rung < min(height, width))]
