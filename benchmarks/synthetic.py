@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from datasets.synthetic.dataset import PRISTINE
 from datasets.synthetic.rating import BRANCHES, LEVELS
 
 
@@ -29,7 +30,7 @@ def orders(table: pd.DataFrame) -> pd.DataFrame:
     ``pristine`` is the share of clips whose first level is below the pristine one.
     """
     lines = []
-    for kind, clips in table[table["distortion"] != "pristine"].groupby("distortion"):
+    for kind, clips in table[table["distortion"] != PRISTINE].groupby("distortion"):
         levels = clips.pivot_table(index="reference", columns="level", values="overall").reindex(columns=LEVELS)
         pairs = [
             (levels[better] > levels[worse])[levels[[better, worse]].notna().all(axis=1)]
@@ -47,7 +48,7 @@ def falls(table: pd.DataFrame) -> pd.DataFrame:
     scores = table[list(BRANCHES)]
     pristine = scores.reindex(table["reference"]).set_axis(table.index)
     fallen = (pristine - scores) / scores.std()
-    return fallen.groupby(table["distortion"]).mean().drop("pristine")
+    return fallen.groupby(table["distortion"]).mean().drop(PRISTINE)
 
 
 def main() -> None:

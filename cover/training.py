@@ -48,6 +48,11 @@ def mark_trained(model: COVER, patterns: Sequence[str]) -> list[str]:
             raise ValueError(f"{pattern!r} matches no parameter (names begin with backbones., gates. or heads.)")
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(any(fnmatchcase(name, pattern) for pattern in patterns))
+    return _learning(model)
+
+
+def _learning(model: COVER) -> list[str]:
+    """The branches whose backbones have a parameter that learns."""
     return [name for name, backbone in model.backbones.items() if any(p.requires_grad for p in backbone.parameters())]
 
 
@@ -176,10 +181,9 @@ class Training(lightning.LightningModule):
             self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))
             self.averaged.requires_grad_(False).eval()
         self.auxiliary = nn.ModuleDict()
-        for branch, backbone in model.backbones.items():
-            if auxiliary and any(parameter.requires_grad for parameter in backbone.parameters()):
-                channels: Any = backbone.out_channels
-                self.auxiliary[branch] = nn.Linear(channels, auxiliary)
+        for branch in _learning(model) if auxiliary else ():
+            channels: Any = model.backbones[branch].out_channels
+            self.auxiliary[branch] = nn.Linear(channels, auxiliary)
         self.auxiliary_weight = auxiliary_weight
         self.make_optimizer = optimizer
         self.rates = (lr, backbone_lr)

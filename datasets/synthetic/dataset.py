@@ -69,6 +69,7 @@ class Clip:
     def row(self, root: Path) -> Row:
         """It as a row, rated."""
         scores = asdict(rate((KINDS[kind].branch, level) for kind, level in self.treatment))
+        levels = dict(self.treatment)
         extras = {
             "content": self.source.content,
             "reference": _name(self.source, self.take, PRISTINE, 0),
@@ -77,7 +78,7 @@ class Clip:
             "treatment": "+".join(f"{kind}:{level}" for kind, level in self.treatment),
             "split": self.source.split,
             **{branch: scores[branch] for branch in BRANCHES},
-            **{f"level_{kind}": dict(self.treatment).get(kind, 0) for kind in KINDS},
+            **{f"level_{kind}": levels.get(kind, 0) for kind in KINDS},
         }
         return Row(root / self.name, self.name, scores["mos"], extras)
 
