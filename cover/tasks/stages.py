@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,6 +69,7 @@ def run_stage(
     folder: Path,
     logger: Logger | None,
     about: Mapping[str, Any],
+    trained: Collection[str],
 ) -> StageResult:
     """Trains one stage, or goes on with it where it was interrupted.
 
@@ -80,6 +81,7 @@ def run_stage(
         folder: Of the run.
         logger: Besides ``curves.csv``.
         about: Plain data for the checkpoints.
+        trained: Names of the parameters that stages before it trained.
 
     Raises:
         UsageError: Options are wrong, a disk is full, or too few clips can be read.
@@ -108,7 +110,9 @@ def run_stage(
     stage = folder / "stages" / name
     file = stage / "last.ckpt"
     if options["from_scratch"] and not file.exists():
-        _start_from_scratch(model, learning, data)
+        # What a stage before this one has drawn and trained goes on from there.
+        known = {name.split(".")[1] for name in trained if name.startswith("backbones.")}
+        _start_from_scratch(model, [branch for branch in learning if branch not in known], data)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
     training = Training(
         model,
@@ -181,7 +185,7 @@ def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingDat
     count = 0
     for batch in data.train_dataloader():
         for group in batch.groups:
-            for branch, views in model.normalize(group.views).items():
+            for branch, views in model.normalize({branch: group.views[branch] for branch in branches}).items():
                 seen[branch].append(views)
         count += len(batch.clips)
         if count >= _WHITENED:

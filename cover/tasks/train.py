@@ -129,7 +129,7 @@ def _train_split(
         for name, stage in options["stages"].items():
             if not stage["epochs"]:
                 continue
-            result = run_stage(options, name, model, sets, folder, logger, made)
+            result = run_stage(options, name, model, sets, folder, logger, made, trained)
             sets, trained = result.data.sets, trained | result.trained
             if best is None or result.score > best.score:
                 best = result

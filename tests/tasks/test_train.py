@@ -173,6 +173,15 @@ def test_starting_from_scratch_draws_what_is_trained_anew(train: Run) -> None:
     assert all(name.startswith("backbones.technical.") for name in drawn)
 
 
+def test_a_later_stage_does_not_draw_anew_what_an_earlier_one_trained(train: Run) -> None:
+    once = "{epochs: 1, train: [backbones.technical.*]}"
+    options = ("from_scratch=true", "lr=1e-9", "resamples=0")
+    for heads, folder in (("{epochs: 0, train: []}", "one"), (once, "two")):
+        assert train(*options, f"stages.heads={heads}", f"stages.full={once}", f"output={folder}") == 0
+    one, two = (read_state_dict(f"{folder}/last.ckpt") for folder in ("one", "two"))
+    torch.testing.assert_close(two, one, rtol=0, atol=1e-6)
+
+
 def test_evaluate_finds_what_training_measured(train: Run, small: Callable[..., int], rated: Path) -> None:
     train(*SHORT, "output=out")
     split = ("protocol.splits=file", "protocol.file=out/split.csv", "protocol.part=validation")
