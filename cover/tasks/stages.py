@@ -111,8 +111,9 @@ def run_stage(
     file = stage / "last.ckpt"
     if options["from_scratch"] and not file.exists():
         # What a stage before this one has drawn and trained goes on from there.
-        known = {name.split(".")[1] for name in trained if name.startswith("backbones.")}
-        _start_from_scratch(model, [branch for branch in learning if branch not in known], data)
+        known = {key.split(".")[1] for key in trained if key.startswith("backbones.")}
+        if anew := [branch for branch in learning if branch not in known]:
+            _start_from_scratch(model, anew, data)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
     training = Training(
         model,
