@@ -109,11 +109,10 @@ def run_stage(
     )
     stage = folder / "stages" / name
     file = stage / "last.ckpt"
-    if options["from_scratch"] and not file.exists():
-        # What a stage before this one has drawn and trained goes on from there.
-        known = {key.split(".")[1] for key in trained if key.startswith("backbones.")}
-        if anew := [branch for branch in learning if branch not in known]:
-            _start_from_scratch(model, anew, data)
+    # What a stage before this one has trained goes on from there.
+    anew = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
+    if options["from_scratch"] and anew and not file.exists():
+        _start_from_scratch(model, anew, data)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
     training = Training(
         model,
