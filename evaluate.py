@@ -1,6 +1,6 @@
 """Measure scores against mean opinion scores: python evaluate.py data=konvid_1k data.root=DIR (--help)."""
 
-from cover.tasks.cli import run
+from cover.cli import run
 
 if __name__ == "__main__":
     run("evaluate")

@@ -16,8 +16,9 @@ from statistics import median
 
 import torch
 
-from cover.models import COVER, branch_scores
-from cover.video import ViewSpec, load_views
+from cover.models import COVER
+from cover.scoring.scorer import Scorer
+from cover.video import load_views
 
 
 def main() -> None:
@@ -27,27 +28,25 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1, help="runs, of which the median is printed")
     options = parser.parse_args()
 
-    model = COVER().eval()
+    scorer = Scorer(COVER().eval())
     Path("/proc/self/clear_refs").write_text("5")
     loaded = _status("VmRSS")
     times: dict[str, list[float]] = defaultdict(list)
     peaks: dict[str, float] = defaultdict(float)
-    with torch.inference_mode():
-        for _ in range(options.repeats):
-            clock = time.perf_counter()
+    for _ in range(options.repeats):
+        clock = time.perf_counter()
 
-            def lap(step: str) -> None:
-                nonlocal clock
-                now = time.perf_counter()
-                times[step].append(now - clock)
-                peaks[step] = max(peaks[step], _status("VmHWM") - loaded)
-                clock = now
+        def lap(step: str) -> None:
+            nonlocal clock
+            now = time.perf_counter()
+            times[step].append(now - clock)
+            peaks[step] = max(peaks[step], _status("VmHWM") - loaded)
+            clock = now
 
-            result = load_views(options.path, ViewSpec())
-            lap("decode and views")
-            views = {branch: torch.from_numpy(view)[None] for branch, view in result.views[0].items()}
-            branch_scores(model(model.normalize(views)))
-            lap("model")
+        result = load_views(options.path, scorer.views)
+        lap("decode and views")
+        scorer.score_batch([result])
+        lap("model")
     info = result.info
     print(f"{options.path.name}: {info.frames} frames of {info.width}x{info.height}, {info.codec}")
     print(f"{torch.get_num_threads()} threads, {loaded:.0f} MB with the model loaded")

@@ -23,17 +23,20 @@ import av
 import hydra
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 
-from cover.cache import ClipCache
+from cover.config import training
+from cover.config.compose import checked, config_folder, plain
+from cover.config.resolvers import register_resolvers
+from cover.config.schema import TrainOptions
 from cover.models import BRANCHES, COVER, branch_scores
 from cover.rows import Row
-from cover.training import mark_trained
-from cover.training_data import CENTER
-from cover.video import ViewSpec, load_views
+from cover.scoring.scorer import stacked
+from cover.training.batches import CENTER
+from cover.training.cache import TensorCache
+from cover.training.schedule import mark_trained
+from cover.video import load_views
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 CACHED_EPOCHS = 20  # for each one without a cache
 STEPS = ("decode and views", "backbones", "read features", "gates and heads")
 
@@ -57,35 +60,36 @@ class Epochs:
     """The two kinds of epoch; each returns seconds by step.
 
     Args:
-        config: ``configs/train.yaml`` as composed.
-        rows: The clips.
+        options: Those of ``train``.
+        rows: The videos.
         folder: Where features are kept.
         device: Where the model is.
     """
 
-    def __init__(self, config: DictConfig, rows: Sequence[Row], folder: Path, device: torch.device) -> None:
+    def __init__(self, options: TrainOptions, rows: Sequence[Row], folder: Path, device: torch.device) -> None:
         self.rows = rows
         self.device = device
-        self.spec: ViewSpec = hydra.utils.instantiate({k: v for k, v in config.views.items() if k != "replay"})
-        self.model: COVER = hydra.utils.instantiate(config.model.net, _convert_="all").to(device).eval()
-        mark_trained(self.model, config.stages.heads.train)
+        recipe = training.recipe(options)
+        self.spec = recipe.views
+        self.model = COVER(**recipe.net).to(device).eval()
+        mark_trained(self.model, recipe.stages[0].train)
         for part in (self.model.gates, self.model.heads):
             part.train()
-        self.loss = hydra.utils.instantiate(config.loss)
+        self.loss = recipe.make_loss()
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = hydra.utils.instantiate(config.optimizer, params=trained, lr=config.lr, _convert_="all")
+        self.optimizer = recipe.make_optimizer([{"params": trained, "lr": recipe.lr}])
         self.mos = torch.linspace(-1, 1, len(rows), device=device)
-        self.caches = {branch: ClipCache(folder, f"{branch}-features", {}) for branch in BRANCHES}
+        self.caches = {branch: TensorCache(folder, f"{branch}-features", {}) for branch in BRANCHES}
 
     def decoded(self) -> dict[str, float]:
         """An epoch from the files; it leaves features in the caches."""
         seconds = dict.fromkeys(STEPS, 0.0)
         clips, clock = [], Clock(self.device)
         for row in self.rows:
-            loaded = load_views(row.path, self.spec).views[0]
+            loaded = load_views(row.path, self.spec)
             seconds["decode and views"] += clock.lap()
             with torch.no_grad():
-                views = {name: torch.from_numpy(view)[None].to(self.device) for name, view in loaded.items()}
+                (views,) = stacked([loaded], self.device)
                 clips.append(self.model.features(self.model.normalize(views)))
             seconds["backbones"] += clock.lap()
         self.step({branch: torch.cat([clip[branch] for clip in clips]) for branch in BRANCHES})
@@ -143,13 +147,19 @@ def main() -> None:
     logging.getLogger("cover").setLevel(logging.ERROR)
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = hydra.compose("train", [f"model={options.model}"])
+    register_resolvers()
+    with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = plain(hydra.compose("train", [f"model={options.model}", "data.path=none"]))
     with tempfile.TemporaryDirectory() as folder:
         if not options.paths:
             options.paths = [Path(folder, "generated.mp4")]
             write_clip(options.paths[0])
-        epochs = Epochs(config, [Row(path, path.name) for path in options.paths], Path(folder, "cache"), device)
+        epochs = Epochs(
+            checked(config, TrainOptions),
+            [Row(path, path.name) for path in options.paths],
+            Path(folder, "cache"),
+            device,
+        )
         decoded, cached = [], []
         for _ in range(options.repeats):
             decoded.append(epochs.decoded())

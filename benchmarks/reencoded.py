@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from cover.datasets.synthetic.codecs import transcode
 from PIL import Image
 
 from cover import load_model, score
 from cover.errors import VideoError
 from cover.video import decode, probe
-from datasets.synthetic.codecs import transcode
 
 CRFS = (18, 28, 36, 44)
 RUNGS = (1080, 720, 480, 240)  # px of the short side

@@ -13,15 +13,14 @@ import itertools
 from pathlib import Path
 
 import pandas as pd
-
-from datasets.synthetic.dataset import PRISTINE
-from datasets.synthetic.rating import BRANCHES, LEVELS
+from cover.datasets.synthetic.dataset import PRISTINE
+from cover.datasets.synthetic.rating import BRANCHES, LEVELS
 
 
 def joined(predictions: Path, ratings: Path) -> pd.DataFrame:
     """Scores and what was done to each clip, one line a clip, by its name."""
     done = pd.read_csv(ratings).set_index("path")[["content", "reference", "distortion", "level"]]
-    return pd.read_csv(predictions).set_index("path").join(done, how="inner").dropna(subset=["overall"])
+    return pd.read_csv(predictions).set_index("Filename").join(done, how="inner").dropna(subset=["overall"])
 
 
 def orders(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,105 +1,88 @@
-"""A training's curves: a table that grows with every epoch, a line for each on the terminal, and a picture."""
+"""Curves from predictions to the scale of a MOS, and the same as plain data for checkpoints."""
 
-import logging
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-import lightning
-import pandas as pd
-from lightning.pytorch.callbacks import Callback
-from matplotlib.figure import Figure
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from cover.writers import write_text
-
-log = logging.getLogger(__name__)
-
-_LABELS = {"raw": "raw weights", "ema": "averaged weights"}
+_Array: TypeAlias = NDArray[np.float64]
 
 
-class CurveWriter(Callback):
-    """Writes ``curves.csv``: one line an epoch, whatever was logged in it.
+@dataclass(frozen=True)
+class Line:
+    """A straight line from predictions to MOS."""
 
-    What it wrote is part of each checkpoint, so that a run which goes on from one has no epoch twice.
+    slope: float
+    intercept: float
 
-    Args:
-        path: The table.
-        stage: What this part of the training is called.
-        earlier: Lines of the stages before.
+    def __call__(self, pred: ArrayLike) -> _Array:
+        """Give the MOS expected at each prediction, float64 of the same shape."""
+        return self.slope * np.asarray(pred, dtype=np.float64) + self.intercept
+
+    @property
+    def rises(self) -> bool:
+        """Whether a higher prediction is a higher MOS."""
+        return self.slope > 0
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """The 4-parameter logistic from predictions to MOS: b2 + (b1 - b2) / (1 + exp(-(x - b3) / b4)).
+
+    Attributes:
+        b1: Where it tends to as predictions grow, in units of the MOS; far away where the data do not level off.
+        b2: Where it tends to as predictions fall.
+        b3: The prediction half-way between the two.
+        b4: Its width in units of the predictions, positive.
     """
 
-    def __init__(self, path: Path, stage: str, earlier: Sequence[Mapping[str, Any]]) -> None:
-        self.path = path
-        self.stage = stage
-        self.earlier = list(earlier)
-        self.lines: list[dict[str, Any]] = []
+    b1: float
+    b2: float
+    b3: float
+    b4: float
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Adds a line."""
-        figures = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.lines.append({"stage": self.stage, "epoch": trainer.current_epoch + 1, "lr": rate, **figures})
-        if trainer.is_global_zero:
-            self._write()
-            log.info(
-                "%s, epoch %d of %s: %s", self.stage, trainer.current_epoch + 1, trainer.max_epochs, _line(figures)
-            )
+    def __call__(self, pred: ArrayLike) -> _Array:
+        """Give the MOS expected at each prediction, float64 of the same shape."""
+        from scipy.special import expit  # most models have no calibration, and scoring need not wait for scipy
 
-    def state_dict(self) -> dict[str, Any]:
-        """The lines of this stage."""
-        return {"lines": self.lines}
+        return self.b2 + (self.b1 - self.b2) * expit((np.asarray(pred, dtype=np.float64) - self.b3) / self.b4)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes back to the lines that a checkpoint has."""
-        self.lines = list(state_dict["lines"])
-
-    def _write(self) -> None:
-        table = pd.DataFrame([*self.earlier, *self.lines])
-        write_text(self.path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    @property
+    def rises(self) -> bool:
+        """Whether a higher prediction is a higher MOS."""
+        return self.b1 > self.b2 and self.b4 > 0
 
 
-def read_curves(path: Path) -> list[dict[str, Any]]:
-    """The lines of a table that :class:`CurveWriter` wrote; none where there is no table."""
-    if not path.exists():
-        return []
-    return [{str(k): v for k, v in line.items()} for line in pd.read_csv(path).to_dict("records")]
+Curve: TypeAlias = Line | Logistic
+
+_KINDS: dict[str, type[Line | Logistic]] = {"line": Line, "logistic": Logistic}
 
 
-def draw_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Draws the loss, and SROCC and PLCC on the clips to validate on, over the epochs, as PNG.
+def to_plain(curve: Curve) -> dict[str, Any]:
+    """Describe a calibration as plain data, for a checkpoint or JSON: its ``kind``, and its parameters as floats."""
+    (kind,) = (kind for kind, type_ in _KINDS.items() if isinstance(curve, type_))
+    return {"kind": kind, **{name: float(value) for name, value in dataclasses.asdict(curve).items()}}
 
-    Args:
-        path: Where to.
-        lines: What :func:`read_curves` returns, at least one.
+
+def from_plain(data: object) -> Curve:
+    """Make the calibration that :func:`to_plain` described.
+
+    Raises:
+        ValueError: It is no such data, or the curve does not rise.
     """
-    epochs = range(1, len(lines) + 1)
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.plot(epochs, [line["train/loss"] for line in lines], marker=".")
-    left.set(title="training loss", xlabel="epoch")
-    for measure, style in (("srocc", "-"), ("plcc", "--")):
-        for kind, label in _LABELS.items():
-            values = [line.get(f"val/{kind}/overall/{measure}", math.nan) for line in lines]
-            if not all(map(math.isnan, values)):
-                colour = "tab:blue" if kind == "raw" else "tab:orange"
-                right.plot(epochs, values, style, marker=".", color=colour, label=f"{measure.upper()}, {label}")
-    right.set(title="overall score against MOS, validation", xlabel="epoch")
-    if right.lines:
-        right.legend()
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        for number, (before, after) in enumerate(pairwise(lines), start=1):
-            if before["stage"] != after["stage"]:
-                axes.axvline(number + 0.5, color="gray", linestyle=":")
-    figure.savefig(path, dpi=150)
-
-
-def _line(figures: Mapping[str, float]) -> str:
-    measures = [
-        f"SROCC {figures[f'val/{kind}/overall/srocc']:.4f} PLCC {figures[f'val/{kind}/overall/plcc']:.4f} ({label})"
-        for kind, label in _LABELS.items()
-        if f"val/{kind}/overall/srocc" in figures
-    ]
-    return ", ".join([f"loss {figures['train/loss']:.4f}", *measures])
+    kind = data.get("kind") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
+        raise ValueError(f"its kind is {kind!r:.40}, not one of {', '.join(_KINDS)}")
+    names = [field.name for field in dataclasses.fields(_KINDS[kind])]
+    if data.keys() != {"kind", *names}:
+        raise ValueError(f"a {kind} has {', '.join(names)} and nothing else")
+    if not all(isinstance(data[name], float) and math.isfinite(data[name]) for name in names):
+        raise ValueError(f"the parameters of a {kind} are finite floats")
+    curve = _KINDS[kind](**{name: data[name] for name in names})
+    if not curve.rises:
+        raise ValueError(f"{curve} does not rise")
+    return curve

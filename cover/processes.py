@@ -1,27 +1,36 @@
 """Work in processes that may hang or crash without harm to the rest. Imports nothing heavy: workers start with it."""
 
+import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
+from contextlib import contextmanager
 from typing import TypeVar
 
-from pebble import ProcessPool
+from pebble import ProcessExpired, ProcessPool
+
+from cover.errors import VideoError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def available_cpus() -> int:
-    """CPU cores that this process may use."""
+    """Count the CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextmanager
 def completed(
     schedule: "Callable[[ProcessPool, T], Future[R]]", todo: Iterable[T], workers: int, *, in_order: bool = False
-) -> "Generator[tuple[T, Future[R]], None, None]":
-    """Does every item in a pool of processes, ahead of what is asked for.
+) -> "Iterator[Iterator[tuple[T, Future[R]]]]":
+    """Do every item in a pool of processes, ahead of what is asked for.
+
+    The work starts when the block is entered, and its processes are gone when it is left.
 
     Args:
         schedule: Gives the pool the work for an item.
@@ -30,7 +39,7 @@ def completed(
         in_order: Whether to yield in the order of the items; else as they finish.
 
     Yields:
-        Each item with its result or exception, once it is there.
+        An iterator over the items, each with its result or exception, once it is there.
     """
     # "spawn": a fork of a process in which torch has started threads may never come back. Ctrl-C is for the main
     # process, which then stops the workers.
@@ -42,16 +51,43 @@ def completed(
     )
     waiting = iter(todo)
     running: dict[Future[R], T] = {}
-    try:
-        while True:
-            # Two items ahead keep the workers busy and bound the memory that waiting results take.
-            while len(running) < workers + 2 and (item := next(waiting, None)) is not None:
-                running[schedule(pool, item)] = item
-            if not running:
-                break
+
+    def schedule_more() -> None:
+        # Two items ahead keep the workers busy and bound the memory that waiting results take.
+        while len(running) < workers + 2 and (item := next(waiting, None)) is not None:
+            running[schedule(pool, item)] = item
+
+    def results() -> Iterator[tuple[T, Future[R]]]:
+        while running:
             awaited = [next(iter(running))] if in_order else running
             for future in wait(awaited, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future
+            schedule_more()
+
+    try:
+        schedule_more()
+        yield results()
     finally:
         pool.stop()
         pool.join()
+
+
+def failure_reason(error: BaseException, *, doing: str, worker: str, limit: str) -> str:
+    """Say in a line why work in a process came to nothing; what nobody expected is logged with its trace.
+
+    Args:
+        error: What its future raised.
+        doing: The work, such as ``decoding``.
+        worker: Who did it, such as ``decoder``.
+        limit: The time it had, and the option that sets that.
+    """
+    if isinstance(error, VideoError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return f"{doing} took longer than {limit}"
+    if isinstance(error, ProcessExpired):
+        return f"the {worker} crashed (exit code {error.exitcode})"
+    if isinstance(error, MemoryError):
+        return f"out of memory while {doing}"
+    log.error("unexpected error while %s", doing, exc_info=error)
+    return f"unexpected {type(error).__name__}: {error}".splitlines()[0]

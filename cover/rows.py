@@ -1,4 +1,4 @@
-"""What a dataset module yields: one row a video."""
+"""Rows: one video of a dataset each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ class Row:
 
     Attributes:
         path: Where the file is.
-        name: What results call it: its path relative to the data root, unique in a dataset.
+        name: ``Filename`` in results: the path relative to the data root, unique in a dataset.
         mos: Mean opinion score on the dataset's own scale; None where nobody rated it.
         extras: Whatever else the annotation says (split, content, category...), by column name.
     """
@@ -23,8 +23,16 @@ class Row:
     extras: Mapping[str, object] = field(default_factory=dict)
 
 
-def file_state(path: Path) -> list[Any]:
-    """What tells a file from another one under its name: path, size in bytes and modification time in ns, for JSON.
+@dataclass(frozen=True)
+class Failure:
+    """A video that cannot be scored, and why (one line)."""
+
+    row: Row
+    reason: str
+
+
+def fingerprint(path: Path) -> list[Any]:
+    """Fingerprint used to detect a changed file: path, size in bytes and modification time in ns, as data for JSON.
 
     Of a file that is not there, the path.
     """
@@ -36,7 +44,7 @@ def file_state(path: Path) -> list[Any]:
 
 
 class Dataset(Protocol):
-    """What a dataset module offers, and all that the package asks of one.
+    """The interface of a dataset module.
 
     Attributes:
         root: The folder that the rows' names are relative to.

@@ -14,7 +14,8 @@ from scipy.io.matlab import MatReadError
 
 from cover.errors import UsageError
 from cover.rows import Row
-from datasets.labels_txt import Label, is_labels_txt, read_labels_txt
+
+from .labels_txt import Label, is_labels_txt, read_labels_txt
 
 Annotations = Mapping[str | None, Sequence[str]]  # split -> names of files
 

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from cover.errors import UsageError
-from datasets._annotation import AnnotatedDataset, Annotations, Rating, Record, read_csv
+
+from ._annotation import AnnotatedDataset, Annotations, Rating, Record, read_csv
 
 
 class CVD2014(AnnotatedDataset):

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from cover.errors import UsageError
-from datasets._annotation import AnnotatedDataset, Annotations, Rating, read_csv
+
+from ._annotation import AnnotatedDataset, Annotations, Rating, read_csv
 
 _FOLDERS = ("1024x768", "512x384")
 _SPLITS = ("training", "validation", "test")

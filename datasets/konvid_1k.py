@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from datasets._annotation import AnnotatedDataset, Annotations, Rating, read_csv
+from ._annotation import AnnotatedDataset, Annotations, Rating, read_csv
 
 _FOLDER = "KoNViD_1k_videos"
 _LONG = ("original", "cut")  # how the 8 s were taken: 646 and 554 of the 1200

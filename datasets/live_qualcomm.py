@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from cover.errors import UsageError
-from datasets._annotation import AnnotatedDataset, Annotations, Rating, read_matlab
+
+from ._annotation import AnnotatedDataset, Annotations, Rating, read_matlab
 
 
 class LIVEQualcomm(AnnotatedDataset):

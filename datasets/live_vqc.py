@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from cover.errors import UsageError
-from datasets._annotation import AnnotatedDataset, Annotations, Rating, is_matlab, read_csv, read_matlab
+
+from ._annotation import AnnotatedDataset, Annotations, Rating, is_matlab, read_csv, read_matlab
 
 _FOLDER = "Video"
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from cover.errors import UsageError
-from datasets._annotation import AnnotatedDataset, Annotations, Rating, read_csv
-from datasets.labels_txt import Label
+
+from ._annotation import AnnotatedDataset, Annotations, Rating, read_csv
+from .labels_txt import Label
 
 
 class LSVQ(AnnotatedDataset):

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from cover.errors import UsageError
-from datasets._annotation import AnnotatedDataset, Annotations, Rating
-from datasets.labels_txt import Label
+
+from ._annotation import AnnotatedDataset, Annotations, Rating
+from .labels_txt import Label
 
 
 class MaxWell(AnnotatedDataset):

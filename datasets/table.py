@@ -10,7 +10,8 @@ import pandas as pd
 
 from cover.errors import UsageError
 from cover.rows import Row
-from datasets.labels_txt import is_labels_txt, read_labels_txt
+
+from .labels_txt import is_labels_txt, read_labels_txt
 
 _PATH_COLUMNS = ("path", "filename", "file", "video", "name")
 _MOS_COLUMNS = ("mos", "score")

@@ -14,7 +14,8 @@ from zipfile import BadZipFile
 import pandas as pd
 
 from cover.errors import UsageError
-from datasets._annotation import AnnotatedDataset, Annotations, Rating, Record, check_columns, read_csv, read_start
+
+from ._annotation import AnnotatedDataset, Annotations, Rating, Record, check_columns, read_csv, read_start
 
 _H264 = "original_videos_h264"
 _RAW = "original_videos"

@@ -1,6 +1,10 @@
 """Fixtures shared by all tests."""
 
+import os
 from pathlib import Path
+
+# Tests are small, and run side by side: one thread each. Before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Makes the weights that come with the package of a finished training.
+"""Make the weights that come with the package from a finished training.
 
     python evaluate.py data=synthetic data.split=validation ... model=cover_lite weights=BEST.ckpt output=held_out
     python -m tools.ship BEST.ckpt cover_lite held_out/predictions.csv --card "trained on ..."
@@ -22,19 +22,18 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
+from cover.config.components import view_spec
+from cover.config.compose import checked, config_folder, plain
+from cover.config.schema import ViewOptions
 from cover.models import BRANCHES
-from cover.tasks.build import plain
-from cover.tasks.scoring import view_spec
 from cover.weights import SHIPPED, read_about, read_state_dict, save_weights
-
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
 def balanced(state: Mapping[str, Tensor], held_out: pd.DataFrame) -> dict[str, Tensor]:
-    """Weighs the branches against each other.
+    """Weigh the branches against each other.
 
     Args:
-        state: Of a COVER.
+        state: State dict of a COVER.
         held_out: What ``evaluate.py`` wrote of clips that were not trained on: ``mos`` and a column for each branch.
 
     Returns:
@@ -67,12 +66,12 @@ def main() -> None:
     options = parser.parse_args()
     state = balanced(read_state_dict(options.checkpoint), pd.read_csv(options.held_out))
     # It may have been trained on less than it is to look at: one moment of each clip.
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        views = hydra.compose(overrides=[f"+views={options.name}"])
+    with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
+        views = plain(hydra.compose(overrides=[f"+views={options.name}"]))["views"]
     # No calibration: the MOS that it learnt from are none, and a column of that name would say so.
     about = {
         "net": read_about(options.checkpoint)["net"],
-        "views": dataclasses.asdict(view_spec(plain(views))),
+        "views": dataclasses.asdict(view_spec(checked(views, ViewOptions))),
         "card": options.card,
     }
     file = SHIPPED[options.name]

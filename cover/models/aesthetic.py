@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from timm.layers import DropPath, LayerNorm, Mlp
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from cover.models.layers import DropPath, Mlp
 from cover.models.memory import in_pieces
+
+_EPSILON = 1e-6  # of the norms, as in ConvNeXt
 
 
 class AestheticBackbone(nn.Module):
@@ -56,15 +58,13 @@ class AestheticBackbone(nn.Module):
             )
             for depth, dim in zip(depths, dims, strict=True)
         )
-        self.norm = LayerNorm(dims[-1])
+        self.norm = nn.LayerNorm(dims[-1], eps=_EPSILON)
         self.apply(_init_weights)
 
     @property
     def patch_embedding(self) -> nn.Conv3d:
-        """What makes tokens of pixels."""
-        convolution = self.stem.conv
-        assert isinstance(convolution, nn.Conv3d)
-        return convolution
+        """The convolution that makes tokens of pixels."""
+        return self.stem.conv
 
     def forward(self, frames: Tensor) -> Tensor:
         """Features of a clip.
@@ -93,7 +93,7 @@ class Stem(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.conv = nn.Conv3d(3, dim, kernel_size=(2, 4, 4), stride=(2, 4, 4))
-        self.norm = LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim, eps=_EPSILON)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Pixels to channels-last features."""
@@ -105,7 +105,7 @@ class Downsample(nn.Module):
 
     def __init__(self, narrow: int, wide: int) -> None:
         super().__init__()
-        self.norm = LayerNorm(narrow)
+        self.norm = nn.LayerNorm(narrow, eps=_EPSILON)
         self.conv = nn.Conv3d(narrow, wide, kernel_size=(1, 2, 2), stride=(1, 2, 2))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ class ConvNeXtBlock3d(nn.Module):
     def __init__(self, dim: int, temporal_kernel: int, drop_path: float = 0.0, layer_scale: float = 1e-6) -> None:
         super().__init__()
         self.depthwise = nn.Conv3d(dim, dim, (temporal_kernel, 7, 7), padding=(temporal_kernel // 2, 3, 3), groups=dim)
-        self.norm = LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim, eps=_EPSILON)
         self.mlp = Mlp(dim, 4 * dim)
         self.gamma = nn.Parameter(torch.full((dim,), layer_scale))
         self.drop_path = DropPath(drop_path)

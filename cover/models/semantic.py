@@ -1,19 +1,19 @@
 """Semantic branch: the image tower of CLIP ViT-L/14, run on every frame by itself.
 
 Source: COVER (He et al., CVPRW 2024; github.com/taco-group/COVER at 7373bee, ``cover/models/evaluator.py``) on top of
-"Learning Transferable Visual Models From Natural Language Supervision" (Radford et al., 2021). The modules and their
-state-dict names are open_clip's; the forward pass is ours, because the branch reads nothing but the class token and is
-98 % of COVER's arithmetic.
+"Learning Transferable Visual Models From Natural Language Supervision" (Radford et al., 2021). State-dict names are
+OpenAI's; the forward pass reads nothing but the class token, as it is 98 % of COVER's arithmetic.
 """
 
 import math
-from typing import Literal
+from typing import Literal, cast
 
 import torch
-from open_clip.transformer import QuickGELU, ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
+
+from cover.models.layers import AttentionBlock, ImageTower
 
 QUICK_GELU_SLOPE = 1.702  # QuickGELU(x) = x * sigmoid(1.702 x), the approximation OpenAI trained CLIP with
 MLP_TOKENS = 512  # of 4096 float32 hidden channels: 8 MB
@@ -61,24 +61,12 @@ class SemanticBackbone(nn.Module):
         self.out_channels = output_dim
         self.frames_per_chunk = frames_per_chunk
         self.gradient_checkpointing = gradient_checkpointing
-        self.visual = VisionTransformer(
-            image_size=patch,  # only sizes the positional embedding, which goes next
-            patch_size=patch,
-            width=width,
-            layers=layers,
-            heads=heads,
-            mlp_ratio=mlp_ratio,
-            output_dim=output_dim,
-            act_layer=QuickGELU,
-        )
-        del self.visual.positional_embedding
+        self.visual = ImageTower(width, layers, heads, patch, output_dim, mlp_ratio)
 
     @property
     def patch_embedding(self) -> nn.Conv2d:
-        """What makes tokens of pixels."""
-        convolution = self.visual.conv1
-        assert isinstance(convolution, nn.Conv2d)
-        return convolution
+        """The convolution that makes tokens of pixels."""
+        return self.visual.conv1
 
     def forward(self, frames: Tensor) -> Tensor:
         """Describe each frame by one vector.
@@ -107,18 +95,18 @@ class SemanticBackbone(nn.Module):
         class_token = visual.class_embedding.expand(len(images), 1, -1)
         # Under autocast the residual stream stays in the parameters' precision, as only products are worth halving.
         x = visual.ln_pre(torch.cat([class_token, patches.to(class_token.dtype)], dim=1))
-        *blocks, last = visual.transformer.resblocks
+        *blocks, last = cast("list[AttentionBlock]", list(visual.transformer.resblocks))
         for block in blocks:
             x = self._run(block, x, "all")
         x = self._run(last, x, "class")
         return visual.ln_post(x[:, 0]) @ visual.proj
 
-    def _run(self, block: ResidualAttentionBlock, x: Tensor, wanted: Literal["all", "class"]) -> Tensor:
+    def _run(self, block: AttentionBlock, x: Tensor, wanted: Literal["all", "class"]) -> Tensor:
         if self.gradient_checkpointing and torch.is_grad_enabled():
             return checkpoint(self._block, block, x, wanted, use_reentrant=False)
         return self._block(block, x, wanted)
 
-    def _block(self, block: ResidualAttentionBlock, x: Tensor, wanted: Literal["all", "class"]) -> Tensor:
+    def _block(self, block: AttentionBlock, x: Tensor, wanted: Literal["all", "class"]) -> Tensor:
         """One pre-norm transformer block; ``wanted="class"`` computes its first token only: (N, L, C) -> (N, 1, C)."""
         attended = self._attention(block.attn, block.ln_1(x), wanted)
         x = _add(x[:, : attended.shape[1]], attended)

@@ -2,21 +2,18 @@
 
 Source: "Video Swin Transformer" (Liu et al., CVPR 2022) with the gated relative position bias of FAST-VQA (Wu et al.,
 ECCV 2022, section 4.2), as COVER has it (github.com/taco-group/COVER at 7373bee, ``cover/models/swin_backbone.py``).
-Patch embedding, blocks and patch merging are torchvision's, and so are the state-dict names below ``patch_embed``,
-``features`` and ``norm``: the weights of ``torchvision.models.video.swin3d_t`` fit, but for its head and for the
-fragment tables it does not have.
+Below ``patch_embed``, ``features`` and ``norm``, state-dict names are torchvision's: the weights of its ``swin3d_t``
+fit, but for its head and for the fragment tables it does not have.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
-from torchvision.models.swin_transformer import PatchMerging, SwinTransformerBlock
-from torchvision.models.video.swin_transformer import PatchEmbed3d
 
+from cover.models.layers import DropPath, PatchEmbed3d, PatchMerging, swin_mlp
 from cover.models.memory import in_pieces
 
 Size3 = tuple[int, int, int]
@@ -57,7 +54,7 @@ class TechnicalBackbone(nn.Module):
             raise ValueError(f"technical: heads {list(heads)} must divide the stages' channels, {embed_dim} * 2**stage")
         self.gradient_checkpointing = gradient_checkpointing
         self.out_channels = embed_dim * 2 ** (len(depths) - 1)
-        self.patch_embed = PatchEmbed3d(list(patch), embed_dim=embed_dim, norm_layer=nn.LayerNorm)
+        self.patch_embed = PatchEmbed3d(_size3(patch), embed_dim)
         rates = iter(torch.linspace(0, drop_path, sum(depths), device="cpu").tolist())
         self.features = nn.ModuleList()
         for stage, (depth, count) in enumerate(zip(depths, heads, strict=True)):
@@ -68,11 +65,14 @@ class TechnicalBackbone(nn.Module):
                 nn.ModuleList(
                     SwinBlock(
                         dim,
-                        count,
-                        window_size=list(window),
-                        shift_size=[size // 2 if i % 2 else 0 for size in window],
-                        stochastic_depth_prob=next(rates),
-                        attn_layer=partial(WindowAttention3d, gated=stage < gated_stages),
+                        WindowAttention3d(
+                            dim,
+                            window,
+                            [size // 2 if i % 2 else 0 for size in window],
+                            count,
+                            gated=stage < gated_stages,
+                        ),
+                        next(rates),
                     )
                     for i in range(depth)
                 )
@@ -82,10 +82,8 @@ class TechnicalBackbone(nn.Module):
 
     @property
     def patch_embedding(self) -> nn.Conv3d:
-        """What makes tokens of pixels."""
-        convolution = self.patch_embed.proj
-        assert isinstance(convolution, nn.Conv3d)
-        return convolution
+        """The convolution that makes tokens of pixels."""
+        return self.patch_embed.proj
 
     def forward(self, frames: Tensor) -> Tensor:
         """Features of a clip.
@@ -106,13 +104,27 @@ class TechnicalBackbone(nn.Module):
         return self.norm(x).movedim(-1, 1)
 
 
-class SwinBlock(SwinTransformerBlock):
-    """torchvision's block, whose MLP does not see the whole map at once in inference."""
+class SwinBlock(nn.Module):
+    """Window attention and an MLP, each around a residual path; the MLP sees a piece of the map at a time in inference.
+
+    Args:
+        dim: Channels.
+        attention: From features (B, T, H, W, C) to the same shape.
+        drop_path: Chance that training skips either of the two for a video.
+    """
+
+    def __init__(self, dim: int, attention: nn.Module, drop_path: float = 0.0) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attn = attention
+        self.drop_path = DropPath(drop_path)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = swin_mlp(dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (B, T, H, W, C) -> the same shape."""
-        x = x + self.stochastic_depth(self.attn(self.norm1(x)))
-        return x + self.stochastic_depth(in_pieces(self._mlp, x))
+        x = x + self.drop_path(self.attn(self.norm1(x)))
+        return x + self.drop_path(in_pieces(self._mlp, x))
 
     def _mlp(self, x: Tensor) -> Tensor:
         return self.mlp(self.norm2(x))
@@ -131,8 +143,6 @@ class WindowAttention3d(nn.Module):
             is not shifted in that direction.
         shift_size: Shift of the windows (frames, rows, columns).
         num_heads: Attention heads.
-        attention_dropout: Share of attention weights that training drops.
-        dropout: Share of the result that training drops.
         gated: Whether the bias is the gated one.
     """
 
@@ -145,18 +155,14 @@ class WindowAttention3d(nn.Module):
         window_size: Sequence[int],
         shift_size: Sequence[int],
         num_heads: int,
-        attention_dropout: float = 0.0,
-        dropout: float = 0.0,
         gated: bool = False,
     ) -> None:
         super().__init__()
         self.window_size = _size3(window_size)
         self.shift_size = _size3(shift_size)
         self.num_heads = num_heads
-        self.attention_dropout = attention_dropout
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
-        self.dropout = nn.Dropout(dropout)
         displacements = (2 * self.window_size[0] - 1) * (2 * self.window_size[1] - 1) * (2 * self.window_size[2] - 1)
         self.relative_position_bias_table = nn.Parameter(torch.zeros(displacements, num_heads))
         self.fragment_position_bias_table = nn.Parameter(torch.zeros(displacements, num_heads)) if gated else None
@@ -206,13 +212,11 @@ class WindowAttention3d(nn.Module):
                 # (B, t, g, N, 3, heads, d) -> 3 x (B*t, g*heads, N, d): fused attention takes four dimensions, and
                 # with the places beside the heads one mask serves every clip and every moment.
                 q, k, v = qkv[:, kind].permute(4, 0, 1, 2, 5, 3, 6).flatten(3, 4).flatten(1, 2)
-                y = functional.scaled_dot_product_attention(
-                    q, k, v, mask.flatten(0, 1)[None], self.attention_dropout if self.training else 0.0
-                )
+                y = functional.scaled_dot_product_attention(q, k, v, mask.flatten(0, 1)[None])
                 y = y.unflatten(1, (-1, self.num_heads)).transpose(2, 3).flatten(3)
                 parts.append(y.unflatten(0, (batch, -1)))
             out.append(self.proj(torch.cat(parts, dim=1)))
-        return self.dropout(torch.cat(out, dim=2))
+        return torch.cat(out, dim=2)
 
 
 def _partition(x: Tensor, window: Size3) -> Tensor:
@@ -282,7 +286,7 @@ def _size3(size: Iterable[int]) -> Size3:
 
 
 def _init_weights(module: nn.Module) -> None:
-    """The paper's initialisation, which torchvision's blocks leave to the model."""
+    """The paper's initialisation."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:

@@ -1,1 +1,1 @@
-"""What the entry points do: build what the config names, run it, say what came out."""
+"""The commands as composition roots: config -> objects -> call -> say what came out."""

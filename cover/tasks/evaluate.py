@@ -1,219 +1,130 @@
-"""Measure how well scores agree with people's: the work of ``evaluate.py``."""
+"""Measure how well scores agree with people's: the work of ``evaluate``."""
 
 import json
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
-from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch.loggers import Logger, WandbLogger
-from omegaconf import DictConfig
-from rich.console import Console
 
+from cover.config import components
+from cover.config.compose import checked
+from cover.config.resolvers import names_table
+from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
-from cover.metrics import FITS, Measures, fit_curve, measure, median
-from cover.models import SCORES
-from cover.report import agreement, scatter
+from cover.evaluation.predictions import prediction_table, read_predictions
+from cover.evaluation.protocol import Protocol
+from cover.evaluation.rated import rated_rows, write_missing
+from cover.evaluation.splits import write_split
+from cover.files import write_text
+from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.rows import Row
-from cover.tasks.build import build, plain
-from cover.tasks.cli import EXIT_OK, EXIT_SOME_FAILED
-from cover.tasks.protocol import measured_parts
-from cover.tasks.runtime import measure_runtime
-from cover.tasks.scoring import build_model, dataset_rows, is_main_process, score_rows, view_spec, write_run_record
-from cover.writers import write_text
+from cover.scoring.ranks import is_main_process
+from cover.scoring.record import write_run_record
 
 log = logging.getLogger(__name__)
 
 
-def evaluate(cfg: DictConfig) -> int:
-    """Scores a dataset, or reads predictions, and measures the agreement with the MOS.
+def evaluate(config: dict[str, Any], folder: Path) -> bool:
+    """Score a dataset, or read predictions, and measure the agreement with the MOS.
 
     Args:
-        cfg: ``configs/evaluate.yaml`` as composed.
+        config: ``configs/evaluate.yaml`` as composed.
+        folder: The results folder.
 
     Returns:
-        0 when every video of the dataset counts, 1 when some are missing or failed.
+        Whether every video of the dataset counts; else some are missing or failed.
 
     Raises:
         UsageError: Options, data or weights are wrong, or with ``strict=true`` a video is missing or failed.
     """
-    options = plain(cfg)
-    if options["fit"] not in FITS:
-        raise UsageError(f"fit={options['fit']}: takes one of {', '.join(FITS)}")
-    if not isinstance(options["resamples"], int) or options["resamples"] < 0:
-        raise UsageError(f"resamples={options['resamples']}: takes a whole number, 0 for no intervals")
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    if options["predictions"] is not None:
-        rows, scores = read_predictions(Path(options["predictions"]), options["columns"])
-        parts = measured_parts(rows, options["protocol"])
-        missing: list[Row] = []
-        write_run_record(folder, options)
+    options = checked(config, EvaluateOptions)
+    missing: list[Row] = []
+    if options.predictions is not None:
+        rows, scores = read_predictions(options.predictions, options.columns.model_dump())
+        splits = _measured_splits(rows, options)
+        write_run_record(folder, config)
     else:
-        rows, root = dataset_rows(options["data"])
-        rows = _rated(rows)
-        parts = measured_parts(rows, options["protocol"])  # before hours of scoring, should it not fit
-        missing = [row for row in rows if not row.path.exists()]
-        _account(missing, rows, folder, strict=options["strict"])
-        store = score_rows(options, [row for row in rows if row.path.exists()], root, folder)
+        from cover.tasks.scoring import score_rows
+
+        rows, root = components.dataset_rows(options.data)
+        rows = rated_rows(rows)
+        splits = _measured_splits(rows, options)  # before hours of scoring, should it not fit
+        missing = _missing(rows, folder, strict=options.strict)
+        store = score_rows(options, config, [row for row in rows if row not in missing], root, folder)
         if not is_main_process():
-            return EXIT_OK
+            return True
         scores = store.scores
     failed = len(rows) - len(missing) - len(scores)
-    if failed and options["strict"]:
+    if failed and options.strict:
         raise UsageError(f"strict=true: {failed} videos have no score ({folder / 'errors.csv'} says why)")
+    table = prediction_table(rows, scores)
+    _write_table(table, options.output, folder)
 
-    table = _table(rows, scores)
-    table.to_csv(folder / "predictions.csv", index=False, float_format="%.6f", errors="backslashreplace")
-    measures = _measures(options, parts, table, folder)
-    metrics = {name: {**values.as_dict(), "of": len(rows)} for name, values in measures.items()}
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    picture = folder / "scatter.png"
-    overall = table.dropna(subset=["overall"])
-    curve = fit_curve(overall["overall"], overall["mos"], options["fit"])
-    scatter(picture, overall["overall"], overall["mos"], curve, options["data"]["name"], measures["overall"])
-    runtime = _runtime(options) if options["benchmark"] else {}
-    if runtime:
-        write_text(folder / "runtime.json", json.dumps(runtime, indent=2) + "\n")
-    if options["logger"]:
-        _log(build(options["logger"], "logger"), options, {**metrics, "runtime": runtime}, table, picture)
+    from cover.reporting import evaluation
 
-    console = Console()
-    console.print(agreement(measures, options["published"], len(rows), len(missing), failed))
-    if parts is not None:
-        console.print(f"figures are medians over {len(parts)} splits, each measured on its test part (splits.json)")
-    if runtime:
-        console.print(
-            f"30 frames of 3840x2160 on {runtime['device']}: "
-            f"{runtime['decode_s']:.2f} s from file to views, {runtime['model_s']:.2f} s in the model"
-        )
-    console.print(f"results: {folder}", highlight=False)
-    return EXIT_SOME_FAILED if missing or failed else EXIT_OK
+    measures = evaluation.write_measures(folder, table, splits, options.fit, options.resamples, options.data.name)
+    runtime = _runtime(options, folder) if options.benchmark else None
+    if options.logger:
+        _log(options.logger, config, {**evaluation.metrics_in(folder), "runtime": runtime or {}}, table, folder)
+    evaluation.show(measures, options.published, len(rows), (len(missing), failed), splits, runtime, folder)
+    return not (missing or failed)
 
 
-def read_predictions(path: Path, columns: Mapping[str, str]) -> tuple[list[Row], dict[str, dict[str, float]]]:
-    """Predictions and MOS from a table.
-
-    Args:
-        path: A CSV with a header.
-        columns: Header of the columns ``path``, ``mos``, ``overall`` and the branches; branches may be absent.
-
-    Returns:
-        One row a video, its other columns in ``extras``; and the scores by name, as far as the table has them.
-
-    Raises:
-        UsageError: The table cannot be read, lacks a column, names a video twice, or has a MOS that is no number.
-    """
-    try:
-        table = pd.read_csv(path, dtype={columns["path"]: str})
-    except (OSError, ValueError) as error:
-        raise UsageError(f"predictions={path}: {str(error).splitlines()[0]}") from error
-    needed = [columns[name] for name in ("path", "mos", "overall")]
-    if absent := [name for name in needed if name not in table]:
-        raise UsageError(
-            f"predictions={path}: no column {', '.join(absent)} (found: {', '.join(map(str, table))}); "
-            "name it with columns.path, columns.mos, columns.overall"
-        )
-    present = [name for name in SCORES if columns[name] in table]
-    for column in (columns["mos"], *(columns[name] for name in present)):
-        table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
-    names = table[columns["path"]]
-    if names.duplicated().any():
-        raise UsageError(f"predictions={path}: {names[names.duplicated()].iloc[0]!r} is there twice")
-    if table[columns["mos"]].isna().any():
-        raise UsageError(f"predictions={path}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
-    others = [column for column in table if column not in {columns[name] for name in (*present, "path", "mos")}]
-    rows: list[Row] = []
-    scores: dict[str, dict[str, float]] = {}
-    for name, record in zip(names, table.to_dict("records"), strict=True):
-        rows.append(Row(Path(name), name, record[columns["mos"]], {str(key): record[key] for key in others}))
-        if math.isfinite(record[columns["overall"]]):
-            scores[name] = {score: record[columns[score]] for score in present}
-    return rows, scores
+def _measured_splits(rows: Sequence[Row], options: EvaluateOptions) -> list[set[str]] | None:
+    """The names of the videos that each split measures; None where all are measured at once."""
+    values = options.protocol
+    if values.splits == "full":
+        return None
+    protocol = Protocol(values.splits, values.count, values.column, values.file)
+    splits = protocol.split(rows)
+    if values.write is not None and is_main_process():
+        for index, split in enumerate(splits):
+            write_split(values.write / f"split_{index}.csv", split)
+    return [{row.name for row in protocol.chosen(split, values.split, "split")} for split in splits]
 
 
-def _rated(rows: Sequence[Row]) -> list[Row]:
-    rated = [row for row in rows if row.mos is not None and math.isfinite(row.mos)]
-    if not rated:
-        raise UsageError("data: no video of this dataset has a MOS (for a table, name its column with data.mos)")
-    if len(rated) < len(rows):
-        log.warning("%d of %d videos have no MOS and are left out", len(rows) - len(rated), len(rows))
-    return rated
-
-
-def _account(missing: Sequence[Row], rows: Sequence[Row], folder: Path, *, strict: bool) -> None:
-    """Names the missing videos in ``missing.csv``."""
+def _missing(rows: Sequence[Row], folder: Path, *, strict: bool) -> list[Row]:
+    """Name the videos that are not there in ``missing.csv``."""
+    missing = [row for row in rows if not row.path.exists()]
     if is_main_process():
-        names = pd.DataFrame({"Filename": [row.name for row in missing]})
-        names.to_csv(folder / "missing.csv", index=False, errors="backslashreplace")
-    if not missing:
-        return
-    message = f"{len(missing)} of {len(rows)} videos are missing, such as {missing[0].path} (missing.csv names them)"
-    if strict:
-        raise UsageError(f"strict=true: {message}")
-    if len(missing) == len(rows):
-        raise UsageError(f"data: all {message}")
-    log.warning("%s", message)
+        write_missing(folder, missing)
+    if missing:
+        message = (
+            f"{len(missing)} of {len(rows)} videos are missing, such as {missing[0].path} (missing.csv names them)"
+        )
+        if strict:
+            raise UsageError(f"strict=true: {message}")
+        if len(missing) == len(rows):
+            raise UsageError(f"data: all {message}")
+        log.warning("%s", message)
+    return missing
 
 
-def _table(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """path, mos, the scores and what a calibration makes of them, one line a row; NaN where there is no score."""
-    present = [name for name in SCORES if any(name in values for values in scores.values())]
-    if not present:
-        raise UsageError("no video could be scored: there is nothing to measure (errors.csv says why)")
-    shown = {name: name for name in present}
-    if any("mos" in values for values in scores.values()):
-        shown["mos_predicted"] = "mos"
-    columns = {name: [scores.get(row.name, {}).get(key, math.nan) for row in rows] for name, key in shown.items()}
-    return pd.DataFrame({"path": [row.name for row in rows], "mos": [row.mos for row in rows], **columns})
+def _write_table(table: pd.DataFrame, output: Path, folder: Path) -> None:
+    text = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    write_text(folder / "predictions.csv", text)
+    if names_table(output):
+        write_text(output, text)
 
 
-def _measures(
-    options: dict[str, Any], parts: Sequence[set[str]] | None, table: pd.DataFrame, folder: Path
-) -> dict[str, Measures]:
-    """Each score's agreement: on all videos, or the median over the test parts of the protocol's splits."""
-    names = [name for name in ("overall", *SCORES[:-1]) if name in table]
+def _runtime(options: EvaluateOptions, folder: Path) -> dict[str, float | str]:
+    """Time the model, as the paper and the AIS 2024 challenge do."""
+    from cover.scoring.local import device_of
+    from cover.scoring.runtime import measure_runtime
+    from cover.scoring.scorer import Scorer
 
-    def measured(name: str, videos: pd.DataFrame, resamples: int) -> Measures:
-        scored = videos.dropna(subset=[name])
-        return measure(scored[name], scored["mos"], fit=options["fit"], resamples=resamples)
-
-    if parts is None:
-        return {name: measured(name, table, options["resamples"]) for name in names}
-    subsets = [table[table["path"].isin(part)] for part in parts]
-    every = {name: [measured(name, subset, 0) for subset in subsets] for name in names}
-    splits = [{name: every[name][index].as_dict() for name in names} for index in range(len(parts))]
-    write_text(folder / "splits.json", json.dumps(splits, indent=2) + "\n")
-    return {name: median(values) for name, values in every.items()}
-
-
-def _runtime(options: dict[str, Any]) -> dict[str, float | str]:
-    device = torch.device("cuda" if options["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available() else "cpu")
-    return measure_runtime(build_model(options), view_spec(options), device)
+    device = device_of("cpu" if options.trainer["accelerator"] == "cpu" else "auto")
+    scorer = Scorer(components.build_model(options).to(device).eval(), components.view_spec(options.views))
+    runtime = measure_runtime(scorer)
+    write_text(folder / "runtime.json", json.dumps(runtime, indent=2) + "\n")
+    return runtime
 
 
 def _log(
-    logger: Logger,
-    options: dict[str, Any],
-    metrics: Mapping[str, Mapping[str, Any]],
-    table: pd.DataFrame,
-    picture: Path,
+    logger: Mapping[str, Any], config: Mapping[str, Any], metrics: Mapping[str, Any], table: pd.DataFrame, folder: Path
 ) -> None:
-    """Everything to the logger: figures to any, the table and the picture to W&B, which can show them."""
-    figures = {
-        f"{group}/{name}": value
-        for group, values in metrics.items()
-        for name, value in values.items()
-        if isinstance(value, (int, float))
-    }
-    logger.log_hyperparams(options)
-    logger.log_metrics(figures)
-    if isinstance(logger, WandbLogger):
-        logger.log_table("predictions", dataframe=table)
-        logger.log_image("scatter", [str(picture)])
-        logger.experiment.finish()
-    logger.save()
-    logger.finalize("success")
+    if logger["_target_"].endswith(".CSVLogger"):  # the default: not worth importing Lightning for
+        return write_csv_log(folder / logger["version"], config, metrics)
+    return log_evaluation(components.build_logger(logger, folder), config, metrics, table, folder / "scatter.png")

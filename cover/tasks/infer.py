@@ -1,34 +1,38 @@
-"""Score videos with a model: the work of ``infer.py``."""
+"""Score videos with a model: the work of ``infer``."""
 
 from pathlib import Path
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 from rich.console import Console
 
-from cover.report import summary
-from cover.tasks.build import plain
-from cover.tasks.cli import EXIT_OK, EXIT_SOME_FAILED
-from cover.tasks.scoring import dataset_rows, is_main_process, score_rows
+from cover.config import components
+from cover.config.compose import checked
+from cover.config.resolvers import names_table
+from cover.config.schema import InferOptions
+from cover.files import write_bytes
+from cover.reporting.console import summary
+from cover.scoring.ranks import is_main_process
+from cover.tasks.scoring import score_rows
 
 
-def infer(cfg: DictConfig) -> int:
-    """Scores what ``cfg.data`` names and writes the results as they come.
+def infer(config: dict[str, Any], folder: Path) -> bool:
+    """Score what ``data`` names and write the results as they come.
 
     Args:
-        cfg: ``configs/infer.yaml`` as composed.
+        config: ``configs/infer.yaml`` as composed.
+        folder: The results folder.
 
     Returns:
-        0 when every file has a score, 1 when some have none (``errors.csv`` says why).
+        Whether every video has a score; ``errors.csv`` says why others have none.
 
     Raises:
         UsageError: Options, data or weights are wrong; nothing was scored.
     """
-    options = plain(cfg)
-    rows, root = dataset_rows(options["data"])
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    store = score_rows(options, rows, root, folder)
-    if not is_main_process():
-        return EXIT_OK
-    Console().print(summary(store.scores, store.errors, store.notes, folder))
-    return EXIT_SOME_FAILED if store.errors else EXIT_OK
+    options = checked(config, InferOptions)
+    rows, root = components.dataset_rows(options.data)
+    store = score_rows(options, config, rows, root, folder)
+    if is_main_process():
+        if names_table(options.output):
+            write_bytes(options.output, (folder / "scores.csv").read_bytes())
+        Console().print(summary(store.scores, store.errors, store.notes, folder))
+    return not store.errors

@@ -3,25 +3,25 @@
 from cover.video.decode import decode
 from cover.video.load import LoadedViews, load_views
 from cover.video.probe import VideoInfo, probe
-from cover.video.sampling import Draw, draw, read_draw, write_draw
+from cover.video.sampling import Sampling, choose_sampling, read_sampling, write_sampling
 from cover.video.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES, RawFormat
 from cover.video.spec import FragmentView, FrameSampling, ViewSpec, WholeView
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "VIDEO_SUFFIXES",
-    "Draw",
     "FragmentView",
     "FrameSampling",
     "LoadedViews",
     "RawFormat",
+    "Sampling",
     "VideoInfo",
     "ViewSpec",
     "WholeView",
+    "choose_sampling",
     "decode",
-    "draw",
     "load_views",
     "probe",
-    "read_draw",
-    "write_draw",
+    "read_sampling",
+    "write_sampling",
 ]

@@ -1,4 +1,4 @@
-"""From a file, or frames in memory, to the views a model takes."""
+"""Loading a file, or frames in memory, as the views that a model takes."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,8 +7,8 @@ import numpy as np
 
 from cover.errors import VideoError
 from cover.video.decode import FrameDecoder
-from cover.video.probe import VideoInfo, index_video
-from cover.video.sampling import Draw, check_draw, draw
+from cover.video.probe import VideoIndex, VideoInfo, index_video
+from cover.video.sampling import Sampling, check_sampling, choose_sampling
 from cover.video.source import RawFormat, shown
 from cover.video.spec import ViewSpec
 from cover.video.views import ViewBuilder
@@ -19,15 +19,17 @@ class LoadedViews:
     """The views of one video.
 
     Attributes:
-        views: One dictionary per draw: branch -> uint8 RGB (3, T, H, W), C-contiguous.
+        views: For each sampling: branch -> uint8 RGB (3, T, H, W), C-contiguous.
         info: What the file holds.
-        draws: The frames and crops that were chosen, one per draw.
+        samplings: The frames and crops that were chosen.
+        times: For each sampling: branch -> float64 (T,), seconds after the first frame of the video; NaN where unknown.
         notes: What the user should know about the file although it was loaded, one line each.
     """
 
     views: list[dict[str, np.ndarray]]
     info: VideoInfo
-    draws: list[Draw]
+    samplings: list[Sampling]
+    times: list[dict[str, np.ndarray]]
     notes: list[str] = field(default_factory=list)
 
 
@@ -36,9 +38,10 @@ def load_views(
     spec: ViewSpec,
     *,
     name: str | None = None,
-    replay: Draw | None = None,
+    replay: Sampling | None = None,
     threads: int = 0,
     raw: RawFormat | None = None,
+    fps: float | None = None,
 ) -> LoadedViews:
     """Load the views of one video or image.
 
@@ -48,10 +51,11 @@ def load_views(
     Args:
         source: A file, or RGB frames, uint8 (T, H, W, 3). A single frame counts as a still image.
         spec: The views wanted.
-        name: What seeds random draws; the file's base name (nothing for frames) if not given.
-        replay: A recorded draw to use instead of drawing; ``spec.samples`` is then of no account.
+        name: What seeds random samplings; the file's base name (nothing for frames) if not given.
+        replay: A recorded sampling to use; ``spec.samples`` is then of no account.
         threads: Decoder threads; 0 lets FFmpeg choose.
         raw: Layout of a headerless ``.yuv`` file; of no account for other files.
+        fps: Frame rate of frames in memory, for their times; of no account for files.
 
     Returns:
         The views. Still images have one frame in every view.
@@ -60,10 +64,10 @@ def load_views(
         VideoError: If the video cannot be loaded, or ``replay`` does not fit it; the message is one line.
     """
     if isinstance(source, np.ndarray):
-        return _load_frames(source, spec, name or "", replay)
+        return _load_frames(source, spec, name or "", replay, fps)
     index = index_video(source, raw, spec.rotate, threads)
-    draws = _draws(index.info, spec, Path(source).name if name is None else name, replay, shown(source))
-    builders = [ViewBuilder(spec, drawn, index.info.height, index.info.width) for drawn in draws]
+    samplings = _samplings(index.info, spec, Path(source).name if name is None else name, replay, shown(source))
+    builders = [ViewBuilder(spec, sampling, index.info.height, index.info.width) for sampling in samplings]
     decoder = FrameDecoder(index, set().union(*(builder.wanted for builder in builders)), threads, spec.rotate)
     for number, frame in decoder:
         for builder in builders:
@@ -80,28 +84,36 @@ def load_views(
         notes.append(f"the file is damaged: FFmpeg patched {decoder.corrupt} of {decoder.decoded} decoded frames")
     if any(builder.resized for builder in builders):
         notes.append(f"the frame size changes; all frames were resized to {index.info.width}x{index.info.height}")
-    return LoadedViews([builder.views for builder in builders], index.info, draws, notes)
+    times = [_seconds(sampling, index) for sampling in samplings]
+    return LoadedViews([builder.views for builder in builders], index.info, samplings, times, notes)
 
 
-def _draws(info: VideoInfo, spec: ViewSpec, name: str, replay: Draw | None, where: str) -> list[Draw]:
+def _samplings(info: VideoInfo, spec: ViewSpec, name: str, replay: Sampling | None, where: str) -> list[Sampling]:
     if replay is not None:
-        check_draw(replay, spec, info.frames, info.height, info.width, where)
+        check_sampling(replay, spec, info.frames, info.height, info.width, where)
         return [replay]
     return [
-        draw(spec, info.frames, info.height, info.width, name, sample, image=info.image)
+        choose_sampling(spec, info.frames, info.height, info.width, name, sample, image=info.image)
         for sample in range(spec.samples)
     ]
 
 
-def _load_frames(frames: np.ndarray, spec: ViewSpec, name: str, replay: Draw | None) -> LoadedViews:
+def _load_frames(
+    frames: np.ndarray, spec: ViewSpec, name: str, replay: Sampling | None, fps: float | None
+) -> LoadedViews:
     where = shown(name) if name else "frames"
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
         raise VideoError(f"{where}: frames must be uint8 RGB of shape (T, H, W, 3), not {frames.dtype} {frames.shape}")
     count, height, width = frames.shape[:3]
-    info = VideoInfo("array", "raw", width, height, count, pixel_format="rgb24", image=count == 1)
-    draws = _draws(info, spec, name, replay, where)
-    builders = [ViewBuilder(spec, drawn, height, width) for drawn in draws]
+    info = VideoInfo("array", "raw", width, height, count, fps=fps, pixel_format="rgb24", image=count == 1)
+    samplings = _samplings(info, spec, name, replay, where)
+    builders = [ViewBuilder(spec, sampling, height, width) for sampling in samplings]
     for builder in builders:
         for number in sorted(builder.wanted):
             builder.add(number, frames[number])
-    return LoadedViews([builder.views for builder in builders], info, draws)
+    times = [_seconds(sampling, VideoIndex(Path(name), info)) for sampling in samplings]
+    return LoadedViews([builder.views for builder in builders], info, samplings, times)
+
+
+def _seconds(sampling: Sampling, index: VideoIndex) -> dict[str, np.ndarray]:
+    return {branch: index.seconds(numbers) for branch, numbers in sampling.indices.items()}

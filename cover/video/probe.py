@@ -1,5 +1,6 @@
-"""What is in a file: one pass over its packets, without decoding more than the first frame where that is possible."""
+"""Probing and indexing of files: one pass over the packets, decoding no more than the first frame where possible."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -75,6 +76,7 @@ class VideoIndex:
         packet_positions: Place of every packet by its presentation time.
         seekable: Whether the container's index can be trusted.
         frame_bytes: Size of a frame of a headerless file; 0 for other files.
+        time_base: Seconds a unit of ``pts``.
         notes: What is wrong with the file although it can be read.
     """
 
@@ -88,7 +90,24 @@ class VideoIndex:
     packet_positions: dict[int, int] = field(default_factory=dict)
     seekable: bool = False
     frame_bytes: int = 0
+    time_base: Fraction | None = None
     notes: tuple[str, ...] = ()
+
+    def seconds(self, numbers: np.ndarray) -> np.ndarray:
+        """Give the times at which frames are shown.
+
+        Args:
+            numbers: Frame numbers, int of any shape.
+
+        Returns:
+            Seconds after the first frame, float64 of the same shape: from presentation times where the file has them,
+            else from the frame rate; NaN where that is unknown.
+        """
+        if self.info.image:
+            return np.zeros(numbers.shape)
+        if self.pts is not None and self.time_base is not None:
+            return (self.pts[numbers] - self.pts[0]) * float(self.time_base)
+        return numbers / (self.info.fps or math.nan)
 
 
 def probe(path: str | Path, raw: RawFormat | None = None, rotate: bool = True) -> VideoInfo:
@@ -138,6 +157,7 @@ def index_video(path: str | Path, raw: RawFormat | None = None, rotate: bool = T
         if scan.first is None:
             raise VideoError(f"{shown(path)}: not one frame could be decoded")
         info = _video_info(container, stream, scan.first, rotate)
+        time_base = stream.time_base
     if info.width * info.height > MAX_PIXELS:
         raise VideoError(f"{shown(path)}: frames are larger than the limit of {MAX_PIXELS} pixels")
     notes = ("the file is damaged or cut short",) if scan.broken else ()
@@ -156,6 +176,7 @@ def index_video(path: str | Path, raw: RawFormat | None = None, rotate: bool = T
         key_positions=keys,
         packet_positions={int(time): place for place, time in enumerate(pts.tolist())},
         seekable=info.container in _SEEKABLE,
+        time_base=time_base,
         notes=notes,
     )
 

@@ -1,8 +1,8 @@
-"""Which frames and which crops: drawing, reading and writing one sampling of one video.
+"""Samplings: one choice of frames and crops of a video, made at the centre or at random, written and read.
 
 Source: ``UnifiedFrameSampler`` and ``get_spatial_fragments`` of the official code (github.com/taco-group/COVER,
-``cover/datasets/cover_datasets.py``), but for two things: draws are seeded, and the crops of an enlarged frame follow
-the enlarged frame's grid.
+``cover/datasets/cover_datasets.py``), but for two things: random ones are seeded, and the crops of an enlarged frame
+follow the enlarged frame's grid.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from cover.video.spec import FragmentView, FrameSampling, ViewSpec
 
 
 @dataclass(frozen=True, eq=False)
-class Draw:
-    """What was drawn for one sampling of one video.
+class Sampling:
+    """One choice of frames and crops of one video.
 
     Attributes:
         indices: Frame numbers of each branch in view order, int64 of shape (T,).
@@ -34,12 +34,12 @@ class Draw:
     offsets_w: np.ndarray
 
 
-def draw(
+def choose_sampling(
     spec: ViewSpec, frames: int, height: int, width: int, name: str = "", sample: int = 0, image: bool = False
-) -> Draw:
+) -> Sampling:
     """Choose the frames and crops of one video.
 
-    A random draw depends on ``spec``, ``name``, ``sample`` and the video's size and length only, so that neither the
+    A random sampling depends on ``spec``, ``name``, ``sample`` and the video's size and length only: neither the
     order of a batch nor the worker that happens to load the file changes a score.
 
     Args:
@@ -48,11 +48,11 @@ def draw(
         height: Height of a frame in px, at least 1.
         width: Width of a frame in px, at least 1.
         name: Base name of the file.
-        sample: Which of several draws, from 0.
+        sample: Which of several samplings, from 0.
         image: Whether the source is a still image: every view then has one frame.
 
     Returns:
-        The draw.
+        The sampling.
     """
     rng = _generator(spec.seed, sample, name) if spec.sampling == "random" else None
     indices = {
@@ -63,7 +63,7 @@ def draw(
         _shifts(limit, (spec.technical.grid, spec.technical.grid), rng)
         for limit in offset_limits(spec.technical, height, width)
     )
-    return Draw(indices, offsets_h, offsets_w)
+    return Sampling(indices, offsets_h, offsets_w)
 
 
 def _generator(seed: int, sample: int, name: str) -> np.random.Generator:
@@ -104,11 +104,11 @@ def offset_limits(view: FragmentView, height: int, width: int) -> tuple[int, int
     return height // view.grid - view.fragment, width // view.grid - view.fragment
 
 
-def check_draw(drawn: Draw, spec: ViewSpec, frames: int, height: int, width: int, where: str) -> None:
-    """Refuse a draw that does not fit a video, such as a replayed one of another file.
+def check_sampling(sampling: Sampling, spec: ViewSpec, frames: int, height: int, width: int, where: str) -> None:
+    """Refuse a sampling that does not fit a video, such as a replayed one of another file.
 
     Args:
-        drawn: The draw.
+        sampling: The sampling.
         spec: The views it is meant for.
         frames: Number of frames of the video.
         height: Height of a frame in px.
@@ -119,30 +119,30 @@ def check_draw(drawn: Draw, spec: ViewSpec, frames: int, height: int, width: int
         VideoError: If a branch is missing, a frame number or a crop lies outside the video.
     """
     for branch in spec.branches:
-        indices = drawn.indices.get(branch)
+        indices = sampling.indices.get(branch)
         if indices is None or indices.ndim != 1 or not len(indices):
             raise VideoError(f"{where}: the replayed draw has no frame numbers for the {branch} view")
         if indices.min() < 0 or indices.max() >= frames:
             outside = indices[(indices < 0) | (indices >= frames)][0]
-            raise VideoError(f"{where}: the replayed draw asks for frame {outside} of a video of {frames} frames")
+            raise VideoError(f"{where}: the replayed sampling asks for frame {outside} of a video of {frames} frames")
     shape = (spec.technical.grid, spec.technical.grid)
     limits = offset_limits(spec.technical, height, width)
-    for axis, offsets, limit in zip(("row", "column"), (drawn.offsets_h, drawn.offsets_w), limits, strict=True):
+    for axis, offsets, limit in zip(("row", "column"), (sampling.offsets_h, sampling.offsets_w), limits, strict=True):
         if offsets.shape != shape:
             raise VideoError(f"{where}: the replayed {axis} shifts have shape {offsets.shape}, the view needs {shape}")
         if offsets.min() < 0 or offsets.max() > max(limit, 0):
             raise VideoError(f"{where}: a replayed {axis} shift lies outside its cell of a {width}x{height} frame")
 
 
-def read_draw(path: str | os.PathLike[str]) -> Draw:
-    """Read a recorded draw.
+def read_sampling(path: str | os.PathLike[str]) -> Sampling:
+    """Read a recorded sampling.
 
     Args:
         path: An ``.npz`` file with ``semantic_indices``, ``technical_indices``, ``aesthetic_indices`` (T,) and
             ``offsets_h``, ``offsets_w`` of shape (grid, grid, 1) or (grid, grid). Other entries are ignored.
 
     Returns:
-        The draw.
+        The sampling.
 
     Raises:
         VideoError: If the file cannot be read or lacks an entry.
@@ -155,12 +155,12 @@ def read_draw(path: str | os.PathLike[str]) -> Draw:
             }
             offsets_h, offsets_w = (_square(stored[key].astype(np.int64)) for key in ("offsets_h", "offsets_w"))
     except FileNotFoundError:
-        raise VideoError(f"{shown(path)}: no such recorded draw") from None
+        raise VideoError(f"{shown(path)}: no such recorded sampling") from None
     except KeyError as error:
-        raise VideoError(f"{shown(path)}: not a recorded draw: {error.args[0]}") from None
+        raise VideoError(f"{shown(path)}: not a recorded sampling: {error.args[0]}") from None
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile):
-        raise VideoError(f"{shown(path)}: not a recorded draw (an .npz file of frame numbers and shifts)") from None
-    return Draw(indices, offsets_h, offsets_w)
+        raise VideoError(f"{shown(path)}: not a recorded sampling (an .npz file of frame numbers and shifts)") from None
+    return Sampling(indices, offsets_h, offsets_w)
 
 
 def _square(offsets: np.ndarray) -> np.ndarray:
@@ -168,14 +168,14 @@ def _square(offsets: np.ndarray) -> np.ndarray:
     return offsets[..., 0] if offsets.ndim == 3 and offsets.shape[-1] == 1 else offsets
 
 
-def write_draw(path: str | os.PathLike[str], drawn: Draw) -> None:
-    """Record a draw in the layout :func:`read_draw` reads.
+def write_sampling(path: str | os.PathLike[str], sampling: Sampling) -> None:
+    """Record a sampling in the layout :func:`read_sampling` reads.
 
     Args:
         path: The ``.npz`` file to write.
-        drawn: The draw.
+        sampling: The sampling.
     """
-    entries = {f"{branch}_indices": indices for branch, indices in drawn.indices.items()}
+    entries = {f"{branch}_indices": indices for branch, indices in sampling.indices.items()}
     # An open file keeps numpy from adding .npz to a name that lacks it.
     with Path(path).open("wb") as file:
-        np.savez(file, offsets_h=drawn.offsets_h[..., None], offsets_w=drawn.offsets_w[..., None], **entries)  # type: ignore[arg-type]
+        np.savez(file, offsets_h=sampling.offsets_h[..., None], offsets_w=sampling.offsets_w[..., None], **entries)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the three branches look at: frames, sizes, sampling. Plain data, checked on construction."""
+"""View specs: the frames, sizes and sampling of the three views. Plain data, checked on construction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,8 +78,8 @@ class ViewSpec:
         aesthetic: Frames of the aesthetic branch.
         sampling: ``"center"`` takes the middle of every range the official code draws from, so that one file has one
             score; ``"random"`` draws as the official code does, seeded for each file.
-        seed: Seed of the random draws.
-        samples: Number of independent random draws of a video.
+        seed: Seed of random samplings.
+        samples: Number of independent random samplings of a video.
         rotate: Whether to turn frames as the container's display matrix or an image's EXIF tag asks.
 
     Raises:
@@ -101,12 +101,12 @@ class ViewSpec:
         _require(fine, f"seed must be an integer from 0 to 2**63 - 1, not {self.seed!r}")
         _require(
             self.samples == 1 or self.sampling == "random",
-            "samples > 1 needs sampling=random: every centered draw of a video is the same",
+            "samples > 1 needs sampling=random: every centered sampling of a video is the same",
         )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ViewSpec":
-        """The views that :func:`dataclasses.asdict` made this of.
+        """Make the views that :func:`dataclasses.asdict` turned into this.
 
         Raises:
             KeyError, TypeError, ValueError: It is no such data.

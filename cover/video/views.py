@@ -12,7 +12,7 @@ from cover.video.resize import (
     taps,
     whole_taps,
 )
-from cover.video.sampling import Draw
+from cover.video.sampling import Sampling
 from cover.video.spec import FragmentView, ViewSpec
 
 
@@ -21,7 +21,7 @@ class ViewBuilder:
 
     Args:
         spec: The views wanted.
-        drawn: Frames and crops; must fit the video (:func:`cover.video.sampling.check_draw`).
+        sampling: Frames and crops; it must fit the video (:func:`cover.video.sampling.check_sampling`).
         height: Height of the video's frames in px.
         width: Width of the video's frames in px.
 
@@ -30,9 +30,9 @@ class ViewBuilder:
         resized: Number of frames that had another size than the video and were resized to it.
     """
 
-    def __init__(self, spec: ViewSpec, drawn: Draw, height: int, width: int) -> None:
+    def __init__(self, spec: ViewSpec, sampling: Sampling, height: int, width: int) -> None:
         self._height, self._width = height, width
-        self._fragments = FragmentSampler(spec.technical, drawn.offsets_h, drawn.offsets_w, height, width)
+        self._fragments = FragmentSampler(spec.technical, sampling.offsets_h, sampling.offsets_w, height, width)
         self._whole = {
             branch: whole_taps(height, width, view.size, view.size)
             for branch, view in (("semantic", spec.semantic), ("aesthetic", spec.aesthetic))
@@ -40,7 +40,7 @@ class ViewBuilder:
         self.views: dict[str, np.ndarray] = {}
         self._places: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for branch, view in spec.branches.items():
-            indices = drawn.indices[branch]
+            indices = sampling.indices[branch]
             self.views[branch] = np.zeros((3, len(indices), view.size, view.size), dtype=np.uint8)
             for place, index in enumerate(indices.tolist()):
                 self._places[index][branch].append(place)

@@ -2,11 +2,9 @@
 
 import json
 import logging
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from cover.calibration import from_plain
+from cover.curves import Curve
 from cover.errors import WeightsError
-from cover.metrics import Curve
+from cover.files import replacing
+from cover.weights.download import fetch
 from cover.weights.keys import (
     CLIP_RULES,
     CLIP_UNUSED,
@@ -31,43 +30,10 @@ from cover.weights.keys import (
     rename,
 )
 from cover.weights.pretrained import forked, fresh, inflated
-from cover.weights.published import PUBLISHED, WeightsFile, fetch, sha256_of
-from cover.weights.reading import read_about, read_state_dict
+from cover.weights.published import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, WeightsFile, sha256_of
+from cover.weights.reading import calibration_in, read_about, read_state_dict
 
 log = logging.getLogger(__name__)
-
-PRETRAINED_WEIGHTS = "pretrained"
-"""In place of a path: what training from scratch starts from."""
-
-RANDOM_WEIGHTS = "random"
-"""In place of a path: none, the model stays as it was drawn. Not for :func:`load_weights`: there is nothing to load."""
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """One file that weights were taken from.
-
-    Args:
-        path: The file.
-        bytes: Its size.
-        extra: Names in it that the model has no use for, but for those known to be of no use.
-    """
-
-    path: Path
-    bytes: int
-    extra: tuple[str, ...]
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hex digest of the whole file, read when it is first asked for: about a second a gigabyte."""
-        return sha256_of(self.path)
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """Where a model's weights came from, one entry a file in the order they were read."""
-
-    files: tuple[FileReport, ...]
 
 
 def load_weights(
@@ -75,14 +41,16 @@ def load_weights(
     weights: str | Path | None = None,
     clip_weights: str | Path | None = None,
     cache: Path | None = None,
-) -> LoadReport:
+) -> None:
     """Fill a model from COVER.pth and a CLIP file, from a checkpoint of ours, or with what training starts from.
 
     A file of ours may hold only what was trained. It then says which weights it was trained from, and what it lacks is
-    taken from there, and so on should that be such a file again; a file named like that must have the checksum it had.
+    taken from there, and so on should that be such a file again; the referenced base file must match its recorded
+    checksum.
 
     Tensors take the model's own dtypes and device (the CPU where it is built on ``torch.device("meta")``), and are
-    copies: the files may change afterwards. ``model.calibration`` becomes what :func:`read_calibration` gives.
+    copies: the files may change afterwards. ``model.calibration`` becomes that of
+    the first file.
 
     Args:
         model: The model to fill, with the names of :class:`cover.models.COVER`.
@@ -93,9 +61,6 @@ def load_weights(
             trained from, else the published one.
         cache: Folder for published files; :func:`cover.weights.cache_dir` unless given.
 
-    Returns:
-        What was read.
-
     Raises:
         WeightsError: A file cannot be had or read (see :func:`fetch` and :func:`read_state_dict`), is not what a file
             was trained from any more, lacks names that the model needs, or has them in other shapes. The model is
@@ -105,14 +70,15 @@ def load_weights(
     tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
     source, clip = _Source(weights), _Source(clip_weights)
     calibration: Curve | None = None
+    first = True
     tower_path: Path | None = None
     partial = False
     while source.name != PRETRAINED_WEIGHTS:
         path = source.find(PUBLISHED["cover"], cache)
         about = read_about(path)
         state = read_state_dict(path)
-        if not filling.reports:
-            calibration = _calibration(path, about)
+        if first:
+            calibration, first = calibration_in(about, path), False
         if filling.needed.keys().isdisjoint(state):
             filling.take(path, state, COVER_RULES, COVER_UNUSED)
         else:  # our own names
@@ -143,16 +109,6 @@ def load_weights(
 
     model.load_state_dict(filling.taken, strict=True, assign=True)
     vars(model)["calibration"] = calibration  # torch's own __setattr__ is typed for modules and tensors
-    return LoadReport(tuple(filling.reports))
-
-
-def read_calibration(path: str | Path) -> Curve | None:
-    """The curve from raw overall scores to the MOS scale that a weight file has; None where it has none.
-
-    Raises:
-        WeightsError: The file cannot be read (see :func:`read_about`), or its calibration is damaged.
-    """
-    return _calibration(Path(path), read_about(path))
 
 
 def save_weights(
@@ -172,15 +128,12 @@ def save_weights(
     named = weights.state_dict() if isinstance(weights, nn.Module) else weights
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     metadata = {"format": "cover"} | ({} if about is None else {"cover": json.dumps(about)})
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # Not save_file, whose files nobody but their owner may read.
-        unfinished.write_bytes(safetensors.torch.save(state, metadata))
-        unfinished.replace(path)
+        with replacing(path) as partial:
+            # Not save_file, whose files nobody but their owner may read.
+            partial.write_bytes(safetensors.torch.save(state, metadata))
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"cannot write the weights to {path}: {error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -236,7 +189,6 @@ class _Filling:
     def __init__(self, model: nn.Module) -> None:
         self.needed: dict[str, Tensor] = model.state_dict()
         self.taken: dict[str, Tensor] = {}
-        self.reports: list[FileReport] = []
 
     def missing(self) -> set[str]:
         """What no file had so far."""
@@ -262,7 +214,6 @@ class _Filling:
                 self.taken[ours] = _fitted(tensor, self.needed[ours], name, path)
         if extra:
             log.warning("%s: %d names in it are not used: %s", path, len(extra), _some(extra))
-        self.reports.append(FileReport(path, path.stat().st_size, tuple(extra)))
 
     def require(self, names: Collection[str], path: Path, hint: str = "") -> None:
         """Make sure that nothing of this is missing, now that ``path`` is read."""
@@ -284,14 +235,6 @@ def _start(filling: _Filling, model: nn.Module, cache: Path | None) -> None:
         if name not in filling.taken:
             place = filling.needed[name]
             filling.taken[name] = tensor.to("cpu" if place.is_meta else place.device, place.dtype)
-
-
-def _calibration(path: Path, about: Mapping[str, Any]) -> Curve | None:
-    data = about.get("calibration")
-    try:
-        return None if data is None else from_plain(data)
-    except ValueError as error:
-        raise WeightsError(f"the calibration in {path} is damaged: {error}") from error
 
 
 def _base(path: Path, about: Mapping[str, Any]) -> _Base | None:

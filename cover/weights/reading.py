@@ -1,23 +1,24 @@
-"""Reading weight files as data: whatever a file holds, nothing in it is run."""
+"""Reading weight files as data: whatever a file holds, nothing in it is run.
 
-import io
+What a safetensors file says about itself is read without importing torch.
+"""
+
 import json
 import pickle
 import re
-import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
-import torch
-from torch import Tensor
-
+from cover.curves import Curve, from_plain
 from cover.errors import WeightsError
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+
+def read_state_dict(path: str | Path) -> "dict[str, Tensor]":
     """Read the tensors of a weight file, told by its content and not by its suffix.
 
     Understood are safetensors; what ``torch.save`` writes of a state dict, bare or under ``"state_dict"``; Lightning
@@ -38,6 +39,8 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         WeightsError: There is no such file, it cannot be read, it is not a weight file, is damaged, or holds a pickle
             that asks for more than tensors.
     """
+    from torch import Tensor
+
     found = _guarded(Path(path), _content)
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         prefix = "model." if "pytorch-lightning_version" in found else ""
@@ -68,8 +71,26 @@ def read_about(path: str | Path) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
+def read_calibration(path: str | Path) -> Curve | None:
+    """Read the curve from overall scores to the MOS scale that a weight file has; None where it has none.
+
+    Raises:
+        WeightsError: The file cannot be read (see :func:`read_about`), or its calibration is damaged.
+    """
+    return calibration_in(read_about(path), Path(path))
+
+
+def calibration_in(about: Mapping[str, Any], path: Path) -> Curve | None:
+    """Make the calibration of what a file says about itself (see :func:`read_calibration`)."""
+    data = about.get("calibration")
+    try:
+        return None if data is None else from_plain(data)
+    except ValueError as error:
+        raise WeightsError(f"the calibration in {path} is damaged: {error}") from error
+
+
 def _guarded(path: Path, read: Callable[[Path, bytes], Any]) -> Any:
-    """What ``read`` makes of a file and its first bytes; whatever is wrong with it, as one line."""
+    """Give a file and its first bytes to ``read``; whatever is wrong with it is said in one line."""
     try:
         with path.open("rb") as content:
             head = content.read(64)
@@ -93,25 +114,35 @@ def _is_safetensors(head: bytes) -> bool:
 
 def _content(path: Path, head: bytes) -> Any:
     if _is_safetensors(head):
+        import safetensors.torch
+
         return safetensors.torch.load_file(path)
-    return _read_torchscript(path) if _is_torchscript(path) else _read_pickle(path)
+    from cover.weights.pickles import read_pickle, read_torchscript
+
+    return read_torchscript(path) if _is_torchscript(path) else read_pickle(path)
 
 
 def _about(path: Path, head: bytes) -> Any:
     if _is_safetensors(head):
-        with safetensors.safe_open(path, "pt") as content:
+        import safetensors
+
+        with safetensors.safe_open(path, "numpy") as content:
             return json.loads((content.metadata() or {}).get("cover", "{}"))
-    found = None if _is_torchscript(path) else _read_pickle(path)
+    if _is_torchscript(path):
+        return None
+    from cover.weights.pickles import read_pickle
+
+    found = read_pickle(path)
     return found.get("cover") if isinstance(found, dict) else None
 
 
 def is_web_page(head: bytes) -> bool:
-    """Whether a file that begins like this is HTML, which is what the address of a file's page gives."""
+    """Tell whether a file that begins like this is HTML, which the address of a file's page gives."""
     return head.lstrip().lower().startswith((b"<!doctype", b"<html"))
 
 
 def _what_is_wrong(error: Exception) -> str:
-    """What to say of a file after its name."""
+    """Say what is wrong with a file, to stand after its name."""
     if not isinstance(error, pickle.UnpicklingError):
         first_line = next(iter(str(error).splitlines()), "")[:200]
         return f"is damaged or not a weight file ({type(error).__name__}: {first_line})"
@@ -122,117 +153,8 @@ def _what_is_wrong(error: Exception) -> str:
     return "is damaged or not a weight file (no pickle of tensors)"
 
 
-class _Placeholder:
-    """Stands for an object we do not want: takes any arguments and any state and does nothing with them."""
-
-    def __init__(self, *args: Any) -> None: ...
-
-    def __setstate__(self, state: Any) -> None: ...
-
-
-# The official training script saves NumPy scalars beside the state dict ("validation_results"). Nobody reads them here,
-# so they need not be made: NumPy 1 and 2 name them differently.
-_NUMPY_SCALARS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-    (_Placeholder, "numpy.core.multiarray.scalar"),
-    (_Placeholder, "numpy._core.multiarray.scalar"),
-    (_Placeholder, "numpy.dtype"),
-]
-
-
-def _read_pickle(path: Path) -> Any:
-    with torch.serialization.safe_globals(_NUMPY_SCALARS):
-        # Files of before torch 1.6 are not zip archives and cannot be mapped.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-
-
 def _is_torchscript(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
-class _Module:
-    """A TorchScript module as data: its attributes, by name."""
-
-    def __setstate__(self, state: Any) -> None:
-        self.attributes = state if isinstance(state, dict) else {}
-
-
-def _first(value: Any, *_: Any) -> Any:
-    """Stands for TorchScript's functions that only declare the type of their first argument."""
-    return value
-
-
-class _TorchScriptUnpickler(pickle.Unpickler):
-    """Unpickles a TorchScript archive's ``data.pkl`` with nothing to call but what makes modules and tensors.
-
-    Args:
-        pickled: Content of ``data.pkl``.
-        storages: Name -> bytes of the archive's storages, uint8.
-    """
-
-    _STORAGES = {  # noqa: RUF012 - never written
-        "HalfStorage": torch.float16,
-        "BFloat16Storage": torch.bfloat16,
-        "FloatStorage": torch.float32,
-        "DoubleStorage": torch.float64,
-        "CharStorage": torch.int8,
-        "ByteStorage": torch.uint8,
-        "ShortStorage": torch.int16,
-        "IntStorage": torch.int32,
-        "LongStorage": torch.int64,
-        "BoolStorage": torch.bool,
-    }
-
-    def __init__(self, pickled: bytes, storages: dict[str, Tensor]) -> None:
-        super().__init__(io.BytesIO(pickled))
-        self._storages = storages
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "__torch__" or module.startswith("__torch__."):
-            return _Module
-        if module == "torch" and name in self._STORAGES:
-            return self._STORAGES[name]
-        if module == "torch.jit._pickle":
-            return _first
-        if (module, name) == ("collections", "OrderedDict"):
-            return dict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return self._tensor
-        raise pickle.UnpicklingError(f"GLOBAL {module}.{name}")
-
-    def persistent_load(self, pid: Any) -> Tensor:
-        _, dtype, name, _, _ = pid
-        return self._storages[name].view(dtype)
-
-    @staticmethod
-    def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
-        # as_strided refuses what would reach beyond the mapped file.
-        return storage.as_strided(size, stride, storage.storage_offset() + offset)
-
-
-def _read_torchscript(path: Path) -> dict[str, Tensor]:
-    """The state dict of a TorchScript archive, mapped from the file."""
-    content = torch.from_file(str(path), shared=False, size=path.stat().st_size, dtype=torch.uint8)
-    with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
-        (pickle_name,) = (name for name in archive.namelist() if re.fullmatch(r"[^/]+/data\.pkl", name))
-        folder = pickle_name.removesuffix("data.pkl") + "data/"
-        storages = {}
-        for entry in archive.infolist():
-            if entry.filename.startswith(folder) and entry.compress_type == zipfile.ZIP_STORED:
-                # The zip format repeats an entry's name before its content, with padding of its own.
-                raw.seek(entry.header_offset + 26)
-                name_length, extra_length = struct.unpack("<HH", raw.read(4))
-                start = entry.header_offset + 30 + name_length + extra_length
-                storages[entry.filename.removeprefix(folder)] = content[start : start + entry.file_size]
-        root = _TorchScriptUnpickler(archive.read(pickle_name), storages).load()
-    return dict(_tensors_of(root, ""))
-
-
-def _tensors_of(module: _Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
-    for name, value in module.attributes.items():
-        if isinstance(value, Tensor):
-            yield f"{prefix}{name}", value
-        elif isinstance(value, _Module):
-            yield from _tensors_of(value, f"{prefix}{name}.")

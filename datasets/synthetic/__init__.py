@@ -1,5 +1,5 @@
 """Clips made from pristine photos and videos, distorted by known amounts, and rated by what was done to them."""
 
-from datasets.synthetic.dataset import Synthetic
+from .dataset import Synthetic
 
 __all__ = ["Synthetic"]

@@ -4,7 +4,6 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -65,14 +64,6 @@ def store(frames: Sequence[np.ndarray] | np.ndarray, rate: Fraction) -> bytes:
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return file.getvalue()
-
-
-def write_whole(file: Path, data: bytes) -> None:
-    """Writes a file, and the folders above it; it appears whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.part")
-    partial.write_bytes(data)
-    partial.replace(file)
 
 
 def transcode(frames: np.ndarray, encoder: str, quality: float) -> np.ndarray:

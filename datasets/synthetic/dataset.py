@@ -6,8 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, TimeoutError  # noqa: A004 - an alias only from 3.11 on
-from contextlib import closing
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from functools import lru_cache
@@ -16,19 +15,21 @@ from typing import Any, TypeVar
 
 import numpy as np
 from filelock import FileLock
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessPool
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cover.errors import UsageError, VideoError
-from cover.processes import available_cpus, completed
+from cover.errors import UsageError
+from cover.files import write_bytes
+from cover.processes import available_cpus, completed, failure_reason
 from cover.rows import Row
-from datasets.folder import Folder
-from datasets.synthetic.codecs import STORE_ENCODER, has_encoder, store, write_whole
-from datasets.synthetic.distortions import KINDS
-from datasets.synthetic.rating import BRANCHES, LEVELS, rate
-from datasets.synthetic.sources import SPLITS, Source, film, generator, survey, without_copies
+
+from ..folder import Folder
+from .codecs import STORE_ENCODER, has_encoder, store
+from .distortions import KINDS
+from .rating import BRANCHES, LEVELS, rate
+from .sources import SPLITS, Source, film, generator, survey, without_copies
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +175,7 @@ class Synthetic:
     def _check_recipe(self, recipe: dict[str, Any]) -> None:
         file = self.root / _RECIPE
         if not file.exists():
-            write_whole(file, json.dumps(recipe).encode())
+            write_bytes(file, json.dumps(recipe).encode())
             return
         try:
             found = json.loads(file.read_bytes())
@@ -237,7 +238,7 @@ class Synthetic:
             | {"thumb": source.thumb.tolist()}
             for source in found
         }
-        write_whole(self.root / _SURVEY, json.dumps({**known, **new}).encode())
+        write_bytes(self.root / _SURVEY, json.dumps({**known, **new}).encode())
 
     def _make(self, clips: Sequence[Clip], seconds: float, seed: int) -> None:
         """Makes the clips that are missing; a source that cannot be read costs its own only."""
@@ -278,7 +279,7 @@ class Synthetic:
         table = csv.DictWriter(text, header, extrasaction="ignore", lineterminator="\n")
         table.writeheader()
         table.writerows(kept)
-        write_whole(file, text.getvalue().encode())
+        write_bytes(file, text.getvalue().encode())
 
     def _run(
         self, doing: str, task: Callable[..., R], todo: Sequence[T], weight: Callable[[T], int]
@@ -299,7 +300,7 @@ class Synthetic:
         def schedule(pool: ProcessPool, item: T) -> "Future[R]":
             return pool.schedule(task, item, timeout=_TIMEOUT)
 
-        with progress, closing(completed(schedule, todo, min(self._workers, len(todo)))) as done:
+        with progress, completed(schedule, todo, min(self._workers, len(todo))) as done:
             for item, future in done:
                 outcome = _outcome(future)
                 progress.advance(bar, weight(item))
@@ -379,7 +380,7 @@ def make(folder: Path, clips: Sequence[Clip], seconds: float, seed: int) -> int:
             frames = KINDS[kind](frames, level, generator(seed, clip.source.name, clip.take, kind, mix))
         data = store(frames, fps)
         try:
-            write_whole(folder / clip.name, data)
+            write_bytes(folder / clip.name, data)
         except OSError as error:
             raise UsageError(f"data.folder={folder}: {error.strerror or error}") from None
         size += len(data)
@@ -398,21 +399,13 @@ def _name(source: Source, take: int, distortion: str, level: int) -> str:
 
 
 def _outcome(future: "Future[R]") -> "R | str":
+    """What came of work in a process, or why nothing did."""
     error = future.exception()
     if error is None:
         return future.result()
     if isinstance(error, UsageError):
         raise error
-    if isinstance(error, VideoError):
-        return str(error)
-    if isinstance(error, TimeoutError):
-        return f"it took longer than {_TIMEOUT:g} s"
-    if isinstance(error, ProcessExpired):
-        return f"the process crashed (exit code {error.exitcode})"
-    if isinstance(error, MemoryError):
-        return "out of memory"
-    log.error("unexpected error", exc_info=error)
-    return f"unexpected {type(error).__name__}: {error}".splitlines()[0]
+    return failure_reason(error, doing="making videos", worker="process", limit=f"{_TIMEOUT:g} s")
 
 
 def _files(sources: str | Path | Iterable[str | Path] | None) -> list[tuple[Path, str]]:

@@ -9,10 +9,12 @@ from matplotlib import cbook
 from PIL import Image
 
 from cover.errors import UsageError
+from cover.files import write_bytes
 from cover.rows import Row
-from datasets.synthetic.codecs import STORE_ENCODER, has_encoder, store, write_whole
-from datasets.synthetic.distortions import KINDS
-from datasets.synthetic.sources import generator
+
+from .codecs import STORE_ENCODER, has_encoder, store
+from .distortions import KINDS
+from .sources import generator
 
 _PHOTO = "grace_hopper.jpg"  # 512x606 px, by the US Navy, in the public domain
 _SIZES = {"landscape": (480, 270), "portrait": (270, 480)}
@@ -63,7 +65,7 @@ class Demo:
             frames = _pan(*_SIZES[shape])
             for kind, level in _CLIPS[name]:
                 frames = KINDS[kind](frames, level, generator("demo", kind))
-            write_whole(file, store(frames, _RATE))
+            write_bytes(file, store(frames, _RATE))
         return Row(file, f"{shape}/{file.name}")
 
 

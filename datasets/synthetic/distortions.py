@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scipy import ndimage
 
-from datasets.synthetic.codecs import decoded, encoded, has_encoder, lose_slices, transcode, transcode_at_rate
-from datasets.synthetic.rating import BRANCHES, LEVELS
+from .codecs import decoded, encoded, has_encoder, lose_slices, transcode, transcode_at_rate
+from .rating import BRANCHES, LEVELS
 
 Distort = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 """Takes RGB frames, uint8 (T, H, W, 3), a strength, and what draws variants and places; returns such frames.

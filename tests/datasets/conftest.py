@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cover.datasets._annotation import AnnotatedDataset
 
-from datasets._annotation import AnnotatedDataset
 from tests.helpers.minisets import KINDS, make_miniset
 
 Miniset = Callable[[str], Path]

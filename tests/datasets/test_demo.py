@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cover.datasets.synthetic.demo import Demo
 
 from cover.errors import UsageError
 from cover.video import decode, probe
-from datasets.synthetic.demo import Demo
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from cover.datasets.labels_txt import Label, is_labels_txt, read_labels_txt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cover.errors import UsageError
-from datasets.labels_txt import Label, is_labels_txt, read_labels_txt
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 # Whatever a line of a UTF-8 file can hold, Unicode's own line breaks too.

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from cover.datasets._annotation import AnnotatedDataset
+from cover.datasets.lsvq import LSVQ
 from scipy.io import savemat
 
 from cover.errors import UsageError
-from datasets._annotation import AnnotatedDataset
-from datasets.lsvq import LSVQ
 from tests.datasets.conftest import Miniset, reader
 from tests.helpers.minisets import KINDS, make_miniset
 

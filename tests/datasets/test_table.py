@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from cover.datasets.table import Table
 
 from cover.errors import UsageError
 from cover.rows import Row
-from datasets.table import Table
 
 
 def write(folder: Path, name: str, text: str) -> Path:

@@ -7,26 +7,19 @@ import hydra
 import torch
 from omegaconf import OmegaConf
 
+from cover.config import components
+from cover.config.compose import checked
+from cover.config.resolvers import register_resolvers
+from cover.config.schema import InferOptions, TrainOptions
 from cover.models import COVER
 from cover.video import ViewSpec
-from cover.weights import SHIPPED
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
-def composed(*overrides: str) -> dict[str, Any]:
-    """``configs/infer.yaml`` with ``model=tiny``, as plain data."""
-    return _composed("infer", "data=folder", "data.path=x", *overrides)
-
-
-def composed_training(*overrides: str) -> dict[str, Any]:
-    """``configs/train.yaml`` likewise."""
-    return _composed("train", *overrides)
-
-
-def _composed(task: str, *overrides: str) -> dict[str, Any]:
-    OmegaConf.register_new_resolver("stem", str, replace=True)
-    OmegaConf.register_new_resolver("shipped", lambda name: str(SHIPPED[name]), replace=True)
+def composed(*overrides: str, task: str = "infer") -> dict[str, Any]:
+    """``configs/<task>.yaml`` with ``model=tiny``, as plain data."""
+    register_resolvers()
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = hydra.compose(task, ["model=tiny", *overrides])
     container = OmegaConf.to_container(config, resolve=True)
@@ -34,14 +27,22 @@ def _composed(task: str, *overrides: str) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def tiny_views(**options: Any) -> ViewSpec:
-    """The views of the tiny model."""
-    views = composed()["views"]
-    del views["replay"]
-    return hydra.utils.instantiate({**views, **options})
+def infer_options(*overrides: str) -> InferOptions:
+    """The options of ``infer`` with ``model=tiny``."""
+    return checked(composed("data=folder", "data.path=x", *overrides), InferOptions)
+
+
+def train_options(*overrides: str) -> TrainOptions:
+    """The options of ``train``, likewise."""
+    return checked(composed(*overrides, task="train"), TrainOptions)
+
+
+def tiny_views(*overrides: str) -> ViewSpec:
+    """The views of the tiny model, such as ``tiny_views("views.sampling=random")``."""
+    return components.view_spec(infer_options(*overrides).views)
 
 
 def tiny_model() -> COVER:
     """The tiny model with the weights that ``model=tiny`` has."""
     torch.manual_seed(0)
-    return hydra.utils.instantiate(composed()["model"]["net"]).eval()
+    return COVER(**infer_options().model.net).eval()

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cover.tasks import cli
+from cover import cli
 from tests.helpers.clips import write_clip
 
 Run = Callable[..., int]
 
 TINY = ("model=tiny", "trainer=cpu")
+HERE = (*TINY, "decode.workers=0")  # starting decoders takes longer than decoding a few small videos
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path) -> Callable
     monkeypatch.syspath_prepend(str(root))
 
     def run(task: str, *arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", [str(root / f"{task}.py"), *_with_defaults(arguments)])
+        monkeypatch.setattr(sys, "argv", [str(root / f"{task}.py"), *_with_defaults(arguments, HERE)])
         with pytest.raises(SystemExit) as exit_:
             cli.run(task)
         return int(exit_.value.code or 0)
@@ -64,9 +65,9 @@ def start(root: Path, tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
     return popen
 
 
-def _with_defaults(arguments: tuple[str, ...]) -> list[str]:
+def _with_defaults(arguments: tuple[str, ...], defaults: tuple[str, ...] = TINY) -> list[str]:
     given = {argument.partition("=")[0] for argument in arguments}
-    return [*arguments, *(option for option in TINY if option.partition("=")[0] not in given)]
+    return [*arguments, *(option for option in defaults if option.partition("=")[0] not in given)]
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from cover.calibration import to_plain
-from cover.metrics import Line, measure
+from cover.curves import Line, to_plain
+from cover.evaluation.measures import measure
 from cover.weights import save_weights
 from tests.helpers.clips import numbered_frame, write_clip
 from tests.helpers.minisets import KINDS, make_miniset
@@ -161,7 +161,7 @@ def test_a_whole_benchmark_run(evaluate: Run, tmp_path: Path, option: str) -> No
     make_miniset(BENCHMARKS[option], tmp_path / "set", write_media, count=6)
     assert evaluate(option, "data.root=set", "output=out", "resamples=0", "logger=none", "views=tiny") == 0
     table = pd.read_csv("out/predictions.csv")
-    assert table.columns.tolist() == ["path", "mos", "semantic", "technical", "aesthetic", "overall"]
+    assert table.columns.tolist() == ["Filename", "mos", "semantic", "technical", "aesthetic", "overall"]
     assert not table.isna().any(axis=None)
     assert list(metrics("out")) == ["overall", "semantic", "technical", "aesthetic"]
     assert all(values["n"] == values["of"] == len(table) for values in metrics("out").values())
@@ -176,11 +176,11 @@ def test_fine_tuned_weights_predict_the_mos(evaluate: Run, tmp_path: Path) -> No
     assert evaluate(*options, "output=tuned", "weights=best.safetensors") == 1
     assert evaluate(*options, "output=plain") == 1
     tuned, plain = (pd.read_csv(f"{name}/predictions.csv") for name in ("tuned", "plain"))
-    assert tuned.columns.tolist() == [*plain.columns, "mos_predicted"]
-    assert tuned["mos_predicted"].to_list() == pytest.approx(
+    assert tuned.columns.tolist() == [*plain.columns, "predicted_mos"]
+    assert tuned["predicted_mos"].to_list() == pytest.approx(
         (2 * tuned["overall"] + 3).to_list(), abs=3e-6, nan_ok=True
     )
-    assert tuned["mos_predicted"].isna().sum() == 1
+    assert tuned["predicted_mos"].isna().sum() == 1
     pd.testing.assert_frame_equal(tuned[plain.columns], plain)
     assert metrics("tuned") == metrics("plain")
 

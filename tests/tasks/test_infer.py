@@ -16,13 +16,12 @@ import pytest
 import torch
 import yaml
 
-import cover.data
+import cover.scoring.decoding
 import cover.weights
 from cover.api import score
-from cover.calibration import from_plain, to_plain
-from cover.metrics import Logistic
+from cover.curves import Logistic, from_plain, to_plain
 from cover.models import COVER
-from cover.video import draw, probe, write_draw
+from cover.video import choose_sampling, probe, write_sampling
 from cover.weights import load_weights, save_weights, sha256_of
 from tests.helpers.clips import numbered_frame
 from tests.helpers.tiny import tiny_model, tiny_views
@@ -128,9 +127,9 @@ def test_random_draws_are_seeded_for_each_file(infer: Run, clips: Path) -> None:
 
 def test_recorded_draws_are_replayed(infer: Run, clips: Path, tmp_path: Path) -> None:
     info = probe(clips / "a.mp4")
-    spec = tiny_views(sampling="random", seed=5)
+    spec = tiny_views("views.sampling=random", "views.seed=5")
     (tmp_path / "draws").mkdir()
-    write_draw(tmp_path / "draws/a.mp4.npz", draw(spec, info.frames, info.height, info.width, "a.mp4"))
+    write_sampling(tmp_path / "draws/a.mp4.npz", choose_sampling(spec, info.frames, info.height, info.width, "a.mp4"))
     infer(f"data={clips}/a.mp4", "output=drawn", "views.sampling=random", "views.seed=5")
     infer(f"data={clips}/*.m*", "output=replayed", "views.replay=draws")
     assert scores(Path("replayed"))["a.mp4"] == scores(Path("drawn"))["a.mp4"]
@@ -154,7 +153,7 @@ def test_files_that_hang_or_crash_cost_themselves_only(
     for name in ("1-hang.mp4", "2-crash.mp4", "3-bug.mp4", "4-fine.mp4", "5-fine.mp4"):
         (tmp_path / "data").mkdir(exist_ok=True)
         shutil.copy(clips / "a.mp4", tmp_path / "data" / name)
-    monkeypatch.setattr(cover.data, "load_views", treacherous)
+    monkeypatch.setattr(cover.scoring.decoding, "load_views", treacherous)
     assert infer("data=data", "output=out", "decode.workers=2", "decode.timeout=3") == 1
     assert list(scores(Path("out"))) == ["4-fine.mp4", "5-fine.mp4"]
     reasons = dict(table(Path("out/errors.csv"))[1:])
@@ -219,12 +218,12 @@ def test_paths_that_are_no_files_cost_themselves_only(infer: Run, clips: Path, t
     ("arguments", "message"),
     [
         (["data=nowhere"], "'nowhere' is neither an existing path nor a known dataset"),
-        ([], "say which videos"),
+        ([], "no input: pass data=PATH or data=NAME"),
         (["data={clips}", "views.sampling=psychic"], "views: .*sampling"),
         (["data={clips}", "views.samples=4"], "views: .*samples"),
         (["data={clips}", "views.replay=nowhere"], "views.replay=nowhere: no such directory"),
         (["data={clips}", "weights=nowhere.pth"], "weights=nowhere.pth: No such file"),
-        (["data={clips}", "decode.workers=0"], "decode.workers=0: takes a positive number"),
+        (["data={clips}", "decode.workers=-1"], "decode.workers=-1: takes a whole number"),
         (["data={clips}", "batch_size=many"], "batch_size=many: takes a positive number"),
         (["data={clips}/readme.md/"], "neither an existing path"),
         (["data=folder"], "data.path"),
@@ -276,7 +275,7 @@ def test_fine_tuned_weights_score_on_the_scale_of_their_ratings(
     infer: Run, clips: Path, tuned: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert infer(f"data={clips}", "output=out", f"weights={tuned}") == 1
-    assert "mos" in capsys.readouterr().out
+    assert "predicted_mos" in capsys.readouterr().out
     assert infer(f"data={clips}", "output=plain") == 1
     header, *lines = table(Path("out/scores.csv"))
     assert header == ["Filename", "Semantic", "Technical", "Aesthetic", "Overall", "MOS"]
@@ -307,9 +306,9 @@ def test_fine_tuned_weights_go_on_to_the_same_bytes(
 def test_fine_tuned_weights_from_python(infer: Run, clips: Path, tuned: str) -> None:
     infer(f"data={clips}/a.mp4", "output=out", f"weights={tuned}")
     model = tiny_model()
-    assert score(clips / "a.mp4", model, views=tiny_views()).mos is None
+    assert score(clips / "a.mp4", model, views=tiny_views()).predicted_mos is None
     load_weights(model, tuned)
-    assert score(clips / "a.mp4", model, views=tiny_views()).mos == pytest.approx(
+    assert score(clips / "a.mp4", model, views=tiny_views()).predicted_mos == pytest.approx(
         scores(Path("out"))["a.mp4"][-1], abs=1e-4
     )
 
@@ -330,7 +329,7 @@ def test_weights_that_cannot_be_downloaded(
     monkeypatch.setenv("COVER_CACHE", str(tmp_path / "cache"))
     unreachable = dataclasses.replace(cover.weights.PUBLISHED["cover"], url="http://127.0.0.1:9/COVER.pth")
     monkeypatch.setitem(cover.weights.PUBLISHED, "cover", unreachable)
-    monkeypatch.setattr("cover.weights.published.BACKOFF_S", 0.0)
+    monkeypatch.setattr("cover.weights.download.BACKOFF_S", 0.0)
     assert infer(f"data={clips}", "output=out", "model=cover") == 2
     (error,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
     assert "http://127.0.0.1:9/COVER.pth" in error
@@ -346,9 +345,10 @@ def test_a_multirun_is_one_numbered_folder_a_job(infer: Run, clips: Path) -> Non
 def test_help(infer: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert infer("--help") == 0
     shown = capsys.readouterr().out
-    assert "python infer.py data=WHAT" in shown
-    assert "views: cover, cover_lite, tiny" in shown
-    assert "Exit code: 0 all scored" in shown
+    assert "usage: cover infer data=WHAT" in shown
+    assert "decode.timeout=300" in shown
+    assert re.search("views +cover, cover_lite, tiny", shown)
+    assert re.search("130 +interrupted", shown)
 
 
 def many(folder: Path, clip: Path, count: int) -> Path:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hydra
 import numpy as np
 import pandas as pd
 import pytest
 
+from cover.models import COVER
 from cover.weights import load_weights, save_weights
 from tests.helpers.rated import make_rated
-from tests.helpers.tiny import composed_training
+from tests.helpers.tiny import train_options
 
 pytestmark = pytest.mark.full
 
@@ -59,7 +59,7 @@ def test_end_to_end_and_then_heads_alone(train: Callable[..., pd.DataFrame], fol
     assert srocc.iloc[-1] > 0.8
 
     # The same backbones with gates and heads as they were before training.
-    model = hydra.utils.instantiate(composed_training("data=table", "data.path=x", *SIZES)["model"]["net"])
+    model = COVER(**train_options("data=table", "data.path=x", *SIZES).model.net)
     untrained = {name: tensor.clone() for name, tensor in model.state_dict().items() if "backbones" not in name}
     load_weights(model, tmp_path / "out/best.ckpt")
     save_weights({**model.state_dict(), **untrained}, folder / "start.safetensors")

@@ -17,18 +17,19 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from cover.datasets.synthetic.sources import survey
 from PIL import Image
 
-import cover.cache
-from cover.metrics import srocc
+import cover.training.cache
+from cover.config import training
+from cover.evaluation.correlation import srocc
 from cover.models import COVER
-from cover.tasks.ratings import rated_splits
-from cover.training import Training
+from cover.training.module import Training
+from cover.training.ratings import rated_splits
 from cover.weights import read_state_dict, save_weights
-from datasets.synthetic.sources import survey
 from tests.helpers.minisets import KINDS, make_miniset
 from tests.helpers.rated import make_rated, scene
-from tests.helpers.tiny import CONFIGS, composed_training, tiny_model
+from tests.helpers.tiny import CONFIGS, tiny_model, train_options
 from tests.tasks.conftest import Run
 
 RESULTS = {"best.ckpt", "last.ckpt", "run.yaml", "split.csv", "errors.csv", "predictions.csv", "metrics.json"}
@@ -122,31 +123,31 @@ def test_what_a_run_leaves(
     assert command
     assert run("infer", f"data={rated}", *shlex.split(command[1]), "output=scored") == 0
     scores = pd.read_csv("scored/scores.csv").set_index("Filename").sort_index()
-    predicted = pd.read_csv("out/predictions.csv").set_index("path").sort_index()
+    predicted = pd.read_csv("out/predictions.csv").set_index("Filename").sort_index()
     assert scores["Overall"].to_list() == pytest.approx(predicted["overall"].to_list(), abs=6e-5)
-    assert scores["MOS"].to_list() == pytest.approx(predicted["mos_predicted"].to_list(), abs=6e-4)
+    assert scores["MOS"].to_list() == pytest.approx(predicted["predicted_mos"].to_list(), abs=6e-4)
 
 
 def test_python_needs_no_config_to_score_with_it(train: Run, rated: Path) -> None:
     assert train("stages.heads.epochs=1", "resamples=0", "output=out") == 0
     model = cover.load_model("out/best.ckpt")
-    predicted = pd.read_csv("out/predictions.csv").set_index("path")
+    predicted = pd.read_csv("out/predictions.csv").set_index("Filename")
     for name in ("00-blur-1.mp4", "01-noise-1.mp4"):
         found = cover.score(rated / name, model)
         assert found.overall == pytest.approx(predicted.loc[name, "overall"], abs=2e-6)
 
 
 def test_branches_may_have_ratings_of_their_own(train: Run, tmp_path: Path) -> None:
-    options = ("targets.technical=level", "by_content.column=content", "by_content.clips=2", "batch_size=4")
+    options = ("targets.technical=level", "by_content.column=content", "by_content.videos=2", "batch_size=4")
     assert train("stages.heads.epochs=1", "resamples=0", *options, "output=out") == 0
     table = pd.read_csv("out/predictions.csv")
     assert set(table["technical_rated"]) <= {0, 1}
-    held_out = table[table["part"] == "validation"]
+    held_out = table[table["split"] == "validation"]
     found = metrics("out")
     assert found["technical"]["srocc"] == pytest.approx(srocc(held_out["technical"], held_out["technical_rated"]))
     assert found["aesthetic"]["srocc"] == pytest.approx(srocc(held_out["aesthetic"], held_out["mos"]))
     curves = pd.read_csv("out/curves.csv")
-    best = f"val/{found['best']['weights']}/technical/srocc"
+    best = f"val/{found['best']['variant']}/technical/srocc"
     assert curves[best].iloc[0] == pytest.approx(found["technical"]["srocc"], abs=1e-6)
 
 
@@ -184,7 +185,7 @@ def test_a_later_stage_does_not_draw_anew_what_an_earlier_one_trained(train: Run
 
 def test_evaluate_finds_what_training_measured(train: Run, small: Callable[..., int], rated: Path) -> None:
     train(*SHORT, "output=out")
-    split = ("protocol.splits=file", "protocol.file=out/split.csv", "protocol.part=validation")
+    split = ("protocol.splits=file", "protocol.file=out/split.csv", "protocol.split=validation")
     data = ("data=table", f"data.path={rated / 'ratings.csv'}")
     small("evaluate", *data, *split, "weights=out/best.ckpt", "fit=rescale", "resamples=0", "output=again")
     for score, figures in metrics("again").items():
@@ -210,7 +211,7 @@ def test_what_was_trained_goes_with_the_weights_it_started_from(
 
 
 def test_backbones_run_once(train: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    options = (*SHORT, f"cache.dir={tmp_path / 'cache'}", "augment.draws=1")
+    options = (*SHORT, f"cache.dir={tmp_path / 'cache'}", "augment.samplings=1")
     train(*options, "output=one")
     files = sorted((tmp_path / "cache").rglob("*.safetensors"))
     assert len(files) == 3 * (20 + 16)  # three branches: all clips at the centre, clips to train on drawn once more
@@ -221,7 +222,7 @@ def test_backbones_run_once(train: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     with monkeypatch.context() as patch:
         patch.setattr(COVER, "features", features)
-        patch.setattr("cover.tasks.stages._clip_bytes", lambda *_: 1)
+        patch.setattr("cover.training.features.video_bytes", lambda *_: 1)
         assert train(*options, "output=two", "lr=1e-4") == 0
     assert metrics("one") != metrics("two")
 
@@ -247,7 +248,13 @@ class Lost(BaseException):
 def test_an_interrupted_run_ends_like_a_whole_one(
     train: Run, monkeypatch: pytest.MonkeyPatch, stage: str, epoch: int
 ) -> None:
-    options = ("stages.heads.epochs=2", "stages.full.epochs=2", "resamples=0", "augment.draws=1", "cache.views=true")
+    options = (
+        "stages.heads.epochs=2",
+        "stages.full.epochs=2",
+        "resamples=0",
+        "augment.samplings=1",
+        "cache.views=true",
+    )
     assert train(*options, "output=whole") == 0
 
     def lose(self: Training) -> None:
@@ -287,7 +294,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(background: Callable[..., Any
     os.killpg(process.pid, signal.SIGINT)
     _, shown = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on" in shown
+    assert "Run the same command to resume" in shown
     assert (tmp_path / "out/stages/heads/last.ckpt").exists()
 
 
@@ -359,7 +366,12 @@ def test_every_recipe_takes_a_step(train: Run, rated: Path, tmp_path: Path, reci
             f"data.sources={pristine(tmp_path / 'photos')}",
             "data.kinds=[blur,low_contrast,occlusion]",
         ]
-        options += ["data.per_content=5", "data.seconds=0.25", f"data.folder={tmp_path / 'clips'}", "augment.draws=1"]
+        options += [
+            "data.per_content=5",
+            "data.seconds=0.25",
+            f"data.folder={tmp_path / 'clips'}",
+            "augment.samplings=1",
+        ]
     assert train(*options) == 0
     assert (Path("out/summary.csv") if recipe == "k_splits" else Path("out/metrics.json")).exists()
 
@@ -402,8 +414,8 @@ def test_k_splits(train: Run, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_dataset_can_be_trained_on(rated: Path, tmp_path: Path, kind: str) -> None:
     make_miniset(kind, tmp_path / "set", copies_of(rated), count=10)
-    options = composed_training(f"data={kind}", f"data.root={tmp_path / 'set'}", "protocol.indices=[0,1,2]")
-    splits = rated_splits(options, tmp_path)
+    options = train_options(f"data={kind}", f"data.root={tmp_path / 'set'}", "protocol.indices=[0,1,2]")
+    splits = rated_splits(training.sources(options), training.selection(options), tmp_path)
     assert len(splits) == 3
     for (rated_set,) in splits:
         assert (len(rated_set.train), len(rated_set.validation)) == (8, 2)
@@ -413,10 +425,10 @@ def test_several_datasets_at_once(train: Run, rated: Path, tmp_path: Path) -> No
     shutil.copytree(rated, tmp_path / "second")
     table = pd.read_csv(tmp_path / "second/ratings.csv")
     table.assign(mos=100 - 20 * table["mos"]).to_csv(tmp_path / "second/percent.csv", index=False)
-    second = ("+data@also.more=table", "also.more.path=second/percent.csv", "+also.more.weight=0.5")
+    second = ("+data@also.more=table", "also.more.path=second/percent.csv", "+also.more.share=0.5")
     assert train(*SHORT, *second, "batch_size=4", "output=out") == 0
     table = pd.read_csv("out/predictions.csv")
-    assert table.groupby(["dataset", "part"]).size().to_dict() == {
+    assert table.groupby(["dataset", "split"]).size().to_dict() == {
         ("percent.csv", "train"): 16,
         ("percent.csv", "validation"): 4,
         ("ratings.csv", "train"): 16,
@@ -454,39 +466,39 @@ def test_an_unreadable_clip_costs_itself_only_when_all_is_trained(train: Run, ra
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        ([(f"{n}.mp4", n) for n in range(9)], [], "9 rated clips are too few"),
-        ([(f"{n}.mp4", 3) for n in range(12)], [], "all 12 clips have the MOS 3"),
+        ([(f"{n}.mp4", n) for n in range(9)], [], "9 rated videos are too few"),
+        ([(f"{n}.mp4", 3) for n in range(12)], [], "all 12 videos have the MOS 3"),
         ([(f"{n}.mp4", "nan" if n == 5 else n) for n in range(12)], [], "'nan', not a number"),
-        ([(f"{n}.mp4", n) for n in range(14)], [], "2 of 14 clips are missing"),
-        ([(f"{n}.mp4", "") for n in range(12)], [], "no clip has a MOS"),
+        ([(f"{n}.mp4", n) for n in range(14)], [], "2 of 14 videos are missing"),
+        ([(f"{n}.mp4", "") for n in range(12)], [], "no video has a MOS"),
         ([*((f"{n}.mp4", n) for n in range(12)), ("link.mp4", 7)], [], "leak: "),
         ([(f"{n}.mp4", n) for n in range(12)], ["data.mos=rating"], "no column rating (found: path, mos)"),
         ([(f"{n}.mp4", n) for n in range(12)], ["stages.heads.train=[head.*]"], "'head.*' matches no parameter"),
         ([(f"{n}.mp4", n) for n in range(12)], ["stages.heads.epochs=0"], "no stage has an epoch"),
-        ([(f"{n}.mp4", n) for n in range(12)], ["views.sampling=random"], "augment.draws="),
+        ([(f"{n}.mp4", n) for n in range(12)], ["views.sampling=random"], "augment.samplings="),
         ([(f"{n}.mp4", n) for n in range(12)], ["loss.plcc=-1"], "loss: "),
         ([(f"{n}.mp4", n) for n in range(12)], ["cache.dtype=int8"], "float32, float16"),
         ([(f"{n}.mp4", n) for n in range(12)], ["protocol.indices=[10]"], "10 is not in 0..9"),
-        ([(f"{n}.mp4", n) for n in range(12)], ["protocol.splits=full"], "a part to validate on"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["protocol.splits=full"], "videos to validate on"),
         ([(f"{n}.mp4", n) for n in range(12)], ["ema_decay=2"], "ema_decay=2"),
         (
             [(f"{n}.mp4", n) for n in range(12)],
             ["targets.technical=sharp"],
             "no dataset has such a column (found: none)",
         ),
-        ([(f"{n}.mp4", n) for n in range(12)], ["+targets.sharp=mos"], "targets.sharp: there is no such branch"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["+targets.sharp=mos"], "targets.sharp: there is no such option"),
         (
             [(f"{n}.mp4", n) for n in range(12)],
             ["by_content.column=scene"],
             "ratings.csv has no such column (found: none)",
         ),
-        ([(f"{n}.mp4", n) for n in range(12)], ["by_content.clips=0"], "by_content.clips=0"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["by_content.videos=0"], "by_content.videos=0"),
         (
             [(f"{n}.mp4", n) for n in range(12)],
             ["auxiliary.columns=[level_*]"],
             "auxiliary.columns: 'level_*' matches no column of ratings.csv (found: none)",
         ),
-        ([(f"{n}.mp4", n) for n in range(12)], ["auxiliary.weight=0"], "auxiliary.weight=0"),
+        ([(f"{n}.mp4", n) for n in range(12)], ["auxiliary.factor=0"], "auxiliary.factor=0"),
         ([(f"{n}.mp4", n) for n in range(12)], ["+trainer.limit_val_batches=0"], "every epoch is validated"),
     ],
 )
@@ -516,7 +528,7 @@ def test_a_short_disk_is_refused_before_the_work(
     train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(cover.cache.shutil, "disk_usage", lambda _: usage._replace(free=10**9))
+    monkeypatch.setattr(cover.training.cache.shutil, "disk_usage", lambda _: usage._replace(free=10**9))
     assert train(*SHORT, f"cache.dir={tmp_path / 'cache'}", "output=out") == 2
     assert "cache.dir=" in capfd.readouterr().err
     assert not (tmp_path / "cache").exists()

@@ -174,7 +174,7 @@ def test_short_videos_wrap_around(count: int, tmp_path: Path) -> None:
         "technical": 40,
         "aesthetic": 40,
     }
-    assert loaded.draws[0].indices["technical"].max() < count
+    assert loaded.samplings[0].indices["technical"].max() < count
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 33), (2, 400), (1, 1)])

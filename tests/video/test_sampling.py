@@ -9,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.errors import VideoError
-from cover.video import Draw, FragmentView, FrameSampling, ViewSpec, WholeView, draw, read_draw, write_draw
+from cover.video import (
+    FragmentView,
+    FrameSampling,
+    Sampling,
+    ViewSpec,
+    WholeView,
+    choose_sampling,
+    read_sampling,
+    write_sampling,
+)
 from cover.video.resize import enlarged_size
-from cover.video.sampling import check_draw, offset_limits
+from cover.video.sampling import check_sampling, offset_limits
 from cover.video.views import FragmentSampler
 
 CENTER = ViewSpec()
@@ -19,7 +28,7 @@ RANDOM = ViewSpec(sampling="random")
 sides = st.one_of(st.integers(1, 300), st.integers(1, 10_000))
 
 
-def _equal(one: Draw, other: Draw) -> bool:
+def _equal(one: Sampling, other: Sampling) -> bool:
     return (
         all(np.array_equal(one.indices[branch], other.indices[branch]) for branch in one.indices)
         and np.array_equal(one.offsets_h, other.offsets_h)
@@ -29,8 +38,8 @@ def _equal(one: Draw, other: Draw) -> bool:
 
 @given(st.integers(1, 100_000), sides, sides, st.sampled_from([CENTER, RANDOM]), st.text())
 def test_draws_fit_the_video(frames: int, height: int, width: int, spec: ViewSpec, name: str) -> None:
-    drawn = draw(spec, frames, height, width, name)
-    check_draw(drawn, spec, frames, height, width, "x")
+    drawn = choose_sampling(spec, frames, height, width, name)
+    check_sampling(drawn, spec, frames, height, width, "x")
     for branch, view in spec.branches.items():
         assert drawn.indices[branch].shape == (view.length,)
     sampler = FragmentSampler(spec.technical, drawn.offsets_h, drawn.offsets_w, height, width)
@@ -43,7 +52,7 @@ def test_draws_fit_the_video(frames: int, height: int, width: int, spec: ViewSpe
 def test_frame_numbers(frames: int, fragments: int, count: int, interval: int, seed: int) -> None:
     view = WholeView(fragments, count, interval)
     spec = ViewSpec(view, sampling="random", seed=seed)
-    drawn = draw(spec, frames, 300, 300).indices["semantic"].reshape(fragments, count)
+    drawn = choose_sampling(spec, frames, 300, 300).indices["semantic"].reshape(fragments, count)
     length, span = frames // fragments, count * interval
     steps = (drawn - drawn[:, :1]) % frames
     np.testing.assert_array_equal(steps, np.broadcast_to(np.arange(count) * interval % frames, drawn.shape))
@@ -59,7 +68,7 @@ def test_frame_numbers(frames: int, fragments: int, count: int, interval: int, s
 @given(sides, sides, st.integers(1, 9), st.integers(1, 64), st.integers(0, 99))
 def test_any_grid_stays_inside_the_frame(height: int, width: int, grid: int, fragment: int, seed: int) -> None:
     spec = ViewSpec(technical=FragmentView(2, 1, grid=grid, fragment=fragment), sampling="random", seed=seed)
-    drawn = draw(spec, 10, height, width)
+    drawn = choose_sampling(spec, 10, height, width)
     sampler = FragmentSampler(spec.technical, drawn.offsets_h, drawn.offsets_w, height, width)
     full_height, full_width = enlarged_size(height, width, spec.technical.size, spec.technical.fragment)
     assert 0 <= sampler.rows.min() <= sampler.rows.max() < full_height
@@ -67,7 +76,7 @@ def test_any_grid_stays_inside_the_frame(height: int, width: int, grid: int, fra
 
 
 def test_center_is_the_middle_of_each_range() -> None:
-    drawn = draw(CENTER, 300, 720, 1280)  # 15 frames a fragment; cells of 102 x 182 px
+    drawn = choose_sampling(CENTER, 300, 720, 1280)  # 15 frames a fragment; cells of 102 x 182 px
     np.testing.assert_array_equal(drawn.indices["semantic"], np.arange(20) * 15 + 13 // 2)
     pairs = (np.arange(20) * 15 + 11 // 2)[:, None] + [0, 2]
     np.testing.assert_array_equal(drawn.indices["technical"], pairs.reshape(-1))
@@ -77,13 +86,15 @@ def test_center_is_the_middle_of_each_range() -> None:
 
 
 def test_short_videos_wrap_around() -> None:
-    drawn = draw(CENTER, 3, 720, 1280)
+    drawn = choose_sampling(CENTER, 3, 720, 1280)
     np.testing.assert_array_equal(drawn.indices["semantic"], np.zeros(20))
     np.testing.assert_array_equal(drawn.indices["technical"], np.tile([0, 2], 20))
 
 
 def test_images_have_one_frame() -> None:
-    assert {branch: part.tolist() for branch, part in draw(RANDOM, 1, 300, 300, image=True).indices.items()} == {
+    assert {
+        branch: part.tolist() for branch, part in choose_sampling(RANDOM, 1, 300, 300, image=True).indices.items()
+    } == {
         "semantic": [0],
         "technical": [0],
         "aesthetic": [0],
@@ -91,8 +102,8 @@ def test_images_have_one_frame() -> None:
 
 
 def test_random_draws_repeat_and_depend_on_seed_name_and_sample() -> None:
-    def one(seed: int = 0, name: str = "a.mp4", sample: int = 0) -> Draw:
-        return draw(ViewSpec(sampling="random", seed=seed), 1000, 1080, 1920, name, sample)
+    def one(seed: int = 0, name: str = "a.mp4", sample: int = 0) -> Sampling:
+        return choose_sampling(ViewSpec(sampling="random", seed=seed), 1000, 1080, 1920, name, sample)
 
     assert _equal(one(), one())
     for other in (one(seed=1), one(name="b.mp4"), one(sample=1)):
@@ -102,14 +113,14 @@ def test_random_draws_repeat_and_depend_on_seed_name_and_sample() -> None:
 
 
 def test_random_draws_do_not_change_between_versions() -> None:
-    drawn = draw(RANDOM, 1000, 1080, 1920, "a.mp4")
+    drawn = choose_sampling(RANDOM, 1000, 1080, 1920, "a.mp4")
     assert drawn.indices["semantic"][:5].tolist() == [5, 92, 145, 160, 233]
     assert drawn.offsets_w[0, :5].tolist() == [50, 48, 226, 107, 111]
 
 
 def test_random_draws_cover_their_ranges_evenly() -> None:
     # 10 frames a fragment: the two-frame views shift by 0..5; cells of 40 x 42 px: shifts of 0..7 and 0..9.
-    draws = [draw(RANDOM, 200, 280, 294, sample=sample) for sample in range(300)]
+    draws = [choose_sampling(RANDOM, 200, 280, 294, sample=sample) for sample in range(300)]
     for branch, count in (("semantic", 8), ("technical", 6), ("aesthetic", 6)):
         starts = np.stack([drawn.indices[branch].reshape(20, -1)[:, 0] - np.arange(20) * 10 for drawn in draws])
         _assert_uniform(starts, count)
@@ -126,10 +137,10 @@ def _assert_uniform(values: np.ndarray, count: int) -> None:
 
 
 def test_records_are_read_back(tmp_path: Path) -> None:
-    drawn = draw(RANDOM, 500, 700, 900, "x")
+    drawn = choose_sampling(RANDOM, 500, 700, 900, "x")
     path = tmp_path / "x.mp4.npz"
-    write_draw(path, drawn)
-    assert _equal(read_draw(path), drawn)
+    write_sampling(path, drawn)
+    assert _equal(read_sampling(path), drawn)
     with np.load(path) as stored:
         assert stored["offsets_h"].shape == (7, 7, 1)
 
@@ -137,12 +148,12 @@ def test_records_are_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda path: None, "no such recorded draw"),
-        (lambda path: path.write_text("text"), "not a recorded draw"),
-        (lambda path: np.savez(path, other=np.zeros(3)), "not a recorded draw: .*semantic_indices"),
-        (lambda path: np.savez(path, semantic_indices=np.array([None])), "not a recorded draw"),
-        (lambda path: path.write_bytes(b"PK\3\4 cut short"), "not a recorded draw"),
-        (lambda path: np.save(path.open("wb"), np.zeros(3)), "not a recorded draw"),
+        (lambda path: None, "no such recorded sampling"),
+        (lambda path: path.write_text("text"), "not a recorded sampling"),
+        (lambda path: np.savez(path, other=np.zeros(3)), "not a recorded sampling: .*semantic_indices"),
+        (lambda path: np.savez(path, semantic_indices=np.array([None])), "not a recorded sampling"),
+        (lambda path: path.write_bytes(b"PK\3\4 cut short"), "not a recorded sampling"),
+        (lambda path: np.save(path.open("wb"), np.zeros(3)), "not a recorded sampling"),
     ],
     ids=["missing", "text", "entry missing", "pickled", "cut", "npy"],
 )
@@ -150,25 +161,25 @@ def test_bad_records_are_refused(make: Callable[[Path], object], reason: str, tm
     path = tmp_path / "x.npz"
     make(path)
     with pytest.raises(VideoError, match=reason):
-        read_draw(path)
+        read_sampling(path)
 
 
 def test_replays_must_fit() -> None:
-    drawn = draw(CENTER, 100, 720, 1280)
+    drawn = choose_sampling(CENTER, 100, 720, 1280)
     limit_h, _ = offset_limits(CENTER.technical, 720, 1280)
-    check_draw(drawn, CENTER, 100, 720, 1280, "x.mp4")
-    with pytest.raises(VideoError, match=r"x.mp4: the replayed draw asks for frame \d+ of a video of 50 frames"):
-        check_draw(drawn, CENTER, 50, 720, 1280, "x.mp4")
+    check_sampling(drawn, CENTER, 100, 720, 1280, "x.mp4")
+    with pytest.raises(VideoError, match=r"x.mp4: the replayed sampling asks for frame \d+ of a video of 50 frames"):
+        check_sampling(drawn, CENTER, 50, 720, 1280, "x.mp4")
     with pytest.raises(VideoError, match="row shift lies outside its cell of a 1280x240 frame"):
-        check_draw(drawn, CENTER, 100, 240, 1280, "x.mp4")
+        check_sampling(drawn, CENTER, 100, 240, 1280, "x.mp4")
     with pytest.raises(VideoError, match="row shifts have shape"):
-        check_draw(Draw(drawn.indices, np.zeros((3, 3)), drawn.offsets_w), CENTER, 100, 720, 1280, "x.mp4")
+        check_sampling(Sampling(drawn.indices, np.zeros((3, 3)), drawn.offsets_w), CENTER, 100, 720, 1280, "x.mp4")
     partial = {"semantic": drawn.indices["semantic"]}
     with pytest.raises(VideoError, match="no frame numbers for the technical view"):
-        check_draw(Draw(partial, drawn.offsets_h, drawn.offsets_w), CENTER, 100, 720, 1280, "x.mp4")
+        check_sampling(Sampling(partial, drawn.offsets_h, drawn.offsets_w), CENTER, 100, 720, 1280, "x.mp4")
     too_far = np.full((7, 7), limit_h + 1)
     with pytest.raises(VideoError, match="row shift lies outside"):
-        check_draw(Draw(drawn.indices, too_far, drawn.offsets_w), CENTER, 100, 720, 1280, "x.mp4")
+        check_sampling(Sampling(drawn.indices, too_far, drawn.offsets_w), CENTER, 100, 720, 1280, "x.mp4")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cover.errors import VideoError
-from cover.video import FragmentView, ViewSpec, WholeView, decode, draw, load_views, probe, read_draw
+from cover.video import FragmentView, ViewSpec, WholeView, choose_sampling, decode, load_views, probe, read_sampling
 from tests.helpers.clips import numbered_frame, read_number, rotate_mp4, write_clip
 
 REAL_CLIPS = [
@@ -36,7 +36,7 @@ SMALL = ViewSpec(
 @pytest.mark.parametrize("name", ["image_1.jpg", "video_1.mp4", "fun_video_3.mp4"])
 def test_equal_the_official_views(name: str, shared: Path) -> None:
     recorded = shared / "reference" / "e2e" / f"{name}.npz"
-    loaded = load_views(shared / "videos" / "cover_demo" / name, ViewSpec(), replay=read_draw(recorded))
+    loaded = load_views(shared / "videos" / "cover_demo" / name, ViewSpec(), replay=read_sampling(recorded))
     assert not loaded.notes
     with np.load(recorded) as expected:
         for branch, view in loaded.views[0].items():
@@ -62,7 +62,7 @@ def test_frames_stand_where_they_were_drawn(tmp_path: Path) -> None:
     loaded = load_views(path, SMALL)
     for branch in ("semantic", "aesthetic"):
         frames = loaded.views[0][branch].transpose(1, 2, 3, 0)
-        assert [read_number(frame) for frame in frames] == loaded.draws[0].indices[branch].tolist()
+        assert [read_number(frame) for frame in frames] == loaded.samplings[0].indices[branch].tolist()
 
 
 def test_views_depend_on_the_file_name_only(tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_samples_are_independent_draws(threads: int, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "x.mp4", 60)
     spec = ViewSpec(SMALL.semantic, SMALL.technical, SMALL.aesthetic, sampling="random", seed=3, samples=3)
     loaded = load_views(path, spec, threads=threads)
-    assert len(loaded.views) == len(loaded.draws) == 3
-    for sample, (views, drawn) in enumerate(zip(loaded.views, loaded.draws, strict=True)):
-        expected = draw(spec, 60, 64, 192, "x.mp4", sample)
+    assert len(loaded.views) == len(loaded.samplings) == 3
+    for sample, (views, drawn) in enumerate(zip(loaded.views, loaded.samplings, strict=True)):
+        expected = choose_sampling(spec, 60, 64, 192, "x.mp4", sample)
         assert drawn.indices["semantic"].tolist() == expected.indices["semantic"].tolist()
         replayed = load_views(path, spec, replay=drawn)
         assert len(replayed.views) == 1
@@ -96,8 +96,8 @@ def test_samples_are_independent_draws(threads: int, tmp_path: Path) -> None:
 
 def test_replays_of_another_video_are_refused(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "x.mp4", 10)
-    with pytest.raises(VideoError, match=r"x.mp4: the replayed draw asks for frame \d+ of a video of 10 frames"):
-        load_views(path, SMALL, replay=draw(SMALL, 60, 64, 192))
+    with pytest.raises(VideoError, match=r"x.mp4: the replayed sampling asks for frame \d+ of a video of 10 frames"):
+        load_views(path, SMALL, replay=choose_sampling(SMALL, 60, 64, 192))
 
 
 def test_rotation_can_be_turned_off(tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""Arguments as people type them, turned into what Hydra's grammar understands."""
+
+import difflib
+import glob
+import logging
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from cover.config.describe import ANY, path_options
+from cover.config.resolvers import names_table
+from cover.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+_TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet"}
+_NO_TABLE = {".json", ".jsonl", ".ods", ".parquet", ".tsv", ".txt", ".xls", ".xlsx"}  # output= writes .csv only
+_SWEEP_FLAGS = {"-m", "--multirun"}
+# Options that name the videos themselves, so that data= is not needed.
+_NAMES_DATA = ("data=", "experiment=", "predictions=")
+# Options that have another name now.
+_RENAMED = (
+    (r"protocol\.part", "protocol.{}"),  # which depends on the command
+    (r"augment\.draws", "augment.samplings"),
+    (r"auxiliary\.weight", "auxiliary.factor"),
+    (r"by_content\.clips", "by_content.videos"),
+    (r"(also\.\w+)\.weight", r"\1.share"),
+)
+
+
+def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipes: Sequence[str] = ()) -> list[str]:
+    """Turn paths on the command line into what Hydra's grammar understands.
+
+    ``data=`` selects a config group in Hydra; here its value may also be a path or a glob, which becomes
+    ``data=folder data.path=...`` or, for a ``.csv``, ``.tsv``, ``.txt`` or ``.parquet`` file,
+    ``data=table data.path=...``. A config's name wins over a file of that name, and ``predictions=FILE`` alone makes
+    that table the data. In a multirun, values with commas are sweeps as always.
+
+    Args:
+        task: ``infer``, ``evaluate`` or ``train``.
+        arguments: As the shell gave them, without the program's name.
+        datasets: Names of the configs in ``configs/data``.
+        recipes: Names of the experiments that leave open which data.
+
+    Returns:
+        The arguments for Hydra.
+
+    Raises:
+        UsageError: ``data=`` is missing, or its value is neither a known name nor an existing path; or ``output=``
+            names a file that is not written.
+    """
+    flags = {argument for argument in arguments if argument.startswith("-")}
+    sweeping = bool(flags & _SWEEP_FLAGS)
+    rewritten: list[str] = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        key = _current(key, task)
+        if key == "data" and equals:
+            rewritten += _data(value, datasets, sweeping)
+            continue
+        if key == "output":
+            _check_output(value, task, sweeping)
+        literal = equals and not _is_hydra_syntax(value, sweeping) and _takes_literal(key.lstrip("+"), value)
+        rewritten.append(f"{key}={_quoted(value)}" if literal else f"{key}{equals}{value}")
+    predictions = next((argument for argument in rewritten if argument.startswith("predictions=")), None)
+    if predictions and not any(argument.startswith(("data=", "experiment=")) for argument in rewritten):
+        rewritten += ["data=table", f"data.path={predictions.partition('=')[2]}"]
+    naming = [argument for argument in rewritten if argument.startswith(_NAMES_DATA)]
+    if not flags - _SWEEP_FLAGS - _config_flags(arguments) and {*naming} <= {f"experiment={name}" for name in recipes}:
+        raise UsageError(f"no input: pass data=PATH or data=NAME ({', '.join(sorted(datasets))}); --help shows more")
+    return rewritten
+
+
+def config_dirs(arguments: Sequence[str]) -> list[Path]:
+    """List the folders of configs that ``--config-dir`` (``-cd``) names."""
+    found = []
+    for place, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            found.append(value if equals else next(iter(arguments[place + 1 : place + 2]), ""))
+    return [Path(folder) for folder in found]
+
+
+def _config_flags(arguments: Sequence[str]) -> set[str]:
+    return {argument for argument in arguments if argument.partition("=")[0] in ("--config-dir", "-cd")}
+
+
+def _current(key: str, task: str) -> str:
+    """The name that an option has now."""
+    plus, name = key[: len(key) - len(key.lstrip("+"))], key.lstrip("+")
+    for pattern, new in _RENAMED:
+        if re.fullmatch(pattern, name):
+            today = re.sub(pattern, new.format("validation" if task == "train" else "split"), name)
+            log.warning("warning: %s= is called %s= now", name, today)
+            return plus + today
+    return key
+
+
+def _takes_literal(option: str, value: str) -> bool:
+    """Whether a value is a path that has to be taken as it is."""
+    for known in path_options():
+        if re.fullmatch(re.escape(known.name).replace(re.escape(ANY), r"\w+"), option):
+            # Of an option for several, [a,b] is Hydra's list.
+            return not (known.is_list and value.startswith("[") and value.endswith("]"))
+    return False
+
+
+def _check_output(value: str, task: str, sweeping: bool) -> None:
+    suffix = Path(value).suffix.lower()
+    if suffix in _NO_TABLE and not Path(value).is_dir():
+        raise UsageError(f"output={value}: tables are written as .csv; name one, or a folder")
+    if names_table(value) and (sweeping or task == "train"):
+        what = "a multirun" if sweeping else "training"
+        raise UsageError(f"output={value}: {what} writes a folder; name one, such as output={Path(value).stem}")
+
+
+def _data(value: str, datasets: Sequence[str], sweeping: bool) -> list[str]:
+    if value in datasets or (sweeping and all(part in datasets for part in value.split(","))):
+        return [f"data={value}"]
+    # A name with * or [ in it that exists is that file, not a pattern.
+    if os.path.lexists(value) or (glob.has_magic(value) and glob.glob(value, recursive=True)):  # noqa: PTH207
+        table = Path(value).suffix.lower() in _TABLE_SUFFIXES and Path(value).is_file()
+        return [f"data={'table' if table else 'folder'}", f"data.path={_quoted(value)}"]
+    close = difflib.get_close_matches(value, datasets, n=1) or difflib.get_close_matches(value, _beside(value), n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise UsageError(
+        f"data={value!r} is neither an existing path nor a known dataset ({', '.join(sorted(datasets))}){hint}"
+    )
+
+
+def _beside(value: str) -> list[str]:
+    """Paths beside the one that is not there, for a suggestion."""
+    parent = os.path.dirname(value)  # noqa: PTH120 - keeps the form that the user wrote
+    try:
+        return [os.path.join(parent, name) for name in os.listdir(parent or ".")]  # noqa: PTH118, PTH208
+    except OSError:
+        return []
+
+
+def _is_hydra_syntax(value: str, sweeping: bool) -> bool:
+    """Values that the user has quoted for Hydra, null, interpolations, and sweeps in a multirun."""
+    if os.path.lexists(value):
+        return False
+    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+    return quoted or value in {"", "null"} or value.startswith("${") or (sweeping and "," in value)
+
+
+def _quoted(value: str) -> str:
+    """``value`` as one literal string in Hydra's grammar, whatever characters it has."""
+    # Hydra's quotes do not keep OmegaConf from seeing an interpolation in ${...}; a backslash does, and backslashes in
+    # front of it are doubled.
+    literal = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", value)
+    return QuotedString(literal, Quote.single).with_quotes()

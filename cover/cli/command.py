@@ -1,0 +1,147 @@
+"""Running a command: composing its config, calling its task, exiting with its code."""
+
+import difflib
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+import cover
+from cover.cli.arguments import config_dirs, rewrite
+from cover.cli.help import OVERVIEW, command_help
+from cover.config.compose import config_folder, plain
+from cover.config.resolvers import register_resolvers
+from cover.config.schema import SCHEMAS
+from cover.errors import CoverError, UsageError
+from cover.files import sole_writer
+from cover.scoring.ranks import is_main_process
+
+log = logging.getLogger(__name__)
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 1
+EXIT_USAGE = 2
+EXIT_UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+def main() -> NoReturn:
+    """Run ``cover COMMAND [key=value ...]``, which pip installs."""
+    command, *arguments = sys.argv[1:] or [""]
+    if command in ("-h", "--help"):
+        _print(OVERVIEW)
+        sys.exit(EXIT_OK)
+    if command == "--version":
+        _print(cover.__version__)
+        sys.exit(EXIT_OK)
+    if command not in SCHEMAS:
+        close = difflib.get_close_matches(command, SCHEMAS, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        _say(UsageError(f"{command or 'cover'}: name a command: {', '.join(SCHEMAS)} (cover --help shows more){hint}"))
+        sys.exit(EXIT_USAGE)
+    run(command, arguments)
+
+
+def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Compose ``configs/<task>.yaml``, call ``cover.tasks.<task>`` and exit with its code.
+
+    Args:
+        task: ``infer``, ``evaluate`` or ``train``.
+        arguments: As the shell gave them; by default those of this process.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "--help" in arguments or "-h" in arguments:
+        _print(command_help(task))
+        sys.exit(EXIT_OK)
+    if "--version" in arguments:
+        _print(cover.__version__)
+        sys.exit(EXIT_OK)
+    codes = [EXIT_OK]
+    try:
+        with _process_state() as original:
+            register_resolvers()
+            folders = [config_folder(), *config_dirs(arguments)]
+            sys.argv = [original[0], *rewrite(task, arguments, _datasets(folders), _recipes(folders))]
+
+            def job(cfg: DictConfig) -> None:
+                # Lightning starts further ranks with these, and each of them comes this way again.
+                sys.argv = original
+                codes.append(_guarded(task, cfg))
+
+            hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=task)(job)()
+    except OverrideParseException as error:
+        _say(UsageError(f"{error.override}: {error}"))
+        sys.exit(EXIT_USAGE)
+    except (UsageError, HydraException, OmegaConfBaseException, OSError) as error:
+        # A resolver's own words are in the cause; an OSError is about the results folder, which Hydra makes.
+        _say(error.__cause__ if isinstance(error.__cause__, UsageError) else error)
+        sys.exit(EXIT_USAGE)
+    except SystemExit as exit_:  # of Hydra's own flags
+        sys.exit(EXIT_USAGE if exit_.code else EXIT_OK)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(max(codes))
+
+
+@contextmanager
+def _process_state() -> Iterator[list[str]]:
+    """Change what a command needs of the process, and put it back; gives the arguments of the process."""
+    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    # What schedulers send ends a run as Ctrl-C does; Lightning alone would note it and go on.
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.environ["HYDRA_FULL_ERROR"] = full_error or "1"  # Hydra raises what it would print with a trace
+    try:
+        yield argv
+    finally:
+        sys.argv = argv
+        signal.signal(signal.SIGTERM, handler)
+        if full_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+
+
+def _datasets(folders: Sequence[Path]) -> list[str]:
+    return [path.stem for folder in folders for path in (folder / "data").glob("*.yaml")]
+
+
+def _recipes(folders: Sequence[Path]) -> list[str]:
+    """Names of the experiments that leave open which data."""
+    experiments = [path for folder in folders for path in (folder / "experiment").glob("*.yaml")]
+    return [path.stem for path in experiments if "override /data:" not in path.read_text(encoding="utf-8")]
+
+
+def _guarded(task: str, cfg: DictConfig) -> int:
+    """Run one job; whatever happens becomes an exit code, so that a multirun goes on with the next job."""
+    try:
+        config, folder = plain(cfg), Path(HydraConfig.get().runtime.output_dir)
+        with sole_writer(folder) if is_main_process() else nullcontext():
+            complete = getattr(importlib.import_module(f"cover.tasks.{task}"), task)(config, folder)
+    except CoverError as error:
+        _say(error)
+        return EXIT_USAGE
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
+        log.warning("Interrupted. Run the same command to resume.")
+        raise KeyboardInterrupt from None
+    except Exception:
+        log.exception("unexpected error; please report it with this trace")
+        return EXIT_UNEXPECTED
+    return EXIT_OK if complete else EXIT_SOME_FAILED
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text.rstrip() + "\n")
+
+
+def _say(error: BaseException) -> None:
+    line = " ".join(str(error).split())
+    sys.stderr.write("error: " + line.encode("utf-8", "backslashreplace").decode() + "\n")

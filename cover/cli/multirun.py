@@ -1,0 +1,49 @@
+"""One table for all jobs of a multirun of ``evaluate.py``."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from cover.files import write_text
+
+log = logging.getLogger(__name__)
+
+
+class MultirunSummary(Callback):
+    """Writes ``summary.csv`` and ``summary.md`` to the multirun's folder: a line a job and score."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Gathers the ``metrics.json`` of every job that has one."""
+        folder = Path(config.hydra.sweep.dir)
+        lines = []
+        for path in sorted(folder.glob("*/metrics.json"), key=lambda path: (len(path.parent.name), path.parent.name)):
+            job = yaml.safe_load((path.parent / "run.yaml").read_text(encoding="utf-8"))["config"]
+            for score, figures in json.loads(path.read_text(encoding="utf-8")).items():
+                values = {name: value for name, value in figures.items() if name != "ci95"}
+                lines.append(
+                    {
+                        "job": path.parent.name,
+                        "data": job["data"]["name"],
+                        "model": job["model"]["name"],
+                        "score": score,
+                        **values,
+                    }
+                )
+        if not lines:
+            return
+        import pandas as pd  # not above: Hydra imports this module before every command
+
+        table = pd.DataFrame(lines)
+        write_text(folder / "summary.csv", table.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+        cells = [table.columns.tolist(), ["---"] * len(table.columns), *table.map(_cell).to_numpy().tolist()]
+        write_text(folder / "summary.md", "".join(f"| {' | '.join(row)} |\n" for row in cells))
+        log.info("all jobs in one table: %s and summary.md beside it", folder / "summary.csv")
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

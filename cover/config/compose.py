@@ -1,0 +1,79 @@
+"""From a composed config to typed options, with one line for what is wrong."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+import cover
+from cover.config.schema import Options
+from cover.errors import UsageError
+
+T = TypeVar("T", bound=Options)
+
+
+def config_folder() -> Path:
+    """Locate the configs: in the package where it is installed, else at the root of the checkout."""
+    package = Path(cover.__file__).resolve().parent
+    installed = package / "_configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """Resolve a config into plain data.
+
+    Raises:
+        UsageError: A mandatory option has no value, or an interpolation leads nowhere.
+    """
+    try:
+        container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UsageError):
+            raise error.__cause__ from error
+        raise UsageError(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def checked(options: dict[str, Any], schema: type[T]) -> T:
+    """Validate plain data.
+
+    Args:
+        options: What :func:`plain` gives.
+        schema: What it should be.
+
+    Raises:
+        UsageError: An option is missing, unknown, or has a value that it does not take; the message names the first.
+    """
+    try:
+        return schema.model_validate(options)
+    except ValidationError as error:
+        raise UsageError(_line(error.errors())) from error
+
+
+def _line(errors: list[ErrorDetails]) -> str:
+    """One line for what is wrong first; of a value that fits none of several types, what the last one would take."""
+    first = errors[0]
+    option = ".".join(str(part) for part in first["loc"] if _is_name(part))
+    alike = [error for error in errors if error["loc"][: len(option.split("."))] == tuple(option.split("."))]
+    kind, value = alike[-1]["type"], alike[-1]["input"]
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{option}: there is no such option"
+    if kind == "missing":
+        return f"{option}: is missing"
+    if kind == "value_error":
+        message = str(alike[-1]["ctx"]["error"])
+        return f"{option}: {message}" if isinstance(value, dict) else f"{option}={value}: {message}"
+    if kind == "literal_error":
+        expected = str(alike[-1]["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+        return f"{option}={value}: takes one of {expected}"
+    message = alike[-1]["msg"].removeprefix("Input should be ").removeprefix("Input is not ")
+    return f"{option}={value}: takes {message}"
+
+
+def _is_name(part: int | str) -> bool:
+    # Of a union, pydantic names the member too: "literal['auto']", "function-before[...]".
+    return isinstance(part, int) or (part.isidentifier() and part not in ("int", "float", "str", "path", "none"))

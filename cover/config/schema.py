@@ -1,0 +1,259 @@
+"""The options of every command, typed: what ``configs/*.yaml`` may hold and what each option means.
+
+Pydantic rather than OmegaConf's structured configs: a type says what a number may be (``batch_size`` is positive), one
+pass finds what is wrong wherever it is, and a field carries its meaning for ``--help`` and docs/options.md. Defaults
+are those of the YAML files, and nowhere else. ``trainer``, ``logger``, ``optimizer`` and ``data.rows`` are arguments of
+other people's classes and stay free-form.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from cover.video import FragmentView, WholeView
+
+
+def _number(kinds: tuple[type, ...], fits: Callable[[Any], bool], words: str) -> BeforeValidator:
+    """Accept numbers of some types that fit; bool is none of them."""
+
+    def check(value: object) -> object:
+        if type(value) not in kinds or not fits(value):
+            raise ValueError(f"takes {words}")
+        return value
+
+    return BeforeValidator(check)
+
+
+PositiveInt = Annotated[int, _number((int,), lambda n: n > 0, "a positive number")]
+PositiveFloat = Annotated[float, _number((int, float), lambda n: n > 0, "a positive number")]
+WholeNumber = Annotated[int, _number((int,), lambda n: n >= 0, "a whole number")]
+NonNegative = Annotated[float, _number((int, float), lambda n: n >= 0, "a number, 0 for none")]
+Fraction = Annotated[float, _number((float,), lambda n: 0 < n < 1, "a number between 0 and 1, or null")]
+Free = dict[str, Any]
+Fit = Literal["logistic", "linear", "rescale", "none"]
+Splits = Literal["full", "random", "grouped", "column", "file"]
+
+
+class Options(BaseModel):
+    """A node of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RawOptions(Options):
+    """Layout of headerless ``.yuv`` files."""
+
+    width: PositiveInt | None = Field(description="width of headerless .yuv files, px")
+    height: PositiveInt | None = Field(description="their height, px")
+    pixel_format: str = Field(description="their pixel format, by FFmpeg's name")
+    fps: PositiveFloat = Field(description="their frame rate")
+
+
+class DataOptions(Options):
+    """A dataset: ``configs/data``. Its other options are those of its own file."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = Field(description="its name in results")
+    rows: Free
+    raw: RawOptions
+    path: Path | None = Field(None, description="data=folder, table: a directory, file, glob or list")
+    root: Path | None = Field(None, description="where relative paths start")
+    annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")
+    folder: Path | None = Field(None, description="data=demo, synthetic: where made videos are kept")
+    sources: Path | list[Path] | None = Field(None, description="data=synthetic: folders of sharp photos and videos")
+    share: PositiveFloat = Field(1.0, description="of a further dataset: how much of it an epoch sees")
+
+
+class ModelOptions(Options):
+    """A model: ``configs/model``."""
+
+    name: str
+    net: Free = Field(description="sizes of the network: arguments of cover.models.COVER")
+    weights: Path | Literal["random", "pretrained"] | None
+    clip_weights: Path | None
+
+
+class ViewOptions(Options):
+    """Frames and crops that the branches look at: ``configs/views``."""
+
+    semantic: WholeView
+    technical: FragmentView
+    aesthetic: WholeView
+    sampling: str = Field(
+        description="center: the same score at every run; random: as the official code, seeded for each video"
+    )
+    seed: int = Field(description="with random: the seed; each video draws by seed and file name")
+    samples: int = Field(description="with random: how many samplings of a video are averaged")
+    rotate: bool = Field(description="show phone videos and photos upright, as players do")
+    replay: Path | None = Field(description="use the samplings recorded in DIR/<file name>.npz")
+
+
+class DecodeOptions(Options):
+    """Decoding."""
+
+    workers: Literal["auto"] | WholeNumber = Field(
+        description="decoding processes; auto: half the cores, at most 8; 0: none, and no time limit"
+    )
+    timeout: PositiveFloat = Field(description="seconds a video may take before it fails")
+
+
+class ScoringOptions(Options):
+    """The options that all commands share."""
+
+    data: DataOptions = Field(description="what to score: a path, or the name of a config; a name wins over a folder")
+    model: ModelOptions = Field(description="cover, cover_lite (ships with the package) or tiny (random, for tests)")
+    views: ViewOptions = Field(description="what the model looks at; default: what it was trained on")
+    trainer: Free = Field(description="auto, cpu, gpu, ddp (every GPU its share); any argument of Lightning's Trainer")
+    weights: Path | Literal["random", "pretrained"] | None = Field(
+        description="COVER.pth or a checkpoint of ours; default: the model's own"
+    )
+    clip_weights: Path | None = Field(description="a local CLIP ViT-L/14 image tower; default: downloaded once")
+    output: Path = Field(description="results folder")
+    resume: bool = Field(description="continue an interrupted run; false moves earlier results to previous/")
+    batch_size: PositiveInt = Field(description="videos a forward pass (training: a step and process)")
+    decode: DecodeOptions
+
+
+class InferOptions(ScoringOptions):
+    """Options of ``infer``."""
+
+    maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
+
+
+class ColumnOptions(Options):
+    """Headers in a table of predictions."""
+
+    path: str | None = Field(description="column that names the videos; default: Filename, path, file, video or name")
+    mos: str = Field(description="column of the MOS")
+    overall: str = Field(description="column of the overall score; branches likewise")
+    semantic: str
+    technical: str
+    aesthetic: str
+
+
+class ProtocolOptions(Options):
+    """Which videos are measured, or trained on."""
+
+    splits: Splits = Field(
+        description="full; random (80/20, official seeds), grouped (no content on both sides), column, file"
+    )
+    count: PositiveInt = Field(description="of random and grouped splits")
+    column: str | None = Field(description="grouped: the column of the content; column: that of the split")
+    file: Path | None = Field(description="file: a CSV of Filename,split")
+
+
+class EvaluationProtocol(ProtocolOptions):
+    """Which videos are measured."""
+
+    split: str = Field(description="column and file: the split to measure")
+    write: Path | None = Field(description="a folder for files of the splits that were used")
+
+
+class EvaluateOptions(ScoringOptions):
+    """Options of ``evaluate``."""
+
+    maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
+    predictions: Path | None = Field(description="a table of predictions and MOS to measure, instead of scoring")
+    columns: ColumnOptions
+    fit: Fit = Field(description="curve for PLCC and RMSE")
+    resamples: WholeNumber = Field(description="bootstrap resamplings for 95% intervals; 0 for none")
+    strict: bool = Field(description="true: a missing or failed video is an error")
+    protocol: EvaluationProtocol
+    logger: Free | None = Field(description="csv, wandb (logger.offline=true sends nothing) or none")
+    published: Free | None = Field(description="figures to show beside ours, set by experiments")
+    benchmark: bool = Field(description="also time the model on 30 frames of 3840x2160, decoding apart")
+
+
+class TrainingProtocol(ProtocolOptions):
+    """Which videos are trained on."""
+
+    indices: list[WholeNumber] = Field(description="which of the splits to train on, one after the other")
+    train: str = Field(description="column and file: the split to train on")
+    validation: str = Field(description="column and file: the split to validate on")
+
+
+class StageOptions(Options):
+    """One stage of a training."""
+
+    epochs: WholeNumber = Field(description="its length; 0 skips it")
+    train: list[str] = Field(description="patterns of parameter names that learn; a backbone that none names is frozen")
+
+
+class TargetOptions(Options):
+    """Ratings of one branch alone."""
+
+    semantic: str | None
+    technical: str | None = Field(description="column that rates this branch alone; null: it learns from the MOS")
+    aesthetic: str | None
+
+
+class ByContentOptions(Options):
+    """Videos that share a batch."""
+
+    column: str | None = Field(description="column that names the content")
+    videos: PositiveInt = Field(description="number of videos per content placed together in a batch")
+
+
+class AuxiliaryOptions(Options):
+    """Auxiliary regression targets."""
+
+    columns: list[str] = Field(description="auxiliary targets predicted by a temporary linear head (patterns)")
+    factor: PositiveFloat = Field(description="factor of their squared error in the loss")
+
+
+class LossOptions(Options):
+    """The loss: a sum over scores and terms."""
+
+    plcc: float = Field(description="factor of the correlation loss")
+    rank: float = Field(description="factor of the ranking loss")
+    mse: float = Field(description="factor of the squared error, against standardized MOS")
+    scores: dict[str, float] = Field(description="factor of each score")
+    within: float = Field(description="share of the loss that compares videos of one content only")
+
+
+class AugmentOptions(Options):
+    """Augmentation that keeps quality as it is."""
+
+    samplings: WholeNumber = Field(description="random samplings cached for each video beside the one at the centre")
+    mirror: bool = Field(description="turn random samplings left to right: every second cached one")
+
+
+class CacheOptions(Options):
+    """The cache of features and views."""
+
+    dir: Path | None = Field(description="its folder; default: in $COVER_CACHE")
+    dtype: Literal["float32", "float16"] = Field(description="of features; float16 takes half the disk")
+    views: bool = Field(description="true: keep decoded views instead of decoding in every epoch")
+
+
+class TrainOptions(ScoringOptions):
+    """Options of ``train``."""
+
+    also: dict[str, DataOptions] = Field(description="further datasets: +data@also.NAME=live_vqc")
+    validation: DataOptions | None = Field(description="a dataset to validate on: +data@validation=lsvq")
+    strict: bool = Field(description="false: train without the videos that are missing")
+    protocol: TrainingProtocol
+    from_scratch: bool = Field(description="initialise each backbone anew before the first stage that trains it")
+    stages: dict[str, StageOptions]
+    targets: TargetOptions
+    by_content: ByContentOptions
+    auxiliary: AuxiliaryOptions
+    lr: PositiveFloat = Field(description="learning rate of gates and heads")
+    backbone_lr: PositiveFloat = Field(description="that of backbones, times lr")
+    warmup_epochs: NonNegative = Field(description="of each stage; then half a cosine down to 0")
+    ema_decay: Fraction | None = Field(description="of averaged weights, validated beside the raw ones; null: none")
+    optimizer: Free = Field(description="any of torch.optim and its arguments")
+    loss: LossOptions
+    augment: AugmentOptions
+    cache: CacheOptions
+    fit: Fit = Field(description="curve for PLCC and RMSE")
+    resamples: WholeNumber = Field(description="bootstrap resamplings for 95% intervals; 0 for none")
+    seed: WholeNumber
+    logger: Free | None = Field(description="none, csv or wandb (logger.offline=true sends nothing)")
+
+
+SCHEMAS: dict[str, type[ScoringOptions]] = {"infer": InferOptions, "evaluate": EvaluateOptions, "train": TrainOptions}
+"""The schema of each command."""

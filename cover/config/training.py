@@ -1,0 +1,193 @@
+"""Objects of a training made of options."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cover.config import components
+from cover.config.schema import DataOptions, TrainOptions
+from cover.errors import UsageError
+from cover.evaluation.protocol import Protocol
+from cover.evaluation.rated import rated_rows
+from cover.reporting.progress import VideoProgress
+from cover.rows import Row
+from cover.scoring.record import read_run_record
+from cover.video import ViewSpec
+from cover.weights import PRETRAINED_WEIGHTS, RANDOM_WEIGHTS, cache_dir
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+
+    from cover.training.losses import QualityLoss
+    from cover.training.ratings import Selection, Source
+    from cover.training.recipe import Recipe
+
+# Options that change no result, so that a run may be resumed with others.
+_ANYWHERE = ("output", "resume", "logger", "decode", "trainer", "cache", "published")
+
+
+def check_options(options: TrainOptions) -> None:
+    """Refuse what can be refused before anything is read, or torch imported.
+
+    Raises:
+        UsageError: The options do not go together.
+    """
+    if not any(stage.epochs for stage in options.stages.values()):
+        raise UsageError("stages: no stage has an epoch; set stages.heads.epochs or stages.full.epochs")
+    for name in ("check_val_every_n_epoch", "limit_val_batches"):
+        if name in options.trainer:
+            raise UsageError(f"trainer.{name}: every epoch is validated, on all videos; leave it out")
+    centered(options)
+
+
+def centered(options: TrainOptions) -> ViewSpec:
+    """Make the view spec that training validates with.
+
+    Raises:
+        UsageError: The views are not sampled at the centre.
+    """
+    if options.views.sampling != "center" or options.views.replay is not None:
+        raise UsageError("views.sampling: training validates on the centre; augment.samplings= adds random ones")
+    return components.view_spec(options.views)
+
+
+def recipe(options: TrainOptions) -> "Recipe":
+    """Make the recipe.
+
+    Raises:
+        UsageError: The loss makes no sense.
+    """
+    from cover.training.batches import ByContent
+    from cover.training.recipe import Recipe, Stage
+
+    loss(options)  # before anything is read
+    by_content, cache = options.by_content, options.cache
+    nodes = [options.data, *options.also.values()]
+    return Recipe(
+        views=centered(options),
+        net=options.model.net,
+        stages=[Stage(name, stage.epochs, stage.train) for name, stage in options.stages.items() if stage.epochs],
+        make_loss=lambda: loss(options),
+        make_optimizer=lambda groups: components.instantiate(options.optimizer, "optimizer", params=groups),
+        make_trainer=lambda **arguments: components.build_trainer(options.trainer, **arguments),
+        make_progress=VideoProgress,
+        batch_size=options.batch_size,
+        lr=options.lr,
+        backbone_lr=options.lr * options.backbone_lr,
+        warmup_epochs=options.warmup_epochs,
+        ema_decay=options.ema_decay,
+        from_scratch=options.from_scratch,
+        samplings=options.augment.samplings,
+        mirror=options.augment.mirror,
+        by_content=None if by_content.column is None else ByContent(by_content.column, by_content.videos),
+        auxiliary=options.auxiliary.columns,
+        auxiliary_factor=options.auxiliary.factor,
+        cache=cache_dir() / "videos" if cache.dir is None else cache.dir,
+        dtype=cache.dtype,
+        keep_views=cache.views,
+        raw={node.name: node.raw.model_dump() for node in nodes if node.raw.width},
+        precision=options.trainer["precision"],
+        accelerator=options.trainer["accelerator"],
+        seed=options.seed,
+    )
+
+
+def loss(options: TrainOptions) -> "QualityLoss":
+    """Make the loss.
+
+    Raises:
+        UsageError: A factor makes no sense.
+    """
+    from cover.training.losses import QualityLoss
+
+    try:
+        return QualityLoss(**options.loss.model_dump())
+    except ValueError as error:
+        raise UsageError(f"loss: {error}") from error
+
+
+def sources(options: TrainOptions) -> "list[Source]":
+    """List the datasets to train on, ``data`` first.
+
+    Raises:
+        UsageError: A dataset cannot be read, has no rating, or two have one name.
+    """
+    from cover.training.ratings import Source
+
+    nodes = {"data": options.data, **{f"also.{key}": node for key, node in options.also.items()}}
+    names = [node.name for node in nodes.values()]
+    for place, (option, node) in enumerate(nodes.items()):
+        if node.name in names[:place]:
+            raise UsageError(f"{option}.name={node.name}: there is a dataset of that name; give it another one")
+    return [
+        Source(option, node.name, _rated(node, option), components.decoder(options.decode, node.raw), node.share)
+        for option, node in nodes.items()
+    ]
+
+
+def selection(options: TrainOptions) -> "Selection":
+    """Make the selection of videos.
+
+    Raises:
+        UsageError: The dataset to validate on cannot be read or has no rating.
+    """
+    from cover.training.ratings import Selection
+
+    protocol = options.protocol
+    return Selection(
+        Protocol(protocol.splits, protocol.count, protocol.column, protocol.file),
+        protocol.indices,
+        protocol.train,
+        protocol.validation,
+        None if options.validation is None else _rated(options.validation, "validation"),
+        options.targets.model_dump(),
+        options.by_content.column,
+        options.auxiliary.columns,
+    )
+
+
+def identity(options: TrainOptions, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect what the result of a training follows from: options, and the weights that it starts from (``base``)."""
+    kept = {name: value for name, value in config.items() if name not in _ANYWHERE}
+    precision = {"precision": options.trainer["precision"], "dtype": options.cache.dtype}
+    return {"options": {**kept, **precision}, "base": _base(options)}
+
+
+def about(options: TrainOptions, base: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the model for those who load its weights without a config."""
+    return {"net": options.model.net, "views": dataclasses.asdict(centered(options)), "base": dict(base)}
+
+
+def logger(options: TrainOptions, config: Mapping[str, Any], folder: Path) -> "Logger | None":
+    """Make the logger, if any; a run that is resumed is the same run there.
+
+    Raises:
+        UsageError: A value is not what it takes, or its package is not installed.
+    """
+    if not options.logger:
+        return None
+    wandb = options.logger["_target_"].endswith("WandbLogger")
+    known = {"id": read_run_record(folder)["run_id"], "resume": "allow"} if wandb else {}
+    made = components.build_logger(options.logger, folder, **known)
+    made.log_hyperparams(dict(config))
+    return made
+
+
+def _rated(node: DataOptions, option: str) -> list[Row]:
+    rows, _ = components.dataset_rows(node, option)
+    return rated_rows(rows, option)
+
+
+def _base(options: TrainOptions) -> dict[str, str | None]:
+    """The weights that training starts from, as checkpoints name them."""
+    checksums = components.weights_checksums(options)
+    if isinstance(checksums, str):
+        checksums = dict.fromkeys(("weights", "clip_weights"), checksums)
+    base: dict[str, str | None] = {}
+    for option, checksum in checksums.items():
+        value = getattr(options, option)
+        named = value is None or value in (PRETRAINED_WEIGHTS, RANDOM_WEIGHTS)
+        base[option] = value if named else str(Path(value).absolute())
+        base[f"{option}_sha256"] = checksum
+    return base

@@ -1,0 +1,30 @@
+"""Agreement of every score in a table of predictions with the MOS."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from cover.evaluation.fits import Fit
+from cover.evaluation.measures import Measures, measure
+from cover.evaluation.predictions import score_names
+
+
+def measure_all(table: pd.DataFrame, fit: Fit, resamples: int) -> dict[str, Measures]:
+    """Measure each score on all videos that have it.
+
+    Args:
+        table: Of predictions: ``mos`` and a column a score.
+        fit: The curve for PLCC and RMSE.
+        resamples: Resamplings for the intervals; 0 for none.
+    """
+    return {name: _measured(table, name, fit, resamples) for name in score_names(table)}
+
+
+def measure_splits(table: pd.DataFrame, splits: Sequence[set[str]], fit: Fit) -> list[dict[str, Measures]]:
+    """Measure each score on each of several sets of videos, by their names; no intervals."""
+    return [measure_all(table[table["Filename"].isin(names)], fit, 0) for names in splits]
+
+
+def _measured(table: pd.DataFrame, name: str, fit: Fit, resamples: int) -> Measures:
+    scored = table.dropna(subset=[name])
+    return measure(scored[name], scored["mos"], fit=fit, resamples=resamples)

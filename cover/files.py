@@ -1,0 +1,132 @@
+"""Files that are whole at every moment, and folders that one run writes to at a time."""
+
+import contextlib
+import csv
+import io
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from cover.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+LOCK = ".lock"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file so that a kill leaves either the old or the new one, whoever else writes it at the same time.
+
+    Args:
+        path: The file; its folder must exist.
+
+    Yields:
+        Where to write. The file there takes the place of ``path`` when the block ends, and is removed when it fails.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.", suffix=".part")
+    os.close(descriptor)
+    partial = Path(name)
+    try:
+        yield partial
+        partial.chmod(0o666 & ~_umask())  # mkstemp's are readable by their owner only
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file (see :func:`replacing`), and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file, likewise; the text is made valid UTF-8."""
+    write_bytes(path, printable(text).encode())
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a whole CSV file (see :func:`replacing`): a header and one line a row."""
+    lines = [csv_line(*header), *(csv_line(*map(str, row)) for row in rows)]
+    write_text(path, "".join(line + "\n" for line in lines))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line in a single write, so that processes may share the file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(descriptor, printable(line + "\n").encode())
+    finally:
+        os.close(descriptor)
+
+
+def csv_line(*values: str) -> str:
+    """Format one line of CSV, without its end."""
+    text = io.StringIO()
+    # Before Python 3.13 a field is quoted only for the characters of the line terminator, hence both of them.
+    csv.writer(text, lineterminator="\r\n").writerow(values)
+    return text.getvalue().removesuffix("\r\n")
+
+
+def printable(text: str) -> str:
+    r"""Spell bytes of a name that are no UTF-8 (lone surrogates in Python) as ``\udcXX``: tables are valid UTF-8."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
+
+
+def set_aside(paths: Sequence[Path]) -> None:
+    """Move earlier results to a folder below ``previous/`` beside them, named by the time of the first one.
+
+    Args:
+        paths: Files and folders of one folder, of which the first exists; others need not.
+    """
+    moment = datetime.fromtimestamp(paths[0].stat().st_mtime).astimezone()
+    target = paths[0].parent / "previous" / moment.strftime("%Y%m%d-%H%M%S.%f")
+    target.mkdir(parents=True)
+    for path in paths:
+        if path.exists():
+            path.rename(target / path.name)
+    log.info("earlier results in this folder are now in %s", target)
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Hold a results folder for this process; the operating system lets go of it even when the process is killed.
+
+    Args:
+        folder: The folder; made when missing.
+
+    Raises:
+        UsageError: Another run is writing there.
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UsageError(
+            f"output={folder}: another run is writing there; wait for it to end, or name another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _umask() -> int:
+    # The only way to read it is to set it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

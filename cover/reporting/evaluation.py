@@ -1,0 +1,86 @@
+"""What an evaluation comes to: files and tables."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from cover.evaluation.agreement import measure_all, measure_splits
+from cover.evaluation.fits import Fit, fit_curve
+from cover.evaluation.measures import Measures, median
+from cover.files import write_text
+from cover.reporting.console import agreement
+from cover.reporting.plots import scatter
+
+_METRICS = "metrics.json"
+
+
+def write_measures(
+    folder: Path, table: pd.DataFrame, splits: Sequence[set[str]] | None, fit: Fit, resamples: int, title: str
+) -> dict[str, Measures]:
+    """Measure a table of predictions; write ``metrics.json``, ``splits.json`` and ``scatter.png``.
+
+    Args:
+        folder: The results folder.
+        table: Of predictions.
+        splits: The names of the videos that each split measures; None measures all at once.
+        fit: The curve for PLCC and RMSE.
+        resamples: Resamplings for the intervals; 0 for none.
+        title: Name of the dataset, for the picture.
+
+    Returns:
+        The measures by score: of all videos, or medians over the splits.
+    """
+    if splits is None:
+        measures = measure_all(table, fit, resamples)
+    else:
+        every = measure_splits(table, splits, fit)
+        plain = [{name: values.as_dict() for name, values in one.items()} for one in every]
+        write_text(folder / "splits.json", json.dumps(plain, indent=2) + "\n")
+        measures = {name: median([one[name] for one in every]) for name in every[0]}
+    metrics = {name: {**values.as_dict(), "of": len(table)} for name, values in measures.items()}
+    write_text(folder / _METRICS, json.dumps(metrics, indent=2) + "\n")
+    scored = table.dropna(subset=["overall"])
+    curve = fit_curve(scored["overall"], scored["mos"], fit)
+    scatter(folder / "scatter.png", scored["overall"], scored["mos"], curve, title, measures["overall"])
+    return measures
+
+
+def metrics_in(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read ``metrics.json``."""
+    return json.loads((folder / _METRICS).read_text(encoding="utf-8"))
+
+
+def show(
+    measures: Mapping[str, Measures],
+    published: Mapping[str, Any] | None,
+    total: int,
+    lost: tuple[int, int],
+    splits: Sequence[object] | None,
+    runtime: Mapping[str, float | str] | None,
+    folder: Path,
+) -> None:
+    """Show an evaluation on the terminal.
+
+    Args:
+        measures: By score.
+        published: Figures to show beside them.
+        total: Videos of the dataset.
+        lost: How many of them are missing, and how many failed.
+        splits: The splits that were measured, if any.
+        runtime: What :func:`cover.scoring.runtime.measure_runtime` found, if it was asked.
+        folder: The results folder.
+    """
+    console = Console()
+    console.print(agreement(measures, published, total, *lost))
+    if splits is not None:
+        console.print(f"figures are medians over {len(splits)} splits, each measured on its test split (splits.json)")
+    if runtime is not None:
+        console.print(
+            f"30 frames of 3840x2160 on {runtime['device']}: "
+            f"{runtime['decode_s']:.2f} s from file to views, {runtime['model_s']:.2f} s in the model"
+        )
+    console.print(f"results: {folder}", highlight=False, soft_wrap=True)

@@ -1,0 +1,143 @@
+"""Scoring on several devices: Lightning's Trainer, each rank with its share of the videos, through the same scorer."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import BasePredictionWriter, Callback
+from torch.utils.data import DataLoader, IterableDataset
+
+from cover.rows import Failure, Row
+from cover.scoring.decoding import Batch, Decoder, batches
+from cover.scoring.local import Outcome, outcomes
+from cover.scoring.scorer import Scorer
+from cover.scoring.store import ResultStore
+from cover.video import ViewSpec
+
+
+class CoverModule(lightning.LightningModule):
+    """A scorer for Lightning's Trainer.
+
+    Args:
+        scorer: With a model whose weights are loaded; Lightning moves it to the device.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        super().__init__()
+        self.scorer = scorer
+        self.model = scorer.model
+
+    def predict_step(self, batch: Batch, *_: Any) -> list[Outcome]:
+        """Score a batch: each video with its score, or with why it has none."""
+        return outcomes(self.scorer, batch)
+
+
+class VideoDataModule(lightning.LightningDataModule):
+    """Decoded batches of a dataset. Across ranks each row is decoded exactly once.
+
+    Batches come as videos finish, not in the order of the rows.
+
+    Args:
+        rows: The videos.
+        spec: The views to make.
+        decoder: Decodes them.
+        batch_size: Videos a batch at most; only videos whose views have one shape share a batch.
+        replay: A folder with ``<file name>.npz`` for each video: recorded samplings to use.
+        wanted: Which of its rows a rank decodes, asked once they are shared out; None: all.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        spec: ViewSpec,
+        decoder: Decoder,
+        *,
+        batch_size: int = 1,
+        replay: Path | None = None,
+        wanted: Callable[[Row], bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self.rows = rows
+        self.spec = spec
+        self.decoder = decoder
+        self.batch_size = batch_size
+        self.replay = replay
+        self.wanted = wanted
+
+    def predict_dataloader(self) -> DataLoader:
+        """Every row of this rank once."""
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        share = [row for row in self.rows[rank::ranks] if self.wanted is None or self.wanted(row)]
+        return DataLoader(_DecodedBatches(self, share), batch_size=None)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Leave the views where they are: whoever uses them moves what it needs, as bytes."""
+        return batch
+
+
+class _DecodedBatches(IterableDataset):
+    def __init__(self, source: VideoDataModule, rows: Sequence[Row]) -> None:
+        self.source = source
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Batch]:
+        source = self.source
+        with source.decoder.views(self.rows, source.spec, replay=source.replay) as decoded:
+            yield from batches(decoded, source.batch_size)
+
+
+class ScoreWriter(BasePredictionWriter):
+    """Hand each outcome to a :class:`~cover.scoring.store.ResultStore` as soon as it is there."""
+
+    def __init__(self, store: ResultStore) -> None:
+        super().__init__(write_interval="batch")
+        self.store = store
+
+    def write_on_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, prediction: Iterable[Outcome], *_: Any
+    ) -> None:
+        """Record every video of the batch."""
+        for row, outcome in prediction:
+            self.store.add(row, outcome)
+
+    def on_predict_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Wait for the other ranks, whose last lines the final tables need."""
+        trainer.strategy.barrier()
+
+
+class ProgressCallback(Callback):
+    """Show on rank 0 how far prediction has come, with the videos that failed.
+
+    Args:
+        progress: The bar, such as :class:`cover.reporting.progress.VideoProgress`, not started.
+        total: Videos of this run, over all ranks.
+    """
+
+    def __init__(self, progress: Any, total: int) -> None:
+        self.progress = progress
+        self.total = total
+
+    def on_predict_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the bar on rank 0, which has its own share of the videos to show."""
+        if trainer.is_global_zero:
+            self.progress.start(len(range(0, self.total, trainer.world_size)))
+
+    def on_predict_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Sequence[Any], *_: Any
+    ) -> None:
+        """Count the videos of a batch."""
+        self.progress.advance(len(outputs), sum(_failed(output) for output in outputs))
+
+    def on_predict_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop the bar."""
+        self.progress.stop()
+
+    def on_exception(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, _: BaseException) -> None:
+        """Stop the bar, so that what is said next starts on a line of its own."""
+        self.progress.stop()
+
+
+def _failed(outcome: Outcome) -> bool:
+    return isinstance(outcome[1], Failure)

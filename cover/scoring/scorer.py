@@ -1,0 +1,189 @@
+"""The scorer: a model with what it looks at and the scale it speaks in, from a video to its score."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from cover.curves import Curve
+from cover.errors import VideoError
+from cover.models import BRANCHES, COVER, SCORES, branch_scores
+from cover.video import LoadedViews, RawFormat, ViewSpec, load_views
+from cover.video.sampling import Sampling
+
+THUMBNAIL = 160
+"""Longer side of a thumbnail, px."""
+
+
+@dataclass(frozen=True)
+class VideoScore:
+    """Scores of one video. Higher is better; scores are on the model's own scale, not that of a MOS.
+
+    Attributes:
+        semantic: Score of the content.
+        technical: Score of distortions: blur, noise, compression, stutter.
+        aesthetic: Score of composition, colour and light.
+        overall: Their sum.
+        predicted_mos: ``overall`` on the scale of the MOS that the model was fine-tuned on; None where the weights have
+            no calibration, as the published ones.
+        maps: Branch -> score map, float32 (T', h, w): quality over time and space, whose mean is the branch's score.
+            The semantic map is constant over space.
+        times: Branch -> float64 (T',): the moment that each row of the map stands for, seconds after the first frame;
+            NaN where the frame rate is unknown.
+        frames: Branch -> int64 (T', n): the numbers of the frames that each row of the map has seen.
+        notes: Remarks on how the video was read, such as frames that could not be decoded.
+        thumbnails: On request, small pictures of the frames looked at: uint8 RGB (T', h, w, 3), one for each row of the
+            aesthetic map, in the shape of the video.
+    """
+
+    semantic: float
+    technical: float
+    aesthetic: float
+    overall: float
+    predicted_mos: float | None
+    maps: Mapping[str, np.ndarray]
+    times: Mapping[str, np.ndarray]
+    frames: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
+    thumbnails: np.ndarray | None = None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The four scores by name, in the order of :data:`cover.models.SCORES`."""
+        return {name: getattr(self, name) for name in SCORES}
+
+
+class Scorer:
+    """Score videos with a model.
+
+    Where there are several samplings of a video, its scores are the means over them (in double precision), and so are
+    its maps; a row of a map then stands for the frames of all of them, and for the mean of their times.
+
+    Args:
+        model: The network, in evaluation mode, on the device it is to run on.
+        views: The views it is given; by default those it was trained on, else the published ones.
+        calibration: From overall scores to the scale of a MOS; by default the one in the model's weights.
+    """
+
+    def __init__(self, model: COVER, views: ViewSpec | None = None, calibration: Curve | None = None) -> None:
+        self.model = model
+        self.views = views or model.views or ViewSpec()
+        self.calibration = calibration or model.calibration
+
+    def score(
+        self,
+        source: str | Path | np.ndarray,
+        *,
+        replay: Sampling | None = None,
+        raw: RawFormat | None = None,
+        fps: float | None = None,
+        thumbnails: bool = False,
+    ) -> VideoScore:
+        """Score one video or image.
+
+        Args:
+            source: A file, or RGB frames as uint8 (T, H, W, 3).
+            replay: A recorded sampling to use.
+            raw: Layout of a headerless ``.yuv`` file.
+            fps: Frame rate of frames in memory, for the times of score maps.
+            thumbnails: Whether to keep small pictures of the frames looked at.
+
+        Raises:
+            VideoError: The source cannot be read as a video or an image, or its score is not a finite number.
+        """
+        (result,) = self.score_batch(
+            [load_views(source, self.views, replay=replay, raw=raw, fps=fps)], thumbnails=thumbnails
+        )
+        if isinstance(result, VideoError):
+            where = "frames" if isinstance(source, np.ndarray) else source
+            raise VideoError(f"{where}: {result}")
+        return result
+
+    @torch.inference_mode()
+    def score_batch(self, loaded: Sequence[LoadedViews], *, thumbnails: bool = False) -> list[VideoScore | VideoError]:
+        """Score decoded videos, in one forward pass for each sampling.
+
+        Args:
+            loaded: The B videos; the views of all have one shape and the same number of samplings.
+            thumbnails: Whether to keep small pictures of the frames looked at.
+
+        Returns:
+            For each video its score, or why it has none: a score that is not a finite number.
+        """
+        device = next(self.model.parameters()).device
+        found = [self.model(self.model.normalize(views)) for views in stacked(loaded, device)]
+        per_sampling = [branch_scores(maps) for maps in found]
+        scores = {name: _mean([one[name] for one in per_sampling]).tolist() for name in SCORES}
+        maps = {branch: _mean([one[branch] for one in found]).float().cpu().numpy() for branch in BRANCHES}
+        return [
+            self._result(
+                video,
+                {name: values[place] for name, values in scores.items()},
+                {branch: rows[place] for branch, rows in maps.items()},
+                thumbnails,
+            )
+            for place, video in enumerate(loaded)
+        ]
+
+    def _result(
+        self, video: LoadedViews, scores: Mapping[str, float], maps: Mapping[str, np.ndarray], thumbnails: bool
+    ) -> VideoScore | VideoError:
+        if not all(map(math.isfinite, scores.values())):
+            return VideoError("the model's score is not a finite number; try trainer.precision=32-true")
+        frames, times = {}, {}
+        for branch, rows in maps.items():
+            numbers = [_per_row(sampling.indices[branch], len(rows)) for sampling in video.samplings]
+            seconds = [_per_row(shown[branch], len(rows)) for shown in video.times]
+            frames[branch] = np.concatenate(numbers, axis=1)
+            times[branch] = np.concatenate(seconds, axis=1).mean(axis=1)
+        return VideoScore(
+            **scores,
+            predicted_mos=None if self.calibration is None else float(self.calibration(scores["overall"])),
+            maps=maps,
+            times=times,
+            frames=frames,
+            notes=tuple(video.notes),
+            thumbnails=_thumbnails(video, len(maps["aesthetic"])) if thumbnails else None,
+        )
+
+
+def stacked(loaded: Sequence[LoadedViews], device: torch.device) -> list[dict[str, torch.Tensor]]:
+    """Stack the views of videos and move them to a device.
+
+    Args:
+        loaded: The B videos; the views of all have one shape and the same number of samplings.
+        device: Where to.
+
+    Returns:
+        For each sampling: branch -> uint8 RGB (B, 3, T, H, W).
+    """
+    return [
+        {branch: torch.stack([torch.from_numpy(views[branch]) for views in one]).to(device) for branch in one[0]}
+        for one in zip(*(video.views for video in loaded), strict=True)
+    ]
+
+
+def _mean(samplings: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Average over samplings in double precision, where the device has it."""
+    stacked = torch.stack(list(samplings))
+    return (stacked.cpu() if stacked.device.type == "mps" else stacked).double().mean(0)
+
+
+def _per_row(values: np.ndarray, rows: int) -> np.ndarray:
+    """Share out what belongs to the frames of a view, (T,), among the rows of its map: (rows, T / rows rounded up)."""
+    each = -(-len(values) // rows)
+    places = np.minimum(np.arange(rows)[:, None] * each + np.arange(each), len(values) - 1)
+    return values[places]
+
+
+def _thumbnails(video: LoadedViews, rows: int) -> np.ndarray:
+    """Small pictures of the first frame of each row of the aesthetic map, from the view that has whole frames."""
+    view = video.views[0]["aesthetic"].transpose(1, 2, 3, 0)
+    first = _per_row(np.arange(len(view)), rows)[:, 0]
+    factor = THUMBNAIL / max(video.info.width, video.info.height)
+    size = max(1, round(video.info.width * factor)), max(1, round(video.info.height * factor))
+    return np.stack([np.asarray(Image.fromarray(view[place]).resize(size, Image.Resampling.BOX)) for place in first])

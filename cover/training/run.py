@@ -1,0 +1,167 @@
+"""A training run: its stages, its results folder, and resuming it."""
+
+import hashlib
+import json
+import logging
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pandas as pd
+from lightning.pytorch.loggers import Logger
+
+import cover
+from cover.curves import Curve
+from cover.evaluation.calibration import calibrate
+from cover.files import LOCK, set_aside, write_rows
+from cover.models import COVER, SCORES
+from cover.scoring.ranks import is_main_process
+from cover.scoring.record import read_run_record, write_run_record
+from cover.training.checkpoints import write_weights
+from cover.training.features import ERRORS, start_errors
+from cover.training.rated import RatedSet
+from cover.training.recipe import Recipe
+from cover.training.stages import StageResult, run_stage
+
+log = logging.getLogger(__name__)
+
+FINISHED = "metrics.json"  # the last file of a run: where it is, all is there
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a training.
+
+    Attributes:
+        best: The best stage.
+        curve: The calibration of its weights; None where there is none.
+    """
+
+    best: StageResult
+    curve: Curve | None
+
+    def table(self) -> pd.DataFrame:
+        """Tabulate the scores of every video by the best weights.
+
+        Returns:
+            ``Filename, split, mos``, the scores, ``predicted_mos`` where there is a calibration, ratings of single
+            branches (``technical_rated``), ``dataset``.
+        """
+        data, lines = self.best.data, []
+        for video, scores in self.best.predictions.items():
+            row, rated = data.videos[video], data.owners[video]
+            named = dict(zip(SCORES, scores, strict=True))
+            split = "train" if video < data.trained else "validation"
+            line = {"Filename": row.name, "split": split, "mos": row.mos, **named}
+            if self.curve is not None:
+                line["predicted_mos"] = float(self.curve(named["overall"]))
+            line |= {f"{branch}_rated": rated.rating(row, branch) for branch in data.own}
+            lines.append({**line, "dataset": rated.name})
+        return pd.DataFrame(lines)
+
+
+def train_stages(
+    recipe: Recipe,
+    make_model: Callable[[], COVER],
+    sets: Sequence[RatedSet],
+    about: Mapping[str, Any],
+    folder: Path,
+    logger: Logger | None,
+) -> Outcome:
+    """Train on one split, or continue; leaves weights and curves in the results folder.
+
+    Args:
+        recipe: The recipe.
+        make_model: Makes the model with the weights to start from.
+        sets: The videos.
+        about: Plain data for the weights (see :func:`~cover.training.checkpoints.write_weights`).
+        folder: The results folder, which :func:`open_run` has opened.
+        logger: Besides ``curves.csv``.
+
+    Raises:
+        UsageError: Options are wrong, a disk is full, or too few videos can be read.
+    """
+    lightning.seed_everything(recipe.seed, verbose=False)
+    model = make_model()
+    best: StageResult | None = None
+    curve: Curve | None = None
+    trained: set[str] = set()
+    for stage in recipe.stages:
+        result = run_stage(recipe, stage, model, sets, folder, logger, about, trained)
+        sets, trained = result.data.sets, trained | result.trained
+        if best is None or result.score > best.score:
+            best = result
+            if is_main_process():
+                curve = _calibration(result)
+                write_weights(model, result, curve, trained, about, folder)
+    assert best is not None
+    return Outcome(best, curve)
+
+
+def open_run(
+    folder: Path, config: Mapping[str, Any], kept: Mapping[str, Any], sets: Sequence[RatedSet], *, resume: bool
+) -> None:
+    """Resume a run with identical options, else archive it to ``previous/`` and start fresh.
+
+    Args:
+        folder: The results folder.
+        config: The composed config, for ``run.yaml``.
+        kept: The options and checksums that the result follows from.
+        sets: The videos.
+        resume: Whether to resume at all.
+    """
+    record = read_run_record(folder)
+    identity = {
+        **kept,
+        "videos": [[rated.name, *([row.name, row.mos] for row in rated.rows)] for rated in sets],
+        "version": cover.__version__,
+    }
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
+    if record and (record.get("identity") != digest or not resume):
+        if record.get("identity") != digest:
+            log.info("the run in %s has other options or data; this one starts fresh", folder)
+        file = folder / "run.yaml"
+        # What this run has written already stays.
+        stays = {"previous", "missing.csv", "train.log", LOCK, file.name}
+        set_aside([file, *(path for path in folder.iterdir() if path.name not in stays)])
+        record = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {"identity": digest, "run_id": record.get("run_id", uuid.uuid4().hex[:8]), "base": dict(kept["base"])}
+    write_run_record(folder, config, **facts)
+    if not (folder / FINISHED).exists():
+        start_errors(folder / ERRORS)
+        write_splits(sets, folder / "split.csv")
+
+
+def write_splits(sets: Sequence[RatedSet], path: Path) -> None:
+    """Write which video was used for what; of a single dataset it is what ``protocol.splits=file`` reads."""
+    rows = [
+        (row.name, split, row.mos, rated.name)
+        for rated in sets
+        for split in ("train", "validation")
+        for row in getattr(rated, split)
+    ]
+    write_rows(path, ("Filename", "split", "mos", "dataset"), rows)
+
+
+def tidy(recipe: Recipe, folder: Path) -> None:
+    """Leave of the stages what the last one ended with."""
+    stages = folder / "stages"
+    if stages.exists():
+        (stages / recipe.stages[-1].name / "last.ckpt").replace(folder / "last.ckpt")
+        shutil.rmtree(stages)
+
+
+def _calibration(result: StageResult) -> Curve | None:
+    """From overall scores to the MOS of the first set, fitted to the videos that were trained on."""
+    data, place = result.data, SCORES.index("overall")
+    videos = [video for video in result.predictions if video < data.trained and data.owners[video] is data.sets[0]]
+    mos = [data.sets[0].rating(data.videos[video]) for video in videos]
+    curve = calibrate([result.predictions[video][place] for video in videos], mos)
+    if curve is None:
+        log.warning("scores do not rise with the MOS on the videos trained on: the checkpoint has no MOS scale")
+    return curve

@@ -1,0 +1,209 @@
+"""One stage of a training: cache features of frozen backbones, then train the rest."""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import Logger
+from torch import nn
+
+from cover.errors import UsageError
+from cover.models import BRANCHES, COVER, fan_in_, whiten_
+from cover.training.curve_writer import CurveWriter, read_curves
+from cover.training.data import TrainingData
+from cover.training.features import ERRORS, add_error, caches, prepare
+from cover.training.module import MONITOR, Training
+from cover.training.rated import RatedSet
+from cover.training.ratings import auxiliary_columns
+from cover.training.recipe import Recipe, Stage
+from cover.training.schedule import mark_trained
+
+log = logging.getLogger(__name__)
+
+_WHITENED = 64  # videos that whitening filters are computed of
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """The outcome of a stage; the model has its best weights.
+
+    Attributes:
+        name: Of the stage.
+        epoch: The best one, from 1.
+        variant: ``raw`` or ``ema`` weights, whichever were better in it.
+        score: The value that it was chosen by.
+        predictions: Scores of each video, by its place in ``data.videos``, in the order of the model's scores.
+        data: The videos it was trained on.
+        trained: Names of the parameters that were trained.
+    """
+
+    name: str
+    epoch: int
+    variant: str
+    score: float
+    predictions: Mapping[int, Sequence[float]]
+    data: TrainingData
+    trained: frozenset[str]
+
+
+def run_stage(
+    recipe: Recipe,
+    stage: Stage,
+    model: COVER,
+    sets: Sequence[RatedSet],
+    folder: Path,
+    logger: Logger | None,
+    about: Mapping[str, Any],
+    trained: Collection[str],
+) -> StageResult:
+    """Train one stage, or continue it where it was interrupted.
+
+    Args:
+        recipe: The recipe.
+        stage: One of its stages.
+        model: The whole model with the weights to start from; afterwards with the stage's best.
+        sets: The videos.
+        folder: The results folder of the run.
+        logger: Besides ``curves.csv``.
+        about: Plain data for the checkpoints.
+        trained: Names of the parameters that stages before it trained.
+
+    Raises:
+        UsageError: Options are wrong, a disk is full, or too few videos can be read.
+    """
+    try:
+        learning = mark_trained(model, stage.train)
+    except ValueError as error:
+        raise UsageError(f"stages.{stage.name}.train: {error}") from error
+    frozen = [branch for branch in BRANCHES if branch not in learning]
+    data = _data(recipe, model, sets, frozen, learning, folder)
+    place = folder / "stages" / stage.name
+    # What a stage before this one has trained goes on from there.
+    anew = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
+    if recipe.from_scratch and anew and not (place / "last.ckpt").exists():
+        _start_from_scratch(model, anew, data)
+    resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
+    training = _module(recipe, model, data, about)
+    _fit(recipe, stage, training, data, folder, logger)
+    chosen = torch.load(place / "best.ckpt", map_location="cpu", weights_only=True)
+    model.load_state_dict({key.removeprefix("model."): value for key, value in chosen["state_dict"].items()})
+    quiet = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
+    data.failures.clear()
+    quiet.predict(training, datamodule=data, return_predictions=False)
+    for failure in data.failures.values():  # of this rank's share of all videos, so that each is listed once
+        add_error(folder / ERRORS, failure)
+    model.backbones.update(resting)
+    return StageResult(
+        name=stage.name,
+        epoch=chosen["epoch"] + 1,
+        variant=chosen["cover"]["variant"],
+        score=chosen["cover"]["score"],
+        predictions=training.predictions,
+        data=data,
+        trained=frozenset(key for key, parameter in model.named_parameters() if parameter.requires_grad),
+    )
+
+
+def _data(
+    recipe: Recipe,
+    model: COVER,
+    sets: Sequence[RatedSet],
+    frozen: Sequence[str],
+    learning: Sequence[str],
+    folder: Path,
+) -> TrainingData:
+    """Fill the caches, and make batches of the videos that can be read."""
+    features, views = caches(recipe, model, frozen, learning if recipe.keep_views else [])
+    sets = prepare(recipe, model, sets, features, views, folder)
+    return TrainingData(
+        sets,
+        recipe.views,
+        features=features,
+        views=views,
+        decoded=[] if views else learning,
+        batch_size=recipe.batch_size,
+        samplings=recipe.samplings,
+        mirror=recipe.mirror,
+        seed=recipe.seed,
+        by_content=recipe.by_content,
+        auxiliary=auxiliary_columns(recipe.auxiliary, sets),
+    )
+
+
+def _module(recipe: Recipe, model: COVER, data: TrainingData, about: Mapping[str, Any]) -> Training:
+    owned = list(zip(data.owners, data.videos, strict=True))
+    return Training(
+        model,
+        recipe.make_loss(),
+        recipe.make_optimizer,
+        lr=recipe.lr,
+        backbone_lr=recipe.backbone_lr,
+        warmup_epochs=recipe.warmup_epochs,
+        ema_decay=recipe.ema_decay,
+        sets=[(rated.name, rated.rating(row)) for rated, row in owned],
+        own={branch: [rated.rating(row, branch) for rated, row in owned] for branch in data.own},
+        auxiliary=data.auxiliary_count,
+        auxiliary_factor=recipe.auxiliary_factor,
+        seed=recipe.seed,
+        about=about,
+    )
+
+
+def _fit(
+    recipe: Recipe, stage: Stage, training: Training, data: TrainingData, folder: Path, logger: Logger | None
+) -> None:
+    """Fit, from the last checkpoint where there is one; leaves ``best.ckpt`` and ``last.ckpt``."""
+    place = (folder / "stages" / stage.name).absolute()
+    names = [known.name for known in recipe.stages]
+    before = names[: names.index(stage.name)]
+    earlier = [line for line in read_curves(folder / "curves.csv") if line["stage"] in before]
+    best = ModelCheckpoint(
+        place, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    # After the best, so that what is resumed from knows of it.
+    last = ModelCheckpoint(place, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    trainer = recipe.make_trainer(
+        callbacks=[CurveWriter(folder / "curves.csv", stage.name, earlier), _progress_bar(), best, last],
+        max_epochs=stage.epochs,
+        # Adding up gradients in any order would differ in the last bits from run to run. On a GPU it costs too much.
+        deterministic=recipe.accelerator == "cpu" or not torch.accelerator.is_available(),
+        logger=logger or False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        reload_dataloaders_every_n_epochs=1,
+        log_every_n_steps=1,
+    )
+    file = place / "last.ckpt"
+    if file.exists():
+        log.info("%s: resuming from %s", stage.name, file)
+    trainer.fit(training, datamodule=data, ckpt_path=file if file.exists() else None)
+
+
+def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingData) -> None:
+    """Initialise some branches anew, their patch embeddings as filters that whiten what they will see."""
+    for branch in branches:
+        fan_in_(model.backbones[branch])
+    seen: dict[str, list[torch.Tensor]] = {branch: [] for branch in branches}
+    count = 0
+    for batch in data.train_dataloader():
+        for group in batch.groups:
+            for branch, views in model.normalize({branch: group.views[branch] for branch in branches}).items():
+                seen[branch].append(views)
+        count += len(batch.videos)
+        if count >= _WHITENED:
+            break
+    for branch, found in seen.items():
+        backbone: Any = model.backbones[branch]
+        shape = found[0].shape
+        try:
+            whiten_(backbone.patch_embedding, torch.cat([views for views in found if views.shape[1:] == shape[1:]]))
+        except ValueError as error:
+            raise UsageError(f"from_scratch: {branch}: {error}") from error
+
+
+def _progress_bar() -> RichProgressBar:
+    return RichProgressBar(console_kwargs={"stderr": True})

@@ -1,0 +1,235 @@
+"""The results folder: what is on disk at every moment, and what a second run makes of it."""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cover.curves import Line
+from cover.rows import Failure, Row
+from cover.scoring.scorer import VideoScore
+from cover.scoring.store import ResultStore
+
+SCORES = {"semantic": 0.12345678, "technical": -0.00001, "aesthetic": 1.0, "overall": 1.1234}
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[Row]:
+    names = ["a.mp4", "b/a.mp4", "c.mp4"]
+    for name in names:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_bytes(name.encode())
+    return [Row(path=tmp_path / "data" / name, name=name) for name in names]
+
+
+def store(tmp_path: Path, rows: list[Row], identity: object = "model") -> ResultStore:
+    return ResultStore(tmp_path / "out", {"model": identity}, rows)
+
+
+def scored(notes: Sequence[str] = ()) -> VideoScore:
+    branches = ("semantic", "technical", "aesthetic")
+    return VideoScore(
+        **SCORES,
+        predicted_mos=None,
+        maps={branch: np.full((2, 3, 3), SCORES[branch], dtype=np.float32) for branch in branches},
+        times={branch: np.array([0.0, 0.5]) for branch in branches},
+        frames={branch: np.array([[0, 1], [12, 13]]) for branch in branches},
+        notes=tuple(notes),
+    )
+
+
+def table(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.csv")}
+
+
+def complete_run(tmp_path: Path, rows: list[Row]) -> dict[str, bytes]:
+    whole = ResultStore(tmp_path / "whole", {"model": "model"}, rows)
+    whole.open(resume=True)
+    for row in rows:
+        whole.add(row, scored(["a note"] if row.name == "c.mp4" else []))
+    whole.close()
+    return snapshot(tmp_path / "whole")
+
+
+def test_rows_are_on_disk_as_soon_as_they_are_added(tmp_path: Path, rows: list[Row]) -> None:
+    results = store(tmp_path, rows)
+    assert results.open(resume=True) == rows
+    results.add(rows[1], scored(["a note"]))
+    results.add(rows[0], Failure(rows[0], "the file is empty"))
+    assert table(tmp_path / "out/scores.csv") == [
+        ["Filename", "Semantic", "Technical", "Aesthetic", "Overall"],
+        ["b/a.mp4", "0.1235", "0.0000", "1.0000", "1.1234"],
+    ]
+    assert table(tmp_path / "out/errors.csv") == [["Filename", "Reason"], ["a.mp4", "the file is empty"]]
+    assert table(tmp_path / "out/notes.csv") == [["Filename", "Note"], ["b/a.mp4", "a note"]]
+
+
+def test_final_tables_have_the_order_of_the_rows(tmp_path: Path, rows: list[Row]) -> None:
+    results = store(tmp_path, rows)
+    results.open(resume=True)
+    for row in reversed(rows):
+        results.add(row, scored())
+    results.close()
+    assert [line[0] for line in table(tmp_path / "out/scores.csv")] == ["Filename", "a.mp4", "b/a.mp4", "c.mp4"]
+
+
+@pytest.mark.parametrize("torn", ["journal.jsonl", "scores.csv", "both"])
+def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, rows: list[Row], torn: str) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    first.add(rows[2], scored(["a note"]))
+    first.add(rows[0], scored())
+    for name in ("journal.jsonl", "scores.csv"):  # a kill in the middle of a line
+        if torn in (name, "both"):
+            path = tmp_path / "out" / name
+            path.write_bytes(path.read_bytes()[:-9])
+
+    second = store(tmp_path, rows)
+    pending = second.open(resume=True)
+    assert pending == ([rows[1]] if torn == "scores.csv" else [rows[0], rows[1]])
+    for row in pending:
+        second.add(row, scored())
+    second.close()
+    assert snapshot(tmp_path / "out") == complete_run(tmp_path, rows)
+
+
+def test_a_changed_file_is_scored_again(tmp_path: Path, rows: list[Row]) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    for row in rows:
+        first.add(row, scored())
+    first.close()
+    rows[0].path.write_bytes(b"other content")
+    os.utime(rows[1].path, ns=(1, 1))
+    assert store(tmp_path, rows).open(resume=True) == rows[:2]
+
+
+def test_a_failed_file_is_tried_again(tmp_path: Path, rows: list[Row]) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    first.add(rows[0], Failure(rows[0], "out of memory"))
+    first.close()
+    second = store(tmp_path, rows)
+    assert rows[0] in second.open(resume=True)
+    second.close()
+    assert second.errors == {}
+
+
+def test_a_row_that_a_person_deleted_is_scored_again(tmp_path: Path, rows: list[Row]) -> None:
+    complete = store(tmp_path, rows)
+    complete.open(resume=True)
+    for row in rows:
+        complete.add(row, scored())
+    path = tmp_path / "out/scores.csv"
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if not line.startswith("c.")))
+    assert store(tmp_path, rows).open(resume=True) == [rows[2]]
+
+
+def test_a_file_that_is_gone_from_the_data_is_gone_from_the_table(tmp_path: Path, rows: list[Row]) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    for row in rows:
+        first.add(row, scored())
+    second = store(tmp_path, rows[1:])
+    assert second.open(resume=True) == []
+    second.close()
+    assert [line[0] for line in table(tmp_path / "out/scores.csv")] == ["Filename", "b/a.mp4", "c.mp4"]
+
+
+@pytest.mark.parametrize(("identity", "resume"), [("another model", True), ("model", False)])
+def test_other_results_in_the_folder_are_kept_aside(
+    tmp_path: Path, rows: list[Row], identity: str, resume: bool
+) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    first.add(rows[0], scored())
+    before = (tmp_path / "out/scores.csv").read_bytes()
+
+    assert store(tmp_path, rows, identity).open(resume=resume) == rows
+    assert len(table(tmp_path / "out/scores.csv")) == 1
+    assert [path.read_bytes() for path in (tmp_path / "out/previous").glob("*/scores.csv")] == [before]
+
+
+def test_a_foreign_table_is_never_overwritten(tmp_path: Path, rows: list[Row]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/scores.csv").write_text("my,own\ntable,1\n")
+    store(tmp_path, rows).open(resume=True)
+    assert [path.read_text() for path in (tmp_path / "out/previous").glob("*/scores.csv")] == ["my,own\ntable,1\n"]
+
+
+def test_ranks_share_the_folder(tmp_path: Path, rows: list[Row]) -> None:
+    ranks = [store(tmp_path, rows), store(tmp_path, rows)]
+    assert ranks[0].open(resume=True) == rows
+    assert ranks[1].attach() == rows
+    ranks[1].add(rows[2], scored(["a note"]))
+    ranks[0].add(rows[1], scored())
+    ranks[1].add(rows[0], scored())
+    ranks[0].close()
+    assert snapshot(tmp_path / "out") == complete_run(tmp_path, rows)
+
+
+class TestCalibrated:
+    """Scores that also have a place on the scale of a MOS."""
+
+    @pytest.fixture
+    def calibrated(self, tmp_path: Path, rows: list[Row]) -> ResultStore:
+        return ResultStore(tmp_path / "out", {"model": "tuned"}, rows, Line(2.0, 3.0))
+
+    def test_a_last_column(self, tmp_path: Path, rows: list[Row], calibrated: ResultStore) -> None:
+        calibrated.open(resume=True)
+        calibrated.add(rows[0], scored())
+        expected = [
+            ["Filename", "Semantic", "Technical", "Aesthetic", "Overall", "MOS"],
+            ["a.mp4", "0.1235", "0.0000", "1.0000", "1.1234", "5.2468"],
+        ]
+        assert table(tmp_path / "out/scores.csv") == expected
+        calibrated.close()
+        assert table(tmp_path / "out/scores.csv") == expected
+        assert calibrated.scores == {"a.mp4": SCORES | {"predicted_mos": pytest.approx(5.2468)}}
+
+    def test_the_journal_is_the_same_without(self, tmp_path: Path, rows: list[Row], calibrated: ResultStore) -> None:
+        plain = ResultStore(tmp_path / "plain", {"model": "tuned"}, rows)
+        for results in (calibrated, plain):
+            results.open(resume=True)
+            results.add(rows[0], scored())
+        assert (tmp_path / "out/journal.jsonl").read_bytes() == (tmp_path / "plain/journal.jsonl").read_bytes()
+
+    def test_resuming_ends_in_the_same_bytes(self, tmp_path: Path, rows: list[Row], calibrated: ResultStore) -> None:
+        whole = ResultStore(tmp_path / "whole", {"model": "tuned"}, rows, Line(2.0, 3.0))
+        whole.open(resume=True)
+        for row in rows:
+            whole.add(row, scored())
+        whole.close()
+        calibrated.open(resume=True)
+        calibrated.add(rows[1], scored())
+        again = ResultStore(tmp_path / "out", {"model": "tuned"}, rows, Line(2.0, 3.0))
+        for row in again.open(resume=True):
+            again.add(row, scored())
+        again.close()
+        assert snapshot(tmp_path / "out") == snapshot(tmp_path / "whole")
+
+
+@given(st.lists(st.text(min_size=1) | st.binary(min_size=1).map(os.fsdecode), min_size=1, unique=True))
+def test_any_file_name_makes_a_table_that_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    rows = [Row(path=Path("nowhere"), name=name) for name in names]
+    folder = tmp_path_factory.mktemp("names")
+    results = store(folder, rows)
+    results.open(resume=True)
+    for row in rows:
+        results.add(row, scored())
+    results.close()
+    printable = [name.encode("utf-8", "backslashreplace").decode() for name in names]
+    assert [line[0] for line in table(folder / "out/scores.csv")[1:]] == printable
+    assert store(folder, rows).open(resume=True) == []
