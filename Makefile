@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full lint format clean
+.PHONY: help setup demo test test-all test-full lint format docs clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,14 +16,20 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup  ## score a few clips that are made on the spot, with the model that ships; no network
+demo: setup  ## score a few generated videos with the model that ships; no network
 	$(BIN)/python infer.py data=demo model=cover_lite output=outputs/demo
 
-test: setup  ## the quick tests: small models, generated clips, no network
-	$(BIN)/python -m pytest
+test: setup  ## the quick tests: small models, generated videos, no network
+	$(BIN)/python -m pytest -n auto
+
+test-all: setup  ## what CI runs: those that start processes or train for a while too
+	$(BIN)/python -m pytest -n auto -m "not full"
 
 test-full: setup  ## the full-size tests too: minutes to hours on a CPU
 	$(BIN)/python -m pytest -m "full or not full"
+
+docs: setup  ## write docs/options.md anew from the schema
+	$(BIN)/python -m tools.options
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from pathlib import Path
 from cover.video import RawFormat, ViewSpec, load_views
 from cover.video.decode import FrameDecoder
 from cover.video.probe import index_video
-from cover.video.sampling import draw
+from cover.video.sampling import choose_sampling
 
 
 def _peak_mb() -> float:
@@ -39,7 +39,9 @@ def _measure_parts(path: Path, threads: int, raw: RawFormat | None) -> dict[str,
     start = time.perf_counter()
     index = index_video(path, raw, threads=threads)
     probed = time.perf_counter()
-    drawn = draw(ViewSpec(), index.info.frames, index.info.height, index.info.width, path.name, image=index.info.image)
+    drawn = choose_sampling(
+        ViewSpec(), index.info.frames, index.info.height, index.info.width, path.name, image=index.info.image
+    )
     decoder = FrameDecoder(index, {int(number) for part in drawn.indices.values() for number in part}, threads)
     for _ in decoder:
         pass
@@ -71,7 +73,8 @@ def main() -> None:
     raw = None
     if options.raw:
         size, pixel_format = options.raw.split(":")
-        raw = RawFormat(*map(int, size.split("x")), pixel_format)
+        width, height = size.split("x")
+        raw = RawFormat(int(width), int(height), pixel_format)
     if options.measure:
         measure = _measure if options.measure == "whole" else _measure_parts
         sys.stdout.write(json.dumps(measure(options.path, options.threads, raw)))

@@ -15,6 +15,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -127,7 +128,7 @@ def main() -> None:
         clip_gb = peak_gb()
 
         parts: dict[str, Callable[[], object]] = {
-            branch: lambda branch=branch: model.backbones[branch](views[branch]) for branch in BRANCHES
+            branch: partial(model.backbones[branch], views[branch]) for branch in BRANCHES
         }
 
         times: dict[str, list[float]] = {part: [] for part in parts}

@@ -60,7 +60,7 @@ def main() -> None:
     print(f"{len(table)} clips of {table['content'].nunique()} contents\n")
     print("| distortion | pairs | right order | first level below pristine | semantic | technical | aesthetic |")
     print("|---|---|---|---|---|---|---|")
-    for kind, line in ordered.iterrows():
+    for kind, line in zip(map(str, ordered.index), ordered.to_dict("records"), strict=True):
         cells = [
             f"**{value:.2f}**" if value == fallen.loc[kind].max() else f"{value:.2f}" for value in fallen.loc[kind]
         ]

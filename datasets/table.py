@@ -109,7 +109,7 @@ class Table:
             table = pd.read_parquet(self.path)
         except ImportError as error:
             raise UsageError(
-                f"data={self.path}: reading it needs pyarrow (pip install pyarrow), or take CSV"
+                f"data={self.path}: reading it needs pyarrow: pip install 'cover-vqa[datasets]', or take CSV"
             ) from error
         except ValueError as error:
             raise UsageError(f"data={self.path}: not a readable table ({error})") from error

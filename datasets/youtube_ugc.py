@@ -94,7 +94,7 @@ def _read_workbook(path: Path, columns: list[str]) -> list[Record]:
         sheet = pd.read_excel(path, sheet_name=_SHEET, dtype=str, engine="openpyxl")
     except ImportError as error:
         raise UsageError(
-            f"{path}: reading it needs openpyxl (pip install openpyxl), or save its sheet as CSV"
+            f"{path}: reading it needs openpyxl: pip install 'cover-vqa[datasets]', or save its sheet as CSV"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, BadZipFile, zlib.error, ParseError) as error:
         raise UsageError(f"{path}: no readable workbook with a sheet {_SHEET} ({error})") from error

@@ -2,9 +2,9 @@
 
 import difflib
 import glob
-import logging
 import os
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +13,6 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from cover.config.describe import ANY, path_options
 from cover.config.resolvers import names_table
 from cover.errors import UsageError
-
-log = logging.getLogger(__name__)
 
 _TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet"}
 _NO_TABLE = {".json", ".jsonl", ".ods", ".parquet", ".tsv", ".txt", ".xls", ".xlsx"}  # output= writes .csv only
@@ -94,7 +92,7 @@ def _current(key: str, task: str) -> str:
     for pattern, new in _RENAMED:
         if re.fullmatch(pattern, name):
             today = re.sub(pattern, new.format("validation" if task == "train" else "split"), name)
-            log.warning("warning: %s= is called %s= now", name, today)
+            sys.stderr.write(f"warning: {name}= is called {today}= now\n")  # logging is not set up yet
             return plus + today
     return key
 
@@ -104,7 +102,8 @@ def _takes_literal(option: str, value: str) -> bool:
     for known in path_options():
         if re.fullmatch(re.escape(known.name).replace(re.escape(ANY), r"\w+"), option):
             # Of an option for several, [a,b] is Hydra's list.
-            return not (known.is_list and value.startswith("[") and value.endswith("]"))
+            several = known.is_list and value.startswith("[") and value.endswith("]")
+            return os.path.lexists(value) or not several
     return False
 
 

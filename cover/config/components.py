@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,9 @@ def missing_extra(error: ModuleNotFoundError, what: str) -> UsageError:
     Raises:
         ModuleNotFoundError: The same error, where it is about a package that no extra has.
     """
-    package = (error.name or "").split(".")[0]
+    # Lightning's own errors have no name, but say it.
+    named = (error.name or "").split(".")[0]
+    package = named or next((known for known in _EXTRAS if known in str(error)), "")
     if package not in _EXTRAS:
         raise error
     return UsageError(f"{what} needs {package}: pip install 'cover-vqa[{_EXTRAS[package]}]'")
@@ -250,6 +253,16 @@ def build_trainer(trainer: Mapping[str, Any], **arguments: Any) -> "lightning.Tr
     defaults = {name: value for name, value in arguments.items() if name != "callbacks"}
     callbacks = {"callbacks": arguments["callbacks"]} if "callbacks" in arguments else {}
     return instantiate({"enable_model_summary": False, **defaults, **trainer}, "trainer", **callbacks)
+
+
+def require_logger(logger: Mapping[str, Any] | None) -> None:
+    """Make sure, before any work, that a logger's package is installed.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if logger and logger["_target_"].endswith("WandbLogger") and find_spec("wandb") is None:
+        raise missing_extra(ModuleNotFoundError(name="wandb"), "logger=wandb")
 
 
 def build_logger(logger: Mapping[str, Any], folder: Path, **arguments: Any) -> "Logger":

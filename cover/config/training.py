@@ -38,6 +38,7 @@ def check_options(options: TrainOptions) -> None:
     for name in ("check_val_every_n_epoch", "limit_val_batches"):
         if name in options.trainer:
             raise UsageError(f"trainer.{name}: every epoch is validated, on all videos; leave it out")
+    components.require_logger(options.logger)
     centered(options)
 
 

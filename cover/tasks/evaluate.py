@@ -40,6 +40,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
         UsageError: Options, data or weights are wrong, or with ``strict=true`` a video is missing or failed.
     """
     options = checked(config, EvaluateOptions)
+    components.require_logger(options.logger)
     missing: list[Row] = []
     if options.predictions is not None:
         rows, scores = read_predictions(options.predictions, options.columns.model_dump())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from cover.cli.arguments import rewrite
+from cover.config.describe import path_options
 from cover.config.resolvers import stem
 from cover.errors import UsageError
 
@@ -118,11 +119,26 @@ paths = st.text(st.characters(exclude_characters="\0"), min_size=1) | st.lists(
 ).map("".join)
 
 
-@given(paths)
-@example("\\\\${a}\\'")
-def test_path_options_are_taken_literally(path: str) -> None:
-    argument = rewrite("infer", ["data=folder", f"data.root=/{path}"], DATASETS)[1]
-    assert parsed([argument])["data"] == {"root": f"/{path}"}
+@given(paths, st.sampled_from(sorted(option.name for option in path_options())))
+@example("\\\\${a}\\'", "data.root")
+@example("x,y", "data.folder")
+@example("a(b)", "data.sources")
+@example("a(b)", "also.*.sources")
+def test_path_options_are_taken_literally(path: str, option: str) -> None:
+    option = option.replace("*", "more")
+    argument = rewrite("evaluate", ["data=folder", f"{option}=/{path}"], DATASETS)[1]
+    found: object = parsed([argument])
+    for part in option.split("."):
+        found = found[part]  # type: ignore[index]
+    assert found == f"/{path}"
+
+
+def test_several_folders_are_a_list(here: Path) -> None:
+    assert parsed(rewrite("train", ["data=folder", "data.sources=[a,b]"], DATASETS)[1:])["data"] == {
+        "sources": ["a", "b"]
+    }
+    (here / "[a,b]").mkdir()
+    assert parsed(rewrite("train", ["data=folder", "data.sources=[a,b]"], DATASETS)[1:])["data"] == {"sources": "[a,b]"}
 
 
 @pytest.mark.parametrize(

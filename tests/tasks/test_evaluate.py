@@ -229,6 +229,7 @@ def test_a_dataset_needs_a_folder(
     assert "name the folder of konvid_1k with data.root=DIR" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_runtime_on_request(evaluate: Run, tmp_path: Path) -> None:
     make_miniset("konvid_1k", tmp_path / "set", write_media, count=6)
     options = ("data=konvid_1k", "data.root=set", "output=out", "resamples=0", "logger=none")
@@ -249,6 +250,7 @@ def test_wandb_offline_writes_its_run_folder(evaluate: Run, tmp_path: Path, monk
     assert list(run.glob("files/media/table/predictions*.json"))
 
 
+@pytest.mark.slow
 def test_two_processes_measure_what_one_does(
     evaluate: Run, start: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:

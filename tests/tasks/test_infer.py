@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -136,6 +137,77 @@ def test_recorded_draws_are_replayed(infer: Run, clips: Path, tmp_path: Path) ->
     assert "b.mkv.npz" in dict(table(Path("replayed/errors.csv")))["b.mkv"]
 
 
+def test_maps_are_kept_with_their_times(infer: Run, clips: Path) -> None:
+    assert infer(f"data={clips}", "output=out", "maps=true") == 1
+    assert sorted(path.relative_to("out/maps").as_posix() for path in Path("out/maps").rglob("*.npz")) == [
+        f"{name}.npz" for name in SCORED
+    ]
+    result = score(clips / "a.mp4", tiny_model(), views=tiny_views())
+    with np.load("out/maps/a.mp4.npz") as kept:
+        assert str(kept["Filename"]) == "a.mp4"
+        for branch, rows in result.maps.items():
+            assert kept[branch].dtype == np.float32
+            np.testing.assert_allclose(kept[branch], rows, atol=1e-6)
+            np.testing.assert_array_equal(kept[f"{branch}_times"], result.times[branch])
+            np.testing.assert_array_equal(kept[f"{branch}_frames"], result.frames[branch])
+
+
+def test_maps_that_are_missing_are_made(infer: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    infer(f"data={clips}", "output=out", "maps=true")
+    before = Path("out/scores.csv").read_bytes()
+    Path("out/maps/day 2/a.mp4.npz").unlink()
+    kept = Path("out/maps/b.mkv.npz").stat().st_mtime_ns
+    assert infer(f"data={clips}", "output=out", "maps=true") == 1
+    assert Path("out/maps/day 2/a.mp4.npz").exists()
+    assert Path("out/maps/b.mkv.npz").stat().st_mtime_ns == kept
+    assert Path("out/scores.csv").read_bytes() == before
+
+
+def test_maps_of_files_outside_the_root_stay_in_the_folder(infer: Run, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "lists").mkdir()
+    shutil.copy(clips / "a.mp4", tmp_path / "a.mp4")
+    (tmp_path / "lists/list.txt").write_text(f"../a.mp4\n{clips / 'b.mkv'}\n")
+    assert infer("data=lists/list.txt", "output=out", "maps=true") == 0
+    files = sorted(Path("out/maps").rglob("*.npz"))
+    assert {path.parent for path in files} == {Path("out/maps/_")}
+    assert {str(np.load(path)["Filename"]) for path in files} == {"../a.mp4", str(clips / "b.mkv")}
+
+
+def test_output_may_name_the_table(infer: Run, clips: Path, tmp_path: Path) -> None:
+    assert infer(f"data={clips}/a.mp4", "output=results.csv") == 0
+    assert Path("results.csv").read_bytes() == Path("results/scores.csv").read_bytes()
+    assert {"errors.csv", "run.yaml", "journal.jsonl"} <= {path.name for path in Path("results").iterdir()}
+    Path("folder.csv").mkdir()  # as an earlier version made
+    assert infer(f"data={clips}/a.mp4", "output=folder.csv") == 0
+    assert Path("folder.csv/scores.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["output=results.json"], "output=results.json: tables are written as .csv; name one, or a folder"),
+        (
+            ["--multirun", "output=results.csv", "views.sampling=random", "views.seed=1,2"],
+            "output=results.csv: a multirun writes a folder; name one, such as output=results",
+        ),
+    ],
+)
+def test_files_that_are_not_written(
+    infer: Run, clips: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert infer(f"data={clips}/a.mp4", *arguments) == 2
+    assert f"error: {message}\n" in capfd.readouterr().err
+
+
+def test_options_that_have_another_name_now(
+    run: Callable[..., int], capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "p.csv").write_text("path,mos,overall,split\n" + "".join(f"{n},{n},{n},b\n" for n in range(9)))
+    options = ("protocol.splits=column", "protocol.column=split", "resamples=0", "output=out")
+    assert run("evaluate", "predictions=p.csv", *options, "protocol.part=b") == 0
+    assert "protocol.part= is called protocol.split= now" in capfd.readouterr().err
+
+
 def test_raw_video_takes_its_format_from_the_config(infer: Run, tmp_path: Path) -> None:
     frames = [numbered_frame(number) for number in range(12)]
     planes = [av.VideoFrame.from_ndarray(frame, format="rgb24").to_ndarray(format="yuv420p") for frame in frames]
@@ -147,6 +219,7 @@ def test_raw_video_takes_its_format_from_the_config(infer: Run, tmp_path: Path) 
     assert list(scores(Path("out"))) == ["clip.yuv"]
 
 
+@pytest.mark.slow
 def test_files_that_hang_or_crash_cost_themselves_only(
     infer: Run, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,6 +439,7 @@ def wait_for_rows(path: Path, process: "subprocess.Popen[str]", rows: int) -> No
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 130)]
 )
@@ -392,6 +466,7 @@ def test_an_interrupted_run_goes_on_to_the_same_table(
     assert Path("killed/scores.csv").read_bytes() == Path("whole/scores.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_two_processes_score_each_file_once(
     infer: Run, start: Callable[..., "subprocess.Popen[str]"], clips: Path, tmp_path: Path
 ) -> None:

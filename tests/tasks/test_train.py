@@ -273,6 +273,7 @@ def test_an_interrupted_run_ends_like_a_whole_one(
     assert all(torch.equal(whole[name], broken[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_like_a_whole_one(background: Callable[..., Any], tmp_path: Path) -> None:
     options = ("stages.heads.epochs=6", "resamples=0")
     assert background(*options, "output=whole").wait() == 0
@@ -287,6 +288,7 @@ def test_a_killed_run_ends_like_a_whole_one(background: Callable[..., Any], tmp_
         assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_and_the_same_command_goes_on(background: Callable[..., Any], tmp_path: Path) -> None:
     process = background("stages.heads.epochs=500", "resamples=0", "output=out")
     while "epoch 2" not in (line := process.stderr.readline()):
@@ -349,7 +351,17 @@ def test_a_linear_probe_leaves_the_rest_alone(train: Run) -> None:
     assert {name for name in start if not torch.equal(start[name], best[name])} <= trained.keys()
 
 
-@pytest.mark.parametrize("recipe", sorted(path.stem for path in RECIPES.glob("*.yaml") if path.stem[:6] != "cover_"))
+LONG = ("lite_synthetic", "finetune_full")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
+        for path in sorted(RECIPES.glob("*.yaml"))
+        if path.stem[:6] != "cover_"
+    ],
+)
 def test_every_recipe_takes_a_step(train: Run, rated: Path, tmp_path: Path, recipe: str) -> None:
     options = [f"experiment={recipe}", "resamples=0", "+trainer.limit_train_batches=1", "output=out"]
     stages = yaml.safe_load((RECIPES / f"{recipe}.yaml").read_text()).get("stages", {})
@@ -545,6 +557,7 @@ def test_weights_and_biases_offline(train: Run) -> None:
     assert {path.suffix for path in run_file.parent.rglob("media/**/*") if path.is_file()} == {".json", ".png"}
 
 
+@pytest.mark.slow
 def test_two_processes_train_like_one(train: Run, background: Callable[..., Any]) -> None:
     # Dropout differs from process to process; everything else does not.
     still = ("head_dropout", "gate_dropout", "technical.drop_path", "aesthetic.drop_path")

@@ -1,0 +1,1 @@
+"""Reporting: progress, tables and pictures of results."""

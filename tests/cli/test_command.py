@@ -1,0 +1,100 @@
+"""What a command does to its process, to a folder that another run holds, and where a package is missing."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cover import cli
+from cover.files import sole_writer
+from tests.tasks.conftest import clips, infer, run  # noqa: F401 - fixtures
+
+
+def shown_error(capfd: pytest.CaptureFixture[str]) -> str:
+    (error,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    return error
+
+
+def test_the_process_is_left_as_it_was(infer: Callable[..., int], clips: Path) -> None:  # noqa: F811
+    handlers = {sent: signal.getsignal(sent) for sent in (signal.SIGTERM, signal.SIGINT)}
+    environment = dict(os.environ)
+    assert infer(f"data={clips}/a.mp4", "output=out") == 0
+    assert {sent: signal.getsignal(sent) for sent in handlers} == handlers
+    assert dict(os.environ) == environment
+
+
+def test_importing_replaces_no_signal_handler() -> None:
+    code = (
+        "import signal; before = signal.getsignal(signal.SIGTERM); import cover.cli, cover.api, cover.tasks.infer\n"
+        "assert signal.getsignal(signal.SIGTERM) is before"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_second_run_in_one_folder_stops(
+    infer: Callable[..., int],  # noqa: F811
+    clips: Path,  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with sole_writer(Path("out")):
+        assert infer(f"data={clips}/a.mp4", "output=out") == 2
+        assert "out: another run is writing there" in shown_error(capfd)
+        assert not Path("out/scores.csv").exists()
+    assert infer(f"data={clips}/a.mp4", "output=out") == 0
+
+
+def test_a_run_that_was_killed_lets_go(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from cover.files import sole_writer\n"
+        "with sole_writer(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    holder.kill()
+    holder.wait()
+    with sole_writer(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("task", "package", "options", "extra"),
+    [
+        ("train", "lightning", ["data=table", "data.path=x.csv"], "train"),
+        ("infer", "lightning", ["data=x.png", "trainer.devices=2", "trainer.strategy=ddp", "model=tiny"], "train"),
+        ("evaluate", "wandb", ["predictions=p.csv", "logger=wandb", "resamples=0"], "wandb"),
+        ("infer", "pyarrow", ["data=x.parquet"], "datasets"),
+    ],
+)
+def test_a_missing_package_is_one_line(
+    run: Callable[..., int],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    task: str,
+    package: str,
+    options: list[str],
+    extra: str,
+) -> None:
+    Path("x.csv").write_text("path,mos\n" + "".join(f"{n}.mp4,{n}\n" for n in range(12)))
+    Path("p.csv").write_text("Filename,mos,overall\n" + "".join(f"{n}.mp4,{n},{n}\n" for n in range(12)))
+    Path("x.png").touch()
+    Path("x.parquet").touch()
+    for name in [name for name in sys.modules if name.split(".")[0] == package or name.startswith("cover.training")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("cover.scoring.distributed", "lightning.pytorch.loggers.wandb"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert run(task, *options, "output=out") == 2
+    assert f"pip install 'cover-vqa[{extra}]'" in shown_error(capfd)
+
+
+def test_help_needs_no_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["cover", "--help"])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 0
+    assert "usage: cover COMMAND" in capsys.readouterr().out

@@ -1,0 +1,57 @@
+"""Files that are whole at every moment."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cover.errors import UsageError
+from cover.files import replacing, sole_writer, write_rows, write_text
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+
+    def fail() -> None:
+        with replacing(file) as partial:
+            partial.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    texts = [str(number) * 20_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: write_text(tmp_path / "a.txt", text), texts * 5))
+    assert (tmp_path / "a.txt").read_text() in texts
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_others_may_read_it_as_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "ours", "x")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_name_may_be_as_long_as_a_name_can_be(tmp_path: Path) -> None:
+    write_text(tmp_path / ("n" * 255), "x")
+    assert (tmp_path / ("n" * 255)).read_text() == "x"
+
+
+def test_rows_are_valid_utf8(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.csv", ("Filename",), [(os.fsdecode(b"\xff,.mp4"),)])
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == 'Filename\n"\\udcff,.mp4"\n'
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    second = sole_writer(tmp_path / "out")
+    with sole_writer(tmp_path / "out"), pytest.raises(UsageError, match="another run is writing there"):
+        second.__enter__()
+    with sole_writer(tmp_path / "out"):
+        pass

@@ -1,0 +1,50 @@
+"""Write docs/options.md from the schema of the options.
+
+python -m tools.options
+"""
+
+from pathlib import Path
+
+from cover.cli.help import EXIT_CODES, default_config, groups
+from cover.config.describe import option_rows
+from cover.config.schema import SCHEMAS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "options.md"
+_HEAD = """\
+# Options
+
+`cover COMMAND key=value ...` (in a checkout also `python infer.py`, `evaluate.py`, `train.py`). Everything else is
+[Hydra](https://hydra.cc): `--cfg job` shows the composed config, `--multirun` runs one job for each of several values,
+`--config-dir DIR` adds configs of your own (`DIR/data/mine.yaml` is `data=mine`).
+
+Paths need only the shell's own quoting, whatever characters they have. This page is written by `make docs`.
+"""
+
+
+def page() -> str:
+    """Write the page: the options that all commands share, then those of each, groups and exit codes."""
+    rows = {task: option_rows(task, default_config(task)) for task in SCHEMAS}
+    shared = [row for row in rows["infer"] if all(row in others for others in rows.values())]
+    parts = [_HEAD, "## All commands\n", _table(shared)]
+    for task, found in rows.items():
+        parts += [f"## `{task}`\n", _table([row for row in found if row not in shared])]
+    parts += ["## Groups\n", "| group | names |\n|---|---|\n"]
+    for group, names in groups().items():
+        parts[-1] += f"| `{group}=` | {', '.join(f'`{name}`' for name in names)} |\n"
+    parts += ["## Exit codes\n", "| code | meaning |\n|---|---|\n"]
+    parts[-1] += "".join(f"| {code} | {meaning} |\n" for code, meaning in EXIT_CODES)
+    return "\n".join(parts)
+
+
+def _table(rows: list[tuple[str, str, str]]) -> str:
+    lines = [f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |\n" for name, default, meaning in rows]
+    return "| option | default | meaning |\n|---|---|---|\n" + "".join(lines)
+
+
+def main() -> None:
+    """Write the file."""
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
