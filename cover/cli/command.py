@@ -72,7 +72,10 @@ def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:
         with _process_state() as original:
             register_resolvers()
             folders = [config_folder(), *config_dirs(arguments)]
-            sys.argv = [original[0], *rewrite(task, arguments, _datasets(folders), _recipes(folders))]
+            rewritten = rewrite(task, arguments, _datasets(folders), _recipes(folders))
+            if not any(argument.startswith("-") for argument in rewritten):
+                rewritten.append("--run")  # else Hydra composes the config once more, only to find that out
+            sys.argv = [original[0], *rewritten]
 
             def job(cfg: DictConfig) -> None:
                 # Lightning starts further ranks with these, and each of them comes this way again.
