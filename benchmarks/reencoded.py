@@ -1,4 +1,4 @@
-"""Whether real clips score lower the worse they are coded.
+"""Order of the scores of real videos that are coded worse and worse.
 
     python -m benchmarks.reencoded VIDEO [VIDEO ...]
 

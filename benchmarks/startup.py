@@ -1,4 +1,4 @@
-"""How long a command takes to say anything, beside ``import torch``.
+"""Start-up time of commands, beside ``import torch``.
 
     python -m benchmarks.startup
     python -m benchmarks.startup --before DIR     # and another checkout of this project beside it
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def commands(checkout: Path) -> dict[str, list[str]]:
-    """What is started, by what it shows."""
+    """List the commands that are started, by what they show."""
 
     def script(name: str, *options: str) -> list[str]:
         return [sys.executable, str(checkout / f"{name}.py"), *options]

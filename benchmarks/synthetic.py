@@ -1,4 +1,4 @@
-"""What a model's scores make of each kind of synthetic distortion.
+"""Order and depth of a model's scores for each kind of synthetic distortion.
 
     python -m benchmarks.synthetic PREDICTIONS RATINGS
 

@@ -1,4 +1,4 @@
-"""What can go wrong in a way the user can mend.
+"""Errors that the user can mend.
 
 Every message is one line that names the file or option and the remedy.
 """

@@ -1,4 +1,4 @@
-"""What the readers of public datasets share: finding the annotation, checking its rows, finding the videos."""
+"""Common ground of the readers of public datasets: finding the annotation, checking its rows, finding the videos."""
 
 import csv
 import math
@@ -104,7 +104,7 @@ class AnnotatedDataset:
         return ratings
 
     def _about(self, path: str) -> dict[str, object]:
-        """What the name of a video says of it, for ``extras``."""
+        """Read off the name of a video, for ``extras``."""
         return {}
 
     def _candidates(self, path: str) -> Iterator[str]:

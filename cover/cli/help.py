@@ -27,10 +27,10 @@ Score videos and images without a reference (COVER, CVPR 2024 workshop).
 
 usage: cover infer data=WHAT [key=value ...]        (from a checkout: python infer.py)
 
-  data=clips/                     every video and image below a directory
-  data=a.mp4   data='clips/*.mp4' a video or image; a quoted glob
+  data=videos/                    every video and image below a directory
+  data=a.mp4   data='dir/*.mp4'   a video or image; a quoted glob
   data=list.csv                   a .csv, .tsv, .txt or .parquet list of paths
-  data=demo model=cover_lite      generated clips and the small model that ships: no download
+  data=demo model=cover_lite      generated videos and the small model that ships: no download
   output=results.csv              the table there, the rest in results/
   weights=best.ckpt               fine-tuned weights
   views.sampling=random views.seed=1 views.samples=4   average 4 random samplings

@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class MultirunSummary(Callback):
-    """Writes ``summary.csv`` and ``summary.md`` to the multirun's folder: a line a job and score."""
+    """Write ``summary.csv`` and ``summary.md`` to the multirun's folder: a line a job and score."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Gathers the ``metrics.json`` of every job that has one."""
+        """Gather the ``metrics.json`` of every job that has one."""
         folder = Path(config.hydra.sweep.dir)
         lines = []
         for path in sorted(folder.glob("*/metrics.json"), key=lambda path: (len(path.parent.name), path.parent.name)):

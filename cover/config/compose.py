@@ -1,4 +1,4 @@
-"""From a composed config to typed options, with one line for what is wrong."""
+"""Composed configs as typed options, with one line for what is wrong."""
 
 from pathlib import Path
 from typing import Any, TypeVar

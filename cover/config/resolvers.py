@@ -1,4 +1,4 @@
-"""What configs may ask for in ``${...}``."""
+"""Resolvers that configs may use in ``${...}``."""
 
 import glob
 import os

@@ -85,7 +85,7 @@ class ViewOptions(Options):
     sampling: str = Field(
         description="center: the same score at every run; random: as the official code, seeded for each video"
     )
-    seed: int = Field(description="with random: the seed; each video draws by seed and file name")
+    seed: int = Field(description="with random: the seed; each video follows from it and its file name")
     samples: int = Field(description="with random: how many samplings of a video are averaged")
     rotate: bool = Field(description="show phone videos and photos upright, as players do")
     replay: Path | None = Field(description="use the samplings recorded in DIR/<file name>.npz")
@@ -135,7 +135,7 @@ class ColumnOptions(Options):
 
 
 class ProtocolOptions(Options):
-    """Which videos are measured, or trained on."""
+    """The protocol: a selection of videos."""
 
     splits: Splits = Field(
         description="full; random (80/20, official seeds), grouped (no content on both sides), column, file"
@@ -146,7 +146,7 @@ class ProtocolOptions(Options):
 
 
 class EvaluationProtocol(ProtocolOptions):
-    """Which videos are measured."""
+    """The selection of videos that are measured."""
 
     split: str = Field(description="column and file: the split to measure")
     write: Path | None = Field(description="a folder for files of the splits that were used")
@@ -168,7 +168,7 @@ class EvaluateOptions(ScoringOptions):
 
 
 class TrainingProtocol(ProtocolOptions):
-    """Which videos are trained on."""
+    """The selection of videos that are trained on."""
 
     indices: list[WholeNumber] = Field(description="which of the splits to train on, one after the other")
     train: str = Field(description="column and file: the split to train on")

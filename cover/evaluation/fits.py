@@ -150,7 +150,7 @@ class _Logistics:
         self.best = refined[self._correlation(refined, z, y).argmax()]
 
     def fit(self, x: Array, y: Array, above: float) -> Logistic | None:
-        """The least-squares logistic for these videos or a draw of them; None where it correlates no better than that.
+        """Fit the least-squares logistic; None if its correlation does not exceed ``above``.
 
         The search starts from the best for all videos, and what it does not improve on stays.
         """
@@ -185,7 +185,7 @@ class _Logistics:
     @staticmethod
     def _regression(shape: Array, y: Array) -> float:
         norm = shape @ shape
-        return float(shape @ y / norm) if norm else 0.0  # a draw may lie where the curve is flat
+        return float(shape @ y / norm) if norm else 0.0  # a resample may lie where the curve is flat
 
     def _correlation(self, point: Array, z: Array, y: Array) -> Array:
         """Of the curves at points (..., 2) with ``y``, whichever way they run: (...,), 0 for flat ones."""

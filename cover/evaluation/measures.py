@@ -81,7 +81,7 @@ def measure(
         curve = fitted(x, y)
         return srocc_of(x, y), krocc_of(x, y), plcc_of(x, y, curve), rmse_of(x, y, curve)
 
-    # Not scipy.stats.bootstrap: one degenerate draw makes its interval NaN.
+    # Not scipy.stats.bootstrap: one degenerate resample makes its interval NaN.
     whole = values(x, y)
     rng = np.random.default_rng(seed)
     resamplings = (rng.integers(len(x), size=len(x)) for _ in range(resamples if any(map(math.isfinite, whole)) else 0))
@@ -105,9 +105,9 @@ def median(splits: Sequence[Measures]) -> Measures:
     )
 
 
-def _interval(value: float, draws: Array) -> tuple[float, float]:
-    defined = draws[np.isfinite(draws)]
-    if not math.isfinite(value) or 2 * len(defined) < len(draws):
+def _interval(value: float, found: Array) -> tuple[float, float]:
+    defined = found[np.isfinite(found)]
+    if not math.isfinite(value) or 2 * len(defined) < len(found):
         return math.nan, math.nan
     low, high = np.percentile(defined, [2.5, 97.5]).tolist()
     return low, high

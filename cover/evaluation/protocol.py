@@ -1,4 +1,4 @@
-"""Which videos a figure stands on."""
+"""Protocols: the videos that a figure stands on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cover.rows import Row
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a dataset is split.
+    """A way to split a dataset.
 
     Attributes:
         splits: ``full`` does not split; ``random`` and ``grouped`` (80/20, without and with whole contents on one side)

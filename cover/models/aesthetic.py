@@ -67,7 +67,7 @@ class AestheticBackbone(nn.Module):
         return self.stem.conv
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Features of a clip.
+        """Features of a video.
 
         Args:
             frames: Normalised RGB, float (B, 3, T, H, W); T at least 2, H and W at least 32.
@@ -119,7 +119,7 @@ class ConvNeXtBlock3d(nn.Module):
     Args:
         dim: Channels.
         temporal_kernel: k above, odd.
-        drop_path: Chance that training skips the block for a clip.
+        drop_path: Chance that training skips the block for a video.
         layer_scale: Initial value of ``gamma``.
     """
 

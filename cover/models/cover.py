@@ -48,7 +48,7 @@ class COVER(nn.Module):
     Attributes:
         calibration: From raw overall scores, of any shape, to the scale of a MOS, float64 of the same shape; None but
             for weights that were fine-tuned with one. The scores that the model computes stay raw.
-        views: What it was trained to look at, for whoever makes its views; None: as published. The model reads it not.
+        views: The view spec it was trained with; None: as published. Metadata only; the model does not use it.
 
     Raises:
         ValueError: The branches differ in channels, or a size is impossible.

@@ -1,4 +1,4 @@
-"""What joins COVER's branches: the cross gates by which semantics weighs the other two, and the heads that score.
+"""Cross gates, by which semantics weighs the other two branches, and the heads that score.
 
 Source: COVER (He et al., CVPRW 2024; github.com/taco-group/COVER at 7373bee, ``cover/models/head.py``).
 """

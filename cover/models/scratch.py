@@ -13,14 +13,14 @@ _PATCHES = 200_000
 
 @torch.no_grad()
 def fan_in_(backbone: nn.Module) -> None:
-    """Draws the matrices and kernels of a backbone so that each keeps the variance of what it is given.
+    """Initialise the matrices and kernels of a backbone so that each keeps the variance of what it is given.
 
     Biases, norms, and parameters that are no layer's weight stay as they are.
 
     Source: LeCun et al., "Efficient BackProp" (1998), section 4.6: a deviation of 1 / sqrt(fan-in).
 
     Args:
-        backbone: What is to be trained; it is drawn from torch's generator.
+        backbone: The backbone to train; it is drawn from torch's generator.
     """
     for module in backbone.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d):
@@ -28,8 +28,8 @@ def fan_in_(backbone: nn.Module) -> None:
 
 
 @torch.no_grad()
-def whiten_(embedding: nn.Conv2d | nn.Conv3d, clips: Tensor) -> None:
-    """Makes the filters of a patch embedding the strongest principal components of patches, scaled to variance 1.
+def whiten_(embedding: nn.Conv2d | nn.Conv3d, videos: Tensor) -> None:
+    """Make the filters of a patch embedding the strongest principal components of patches, scaled to variance 1.
 
     Natural patches are mostly brightness: what tells a sharp picture from a blurred one is a thousandth of their
     variance, and with random filters it takes training long to find it.
@@ -43,13 +43,13 @@ def whiten_(embedding: nn.Conv2d | nn.Conv3d, clips: Tensor) -> None:
 
     Args:
         embedding: A convolution whose stride is its kernel, of no more output channels than a patch has values.
-        clips: Normalised clips, (B, C, T, H, W); a 2-D embedding sees their frames.
+        videos: Normalised videos, (B, C, T, H, W); a 2-D embedding sees their frames.
 
     Raises:
         ValueError: There are more channels than values in a patch.
     """
     kernel, channels = embedding.kernel_size, embedding.out_channels
-    patches = clips if isinstance(embedding, nn.Conv3d) else clips.transpose(1, 2).flatten(0, 1)
+    patches = videos if isinstance(embedding, nn.Conv3d) else videos.transpose(1, 2).flatten(0, 1)
     for place, size in enumerate(kernel, start=2):
         patches = patches.unfold(place, size, size)
     patches = patches.movedim(1, len(kernel) + 1).flatten(-len(kernel) - 1).flatten(0, -2).double()

@@ -27,7 +27,7 @@ class TechnicalBackbone(nn.Module):
         depths: Blocks of each stage; every second one attends in shifted windows.
         heads: Attention heads of each stage.
         window: Attention window (frames, rows, columns) in tokens.
-        patch: Size of a patch (frames, rows, columns); clips are zero-padded to a multiple of it.
+        patch: Size of a patch (frames, rows, columns); videos are zero-padded to a multiple of it.
         gated_stages: How many stages, from the first, have the gated relative position bias.
         drop_path: Stochastic depth of the last block in training; blocks before it grow linearly from 0.
         gradient_checkpointing: Recompute each block in the backward pass instead of keeping its activations.
@@ -86,7 +86,7 @@ class TechnicalBackbone(nn.Module):
         return self.patch_embed.proj
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Features of a clip.
+        """Features of a video.
 
         Args:
             frames: Normalised RGB, float (B, 3, T, H, W).
@@ -210,7 +210,7 @@ class WindowAttention3d(nn.Module):
                     apart = _is_wrapped(padded, window, shift, kind.stop - 1, spaces, x.device)
                     mask = bias + -100.0 * apart[:, None]
                 # (B, t, g, N, 3, heads, d) -> 3 x (B*t, g*heads, N, d): fused attention takes four dimensions, and
-                # with the places beside the heads one mask serves every clip and every moment.
+                # with the places beside the heads one mask serves every video and every moment.
                 q, k, v = qkv[:, kind].permute(4, 0, 1, 2, 5, 3, 6).flatten(3, 4).flatten(1, 2)
                 y = functional.scaled_dot_product_attention(q, k, v, mask.flatten(0, 1)[None])
                 y = y.unflatten(1, (-1, self.num_heads)).transpose(2, 3).flatten(3)
@@ -248,7 +248,7 @@ def _relative_position_index(window: Size3, tokens: int, device: torch.device) -
 
 
 def _fragment_distance(padded: Size3, window: Size3, shift: Size3, spaces: slice, device: torch.device) -> Tensor:
-    """How many crops of the fragment view lie between two tokens, rows plus columns, (places, tokens, tokens).
+    """Count how many crops of the fragment view lie between two tokens, rows plus columns, (places, tokens, tokens).
 
     The map is taken to hold as many crops in height and width as the window has tokens (7x7 of either).
     """
@@ -264,7 +264,7 @@ def _fragment_distance(padded: Size3, window: Size3, shift: Size3, spaces: slice
 
 
 def _is_wrapped(padded: Size3, window: Size3, shift: Size3, time: int, spaces: slice, device: torch.device) -> Tensor:
-    """Which token pairs of the windows at ``time`` and ``spaces`` only the wrap-around of the shift made neighbours.
+    """Find token pairs of the windows at ``time`` and ``spaces`` that only the wrap-around of the shift made neighbours.
 
     Returns:
         float (places, tokens, tokens), 1 for the pairs that must not attend to each other, else 0.

@@ -1,4 +1,4 @@
-"""What an evaluation comes to: files and tables."""
+"""The outcome of an evaluation: files and tables."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -17,13 +17,13 @@ _VARIANTS = {"raw": "raw weights", "ema": "averaged weights"}
 
 
 def scatter(path: Path, pred: ArrayLike, mos: ArrayLike, curve: Curve | None, title: str, measures: Measures) -> None:
-    """Draws prediction against MOS with the fitted curve, as PNG.
+    """Draw prediction against MOS with the fitted curve, as PNG.
 
     Args:
         path: Where to.
         pred: (n,) predictions.
         mos: (n,) mean opinion scores.
-        curve: From predictions to MOS; None draws none.
+        curve: The curve between them; None draws none.
         title: What was measured.
         measures: Figures for the caption.
     """
@@ -44,7 +44,7 @@ def scatter(path: Path, pred: ArrayLike, mos: ArrayLike, curve: Curve | None, ti
 
 
 def draw_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Draws the loss, and SROCC and PLCC on the clips to validate on, over the epochs, as PNG.
+    """Draw the loss, and SROCC and PLCC on the videos to validate on, over the epochs, as PNG.
 
     Args:
         path: Where to.

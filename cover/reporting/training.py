@@ -1,4 +1,4 @@
-"""What a training comes to: files, tables and pictures."""
+"""The outcome of a training: files, tables and pictures."""
 
 import json
 import shlex

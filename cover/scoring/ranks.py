@@ -1,4 +1,4 @@
-"""Which of several processes this is. Imports nothing heavy."""
+"""The rank of this process. Imports nothing heavy."""
 
 import os
 import sys

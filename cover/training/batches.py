@@ -62,7 +62,7 @@ class VideoBatch:
 
 
 class ByContent(NamedTuple):
-    """Which videos come together in a batch.
+    """A rule by which videos come together in a batch.
 
     Attributes:
         column: The extra of a row whose value they share, such as their content.

@@ -103,7 +103,7 @@ class TrainingData(lightning.LightningDataModule):
 
     @property
     def trained(self) -> int:
-        """How many of :attr:`videos` are to train on: they come first."""
+        """The number of :attr:`videos` to train on: they come first."""
         return sum(len(rated.train) for rated in self.sets)
 
     def train_dataloader(self) -> DataLoader:

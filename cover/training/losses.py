@@ -1,4 +1,4 @@
-"""How far predictions are from mean opinion scores, to be minimised: correlation, ranking, squared error.
+"""Losses of predictions against mean opinion scores: correlation, ranking, squared error.
 
 Source: COVER (He et al., CVPRW 2024; github.com/taco-group/COVER at 7373bee, ``train_one_dataset.py``), which has its
 correlation and ranking losses from DOVER and FAST-VQA. Two differences: standard deviations are bounded from below, so
@@ -24,7 +24,7 @@ _SMALLEST_STD = 1e-4
 
 
 def plcc_loss(pred: Tensor, target: Tensor) -> Tensor:
-    """How far predictions are from the target in anything but offset and scale.
+    """Correlation loss: the distance from the target in anything but offset and scale.
 
     With p and y the standardised predictions and target (biased standard deviations) and r = mean(p * y) their
     correlation, it is the mean of mean((p - y)^2) / 4 and mean((r * p - y)^2) / 4, which is (1 - r)(3 + r) / 8: 0 for
@@ -59,7 +59,7 @@ def plcc_loss(pred: Tensor, target: Tensor) -> Tensor:
 
 
 def rank_loss(pred: Tensor, target: Tensor) -> Tensor:
-    """How far pairs of predictions are apart that are in the wrong order.
+    """Ranking loss: the distance between predictions of pairs that are in the wrong order.
 
     With v_ij = relu((p_i - p_j) * sign(y_j - y_i)), it is the mean of v over the B * (B - 1) ordered pairs of different
     videos, divided by 1 + max(v). Pairs with equal targets do not count against it, whatever their predictions.
@@ -103,21 +103,21 @@ def mse_loss(pred: Tensor, target: Tensor) -> Tensor:
 
 
 class QualityLoss(nn.Module):
-    """The weighted sum of the losses of the branches' scores, each against the MOS or a rating of its own.
+    """The sum of the losses, each times a factor, of the branches' scores against the MOS or a rating of their own.
 
-    The loss is the sum over scores s and terms t of ``scores[s]`` * weight of t * t(prediction of s, MOS). The defaults
+    The loss is the sum over scores s and terms t of ``scores[s]`` * factor of t * t(prediction of s, MOS). The defaults
     are the published ones: every branch by itself follows the MOS, and their sum, ``overall``, is not looked at.
 
     Args:
-        plcc: Weight of :func:`plcc_loss`.
-        rank: Weight of :func:`rank_loss`.
-        mse: Weight of :func:`mse_loss`.
-        scores: Weight of each score by name, one of :data:`cover.models.SCORES`; those not named weigh 0.
+        plcc: Factor of :func:`plcc_loss`.
+        rank: Factor of :func:`rank_loss`.
+        mse: Factor of :func:`mse_loss`.
+        scores: Factor of each score by name, one of :data:`cover.models.SCORES`; 0 for those not named.
         within: Share of each term, from 0 to 1, that compares videos of one content only: the mean over contents, each
             by its videos. The rest compares all videos of a batch.
 
     Raises:
-        ValueError: A name is unknown, a weight is negative or not finite, ``within`` is no share, or nothing is left to
+        ValueError: A name is unknown, a factor is negative or not finite, ``within`` is no share, or nothing is left to
             minimise.
     """
 
@@ -143,7 +143,7 @@ class QualityLoss(nn.Module):
         if not self.terms:
             raise ValueError("plcc, rank and mse are all 0: no loss is left")
         if not self.scores:
-            raise ValueError(f"scores are all 0: give one of {', '.join(SCORES)} a weight")
+            raise ValueError(f"scores are all 0: give one of {', '.join(SCORES)} a factor")
 
     def forward(
         self,
@@ -156,14 +156,14 @@ class QualityLoss(nn.Module):
 
         Args:
             pred: Score -> (B,) predictions, as :func:`cover.models.branch_scores` returns them. Only those with a
-                weight are read.
+                factor are read.
             target: (B,) MOS. Correlation and ranking do not depend on its scale; the squared error takes it as it is
                 and is meant for MOS standardised over the training set (not over the batch).
             own: Score -> (B,) ratings of that score alone, which stand in for the MOS; None or empty: there are none.
             contents: (B,) number of the content of each video, for ``within``; None: all are one.
 
         Returns:
-            ``loss``, the scalar to minimise, and every term that has a weight by name (``plcc/technical``), unweighted
+            ``loss``, the scalar to minimise, and every term that has a factor by name (``plcc/technical``), without it
             and without gradient, for the log.
 
         Raises:

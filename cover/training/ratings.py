@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which videos of the sources are trained on and validated on, and what of them is learnt.
+    """The choice of videos to train on and to validate on, and of what is learnt of them.
 
     Attributes:
         protocol: How each source is split.

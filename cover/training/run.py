@@ -157,7 +157,7 @@ def tidy(recipe: Recipe, folder: Path) -> None:
 
 
 def _calibration(result: StageResult) -> Curve | None:
-    """From overall scores to the MOS of the first set, fitted to the videos that were trained on."""
+    """The curve from overall scores to the MOS of the first set, fitted to the videos that were trained on."""
     data, place = result.data, SCORES.index("overall")
     videos = [video for video in result.predictions if video < data.trained and data.owners[video] is data.sets[0]]
     mos = [data.sets[0].rating(data.videos[video]) for video in videos]

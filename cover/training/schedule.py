@@ -1,4 +1,4 @@
-"""Which parameters learn, and how fast."""
+"""The parameters that learn, and their rates."""
 
 import math
 from collections.abc import Callable, Sequence

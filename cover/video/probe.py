@@ -30,7 +30,7 @@ _COLOR_RANGES = {1: "tv", 2: "pc"}
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         container: FFmpeg's name of the container, or Pillow's of the image format.

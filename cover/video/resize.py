@@ -24,7 +24,7 @@ class Taps:
 
 
 def taps(positions: np.ndarray, length: int, scale: float) -> Taps:
-    """Where output coordinates fall among the input's pixels (half-pixel centres).
+    """Locate output coordinates among the input's pixels (half-pixel centres).
 
     Args:
         positions: Output coordinates in px, any shape.

@@ -121,7 +121,7 @@ def check_sampling(sampling: Sampling, spec: ViewSpec, frames: int, height: int,
     for branch in spec.branches:
         indices = sampling.indices.get(branch)
         if indices is None or indices.ndim != 1 or not len(indices):
-            raise VideoError(f"{where}: the replayed draw has no frame numbers for the {branch} view")
+            raise VideoError(f"{where}: the replayed sampling has no frame numbers for the {branch} view")
         if indices.min() < 0 or indices.max() >= frames:
             outside = indices[(indices < 0) | (indices >= frames)][0]
             raise VideoError(f"{where}: the replayed sampling asks for frame {outside} of a video of {frames} frames")

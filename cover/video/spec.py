@@ -19,7 +19,7 @@ def _require_positive(name: str, value: object) -> None:
 
 @dataclass(frozen=True)
 class FrameSampling:
-    """Which frames a view takes: ``fragments`` equal parts of the clip, from each ``frames`` frames ``interval`` apart.
+    """The frames of a view: from each of ``fragments`` equal parts of the video ``frames`` frames ``interval`` apart.
 
     Source: ``UnifiedFrameSampler`` of the official code (github.com/taco-group/COVER, ``cover/datasets``).
     """

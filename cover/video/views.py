@@ -17,7 +17,7 @@ from cover.video.spec import FragmentView, ViewSpec
 
 
 class ViewBuilder:
-    """Writes each frame's part of all views as the frame arrives, so that no full frame has to be kept.
+    """Write each frame's part of all views as the frame arrives, so that no full frame has to be kept.
 
     Args:
         spec: The views wanted.
@@ -70,7 +70,7 @@ class ViewBuilder:
 
 
 class FragmentSampler:
-    """Cuts the fragment mosaic out of frames of one size.
+    """Cut the fragment mosaic out of frames of one size.
 
     Source: ``get_spatial_fragments`` of the official code. There, a frame that had to be enlarged is cut along the grid
     of its original size; here along that of the enlarged frame, as the paper's text has it.
@@ -119,5 +119,5 @@ class FragmentSampler:
 
 
 def _cell_starts(view: FragmentView, length: int) -> np.ndarray:
-    """Where the cells of the grid start along one axis, px; a crop at a start fits into the frame."""
+    """Locate the cells of the grid along one axis, px; a crop at a start fits into the frame."""
     return np.minimum(np.arange(view.grid) * (length // view.grid), length - view.fragment)

@@ -138,7 +138,7 @@ def save_weights(
 
 @dataclass(frozen=True)
 class _Source:
-    """Where weights are to come from: what the user named, or what a file says it was trained from.
+    """A source of weights: one that the user named, or one that a file says it was trained from.
 
     Args:
         name: A path or a keyword; None for the published file.
@@ -173,7 +173,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Base:
-    """What a file of ours says it was trained from."""
+    """The sources that a file of ours says it was trained from."""
 
     weights: _Source
     clip: _Source
@@ -191,7 +191,7 @@ class _Filling:
         self.taken: dict[str, Tensor] = {}
 
     def missing(self) -> set[str]:
-        """What no file had so far."""
+        """List what no file had so far."""
         return self.needed.keys() - self.taken.keys()
 
     def take(

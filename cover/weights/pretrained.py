@@ -1,4 +1,4 @@
-"""What training COVER from scratch starts from: ImageNet, Kinetics and CLIP backbones, and gates and heads as drawn."""
+"""The start of training from scratch: ImageNet, Kinetics and CLIP backbones, gates and heads with initial values."""
 
 import copy
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ def inflated(state: Mapping[str, Tensor], needed: Mapping[str, Tensor]) -> dict[
     """The weights of torchvision's 2-D ConvNeXt in the shapes of our aesthetic backbone.
 
     Kernels are repeated in time and divided by their length, as in I3D (Carreira and Zisserman, CVPR 2017, section
-    2.4.1) and in the official code. A still clip then has the features of its frame, but for moments so close to its
+    2.4.1) and in the official code. A still video then has the features of its frame, but for moments so close to its
     ends that convolutions see the zeros beyond.
 
     Args:

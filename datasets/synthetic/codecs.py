@@ -45,7 +45,7 @@ def has_encoder(name: str) -> bool:
 
 
 def store(frames: Sequence[np.ndarray] | np.ndarray, rate: Fraction) -> bytes:
-    """Encodes a clip so well that nobody sees it: H.264 at CRF 12, yuv420p, in MP4.
+    """Encode a visually lossless clip: H.264 at CRF 12, yuv420p, in MP4.
 
     Args:
         frames: RGB, uint8 (T, H, W, 3), of even height and width.
@@ -67,7 +67,7 @@ def store(frames: Sequence[np.ndarray] | np.ndarray, rate: Fraction) -> bytes:
 
 
 def transcode(frames: np.ndarray, encoder: str, quality: float) -> np.ndarray:
-    """What a lossy codec leaves at a constant quality.
+    """Code and decode frames with a lossy codec at a constant quality.
 
     Args:
         frames: RGB, uint8 (T, H, W, 3), of even height and width.
@@ -82,7 +82,7 @@ def transcode(frames: np.ndarray, encoder: str, quality: float) -> np.ndarray:
 
 
 def transcode_at_rate(frames: np.ndarray, encoder: str, reference: float, share: float) -> np.ndarray:
-    """What a lossy codec leaves at a bitrate, with the rate control of streaming (a buffer of one second).
+    """Code and decode frames with a lossy codec at a bitrate, by the rate control of streaming (a buffer of a second).
 
     Args:
         frames: RGB, uint8 (T, H, W, 3), of even height and width.

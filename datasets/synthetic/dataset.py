@@ -64,7 +64,7 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """Where it is, relative to the folder of clips."""
+        """Its path, relative to the folder of clips."""
         return _name(self.source, self.take, self.distortion, self.level)
 
     def row(self, root: Path) -> Row:
@@ -399,7 +399,7 @@ def _name(source: Source, take: int, distortion: str, level: int) -> str:
 
 
 def _outcome(future: "Future[R]") -> "R | str":
-    """What came of work in a process, or why nothing did."""
+    """The result of work in a process, or why there is none."""
     error = future.exception()
     if error is None:
         return future.result()

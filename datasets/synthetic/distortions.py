@@ -1,4 +1,4 @@
-"""What is done to clips: the kinds of distortion, the branch that answers for each, and five strengths of each."""
+"""Distortions of clips: their kinds, the branch that answers for each, and five strengths of each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -163,7 +163,7 @@ def _band(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
 
 
 def _corrupt(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """What FFmpeg makes of a stream with lost and damaged slices; damage stays until the next intra picture."""
+    """Decode a stream with lost and damaged slices; damage stays until the next intra picture."""
     encoder = ("libx264", "mpeg2video")[rng.integers(2)]
     gop = str(rng.integers(15, 40))
     options = {
@@ -338,7 +338,7 @@ def _crop(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
 
 
 def _px(frames: np.ndarray) -> float:
-    """How wide a blur of one px at a short side of 540 px is in these frames, in px."""
+    """The width of a blur of one px at a short side of 540 px is in these frames, in px."""
     # Between "alike in px" (a pixel peeper's view) and "alike on the screen" (a viewer's), as sources are no smaller.
     return float(np.sqrt(max(352, min(frames.shape[1:3])) / 540))
 

@@ -1,4 +1,4 @@
-"""What a distorted clip is worth, by what was done to it."""
+"""Ratings of distorted clips, by what was done to them."""
 
 import math
 from collections.abc import Iterable

@@ -67,7 +67,7 @@ class Source:
 
     @property
     def split(self) -> str:
-        """Which part all clips of this file belong to, by a hash of its name alone."""
+        """The split that all clips of this file belong to, by a hash of its name alone."""
         place = generator(self.name, "split").random()
         for name, share in SPLITS.items():
             place -= share
@@ -76,7 +76,7 @@ class Source:
         return "test"
 
     def takes(self, seconds: float) -> int | None:
-        """How many clips of a length it is good for; None where there is no end to them."""
+        """The number of clips of a length it is good for; None where there is no end to them."""
         return None if self.photo else max(1, int(self.frames / (self.fps * seconds)))
 
 
