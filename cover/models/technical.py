@@ -264,7 +264,7 @@ def _fragment_distance(padded: Size3, window: Size3, shift: Size3, spaces: slice
 
 
 def _is_wrapped(padded: Size3, window: Size3, shift: Size3, time: int, spaces: slice, device: torch.device) -> Tensor:
-    """Find token pairs of the windows at ``time`` and ``spaces`` that only the wrap-around of the shift made neighbours.
+    """Find token pairs of windows at ``time`` and ``spaces`` that only the wrap-around of the shift made neighbours.
 
     Returns:
         float (places, tokens, tokens), 1 for the pairs that must not attend to each other, else 0.
