@@ -1,4 +1,4 @@
-"""What loading weights reads."""
+"""Fixtures of the weights' tests, and how state dicts are compared."""
 
 from pathlib import Path
 
