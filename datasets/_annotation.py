@@ -53,7 +53,6 @@ class AnnotatedDataset:
         title: The dataset's name in the literature.
         source: Where to get it.
         mos_range: Bounds of the MOS scale.
-        lower_better: Whether a low score means high quality (DMOS).
         annotations: For each split the files, relative to the root, that may hold it, the dataset's own first; None
             is the key of a dataset without splits.
 
@@ -65,7 +64,6 @@ class AnnotatedDataset:
     title: ClassVar[str]
     source: ClassVar[str]
     mos_range: ClassVar[tuple[float, float]]
-    lower_better: ClassVar[bool] = False
     annotations: ClassVar[Annotations]
 
     def __init__(self, root: str | Path, annotation: str | Path | None = None, split: str | None = None) -> None:

@@ -25,8 +25,7 @@ class Kind:
     Attributes:
         name: What ``extras["distortion"]`` says.
         branch: Which branch of the model answers for it.
-        strengths: Of levels 1 to 5.
-        unit: Of the strengths.
+        strengths: Of levels 1 to 5, in a unit of its own.
         apply: Does it.
         encoders: FFmpeg's encoders that it needs.
     """
@@ -34,7 +33,6 @@ class Kind:
     name: str
     branch: str
     strengths: tuple[float, float, float, float, float]
-    unit: str
     apply: Distort
     encoders: tuple[str, ...] = ()
 
@@ -377,58 +375,54 @@ def _smear(frames: np.ndarray, runs: Sequence[tuple[int, int, int]]) -> np.ndarr
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("crop", "semantic", (0.72, 0.55, 0.43, 0.34, 0.26), "share of each side", _crop),
-        Kind("tilt", "aesthetic", (4, 8, 13, 19, 26), "degrees", _tilt),
-        Kind("occlusion", "semantic", (0.08, 0.18, 0.32, 0.5, 0.7), "share of the area", _occlude),
-        Kind("underexposure", "aesthetic", (0.8, 1.5, 2.3, 3.2, 4.2), "stops", partial(_expose, sign=-1)),
-        Kind("overexposure", "aesthetic", (0.6, 1.1, 1.7, 2.4, 3.2), "stops", partial(_expose, sign=1)),
-        Kind("colour_cast", "aesthetic", (0.15, 0.28, 0.42, 0.6, 0.8), "gain", _cast),
-        Kind("motion_blur", "technical", (3, 6, 11, 19, 32), "px at 540p", _motion_blur),
-        Kind("defocus", "technical", (1.2, 2.2, 3.6, 5.8, 9), "radius in px at 540p", _defocus),
-        Kind("blur", "technical", (0.8, 1.3, 2.1, 3.4, 5.5), "sigma in px at 540p", _blur),
-        Kind("noise", "technical", (5, 9, 16, 27, 45), "deviation of 8-bit values", _noise),
-        Kind("shake", "technical", (0.006, 0.012, 0.022, 0.04, 0.07), "share of the short side", _shake),
-        Kind("low_contrast", "aesthetic", (0.72, 0.52, 0.37, 0.25, 0.15), "share of the contrast", _flatten),
-        Kind("oversaturation", "aesthetic", (1.6, 2.3, 3.3, 4.8, 7), "share of the colour", _saturate),
-        Kind("banding", "technical", (20, 13, 9, 6, 4), "values a colour", _band),
-        Kind("bars", "aesthetic", (0.12, 0.24, 0.36, 0.5, 0.65), "share of the area", _bars),
-        Kind("overlay", "semantic", (0.07, 0.16, 0.28, 0.44, 0.65), "share of the area", _overlay),
-        Kind("scaling", "technical", (1.6, 2.3, 3.4, 5, 7.5), "factor", _scale),
+        Kind("crop", "semantic", (0.72, 0.55, 0.43, 0.34, 0.26), _crop),  # share of each side
+        Kind("tilt", "aesthetic", (4, 8, 13, 19, 26), _tilt),  # degrees
+        Kind("occlusion", "semantic", (0.08, 0.18, 0.32, 0.5, 0.7), _occlude),  # share of the area
+        Kind("underexposure", "aesthetic", (0.8, 1.5, 2.3, 3.2, 4.2), partial(_expose, sign=-1)),  # stops
+        Kind("overexposure", "aesthetic", (0.6, 1.1, 1.7, 2.4, 3.2), partial(_expose, sign=1)),  # stops
+        Kind("colour_cast", "aesthetic", (0.15, 0.28, 0.42, 0.6, 0.8), _cast),  # gain
+        Kind("motion_blur", "technical", (3, 6, 11, 19, 32), _motion_blur),  # px at 540p
+        Kind("defocus", "technical", (1.2, 2.2, 3.6, 5.8, 9), _defocus),  # radius in px at 540p
+        Kind("blur", "technical", (0.8, 1.3, 2.1, 3.4, 5.5), _blur),  # sigma in px at 540p
+        Kind("noise", "technical", (5, 9, 16, 27, 45), _noise),  # deviation of 8-bit values
+        Kind("shake", "technical", (0.006, 0.012, 0.022, 0.04, 0.07), _shake),  # share of the short side
+        Kind("low_contrast", "aesthetic", (0.72, 0.52, 0.37, 0.25, 0.15), _flatten),  # share of the contrast
+        Kind("oversaturation", "aesthetic", (1.6, 2.3, 3.3, 4.8, 7), _saturate),  # share of the colour
+        Kind("banding", "technical", (20, 13, 9, 6, 4), _band),  # values a colour
+        Kind("bars", "aesthetic", (0.12, 0.24, 0.36, 0.5, 0.65), _bars),  # share of the area
+        Kind("overlay", "semantic", (0.07, 0.16, 0.28, 0.44, 0.65), _overlay),  # share of the area
+        Kind("scaling", "technical", (1.6, 2.3, 3.4, 5, 7.5), _scale),  # factor
         Kind(
             "h264",
             "technical",
-            (28, 32.5, 37, 41, 46),
-            "CRF",
+            (28, 32.5, 37, 41, 46),  # CRF
             partial(_compress, encoder="libx264", reference=23, doubling=6),
             ("libx264",),
         ),
         Kind(
             "hevc",
             "technical",
-            (28, 33, 38, 43, 49),
-            "CRF",
+            (28, 33, 38, 43, 49),  # CRF
             partial(_compress, encoder="libx265", reference=26, doubling=6),
             ("libx265",),
         ),
         Kind(
             "vp9",
             "technical",
-            (42, 55, 65, 72, 80),
-            "CRF",
+            (42, 55, 65, 72, 80),  # CRF
             partial(_compress, encoder="libvpx-vp9", reference=32, doubling=10),
             ("libvpx-vp9",),
         ),
-        Kind("mpeg", "technical", (7, 13, 24, 45, 80), "quantiser", _mpeg, ("mpeg4", "mpeg2video", "mjpeg")),
+        Kind("mpeg", "technical", (7, 13, 24, 45, 80), _mpeg, ("mpeg4", "mpeg2video", "mjpeg")),  # quantiser
         Kind(
             "corruption",
             "technical",
-            (0.01, 0.025, 0.06, 0.13, 0.28),
-            "share of MPEG-2 slices",
+            (0.01, 0.025, 0.06, 0.13, 0.28),  # share of MPEG-2 slices
             _corrupt,
             ("libx264", "mpeg2video"),
         ),
-        Kind("flicker", "technical", (0.12, 0.25, 0.45, 0.75, 1.2), "stops of gamma", _flicker),
-        Kind("stutter", "technical", (2, 3, 5, 8, 13), "frames that one stays", _stutter),
-        Kind("blank", "semantic", (0.1, 0.22, 0.36, 0.55, 0.78), "share of the time", _blank),
+        Kind("flicker", "technical", (0.12, 0.25, 0.45, 0.75, 1.2), _flicker),  # stops of gamma
+        Kind("stutter", "technical", (2, 3, 5, 8, 13), _stutter),  # frames that one stays
+        Kind("blank", "semantic", (0.1, 0.22, 0.36, 0.55, 0.78), _blank),  # share of the time
     )
 }
