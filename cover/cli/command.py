@@ -35,6 +35,11 @@ EXIT_USAGE = 2
 EXIT_UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
+_ENVIRONMENT = {
+    "HYDRA_FULL_ERROR": "1",  # Hydra raises what it would print with a trace
+    "WANDB_ERROR_REPORTING": "false",  # which sends reports when the package is only imported
+}
+
 
 def main() -> NoReturn:
     """Run ``cover COMMAND [key=value ...]``, which pip installs."""
@@ -100,17 +105,18 @@ def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:
 @contextmanager
 def _process_state() -> Iterator[list[str]]:
     """Change what a command needs of the process, and put it back; gives the arguments of the process."""
-    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    argv = sys.argv
+    added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     # What schedulers send ends a run as Ctrl-C does; Lightning alone would note it and go on.
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ["HYDRA_FULL_ERROR"] = full_error or "1"  # Hydra raises what it would print with a trace
+    os.environ.update(added)
     try:
         yield argv
     finally:
         sys.argv = argv
         signal.signal(signal.SIGTERM, handler)
-        if full_error is None:
-            del os.environ["HYDRA_FULL_ERROR"]
+        for name in added:
+            del os.environ[name]
 
 
 def _datasets(folders: Sequence[Path]) -> list[str]:

@@ -14,6 +14,15 @@ from cover.errors import UsageError
 
 T = TypeVar("T", bound=Options)
 
+_WORDS = {  # for pydantic's names of what is wrong
+    **dict.fromkeys(("path_type", "string_type"), "a text, such as a path or a name"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("dict_type", "model_type", "dataclass_type"), "a node: name=value inside it"),
+    "list_type": "a list, such as [a,b]",
+}
+
 
 def config_folder() -> Path:
     """Locate the configs: in the package where it is installed, else at the root of the checkout."""
@@ -70,8 +79,8 @@ def _line(errors: list[ErrorDetails]) -> str:
     if kind == "literal_error":
         expected = str(alike[-1]["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
         return f"{option}={value}: takes one of {expected}"
-    message = alike[-1]["msg"].removeprefix("Input should be ").removeprefix("Input is not ")
-    return f"{option}={value}: takes {message}"
+    words = _WORDS.get(kind) or alike[-1]["msg"].removeprefix("Input should be ")
+    return f"{option}={value}: takes {words}"
 
 
 def _is_name(part: int | str) -> bool:

@@ -71,25 +71,20 @@ def test_a_run_that_was_killed_lets_go(tmp_path: Path) -> None:
     ],
 )
 def test_a_missing_package_is_one_line(
-    run: Callable[..., int],  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    task: str,
-    package: str,
-    options: list[str],
-    extra: str,
+    root: Path, tmp_path: Path, task: str, package: str, options: list[str], extra: str
 ) -> None:
-    Path("x.csv").write_text("path,mos\n" + "".join(f"{n}.mp4,{n}\n" for n in range(12)))
-    Path("p.csv").write_text("Filename,mos,overall\n" + "".join(f"{n}.mp4,{n},{n}\n" for n in range(12)))
-    Path("x.png").touch()
-    Path("x.parquet").touch()
-    for name in [name for name in sys.modules if name.split(".")[0] == package or name.startswith("cover.training")]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in ("cover.scoring.distributed", "lightning.pytorch.loggers.wandb"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setitem(sys.modules, package, None)
-    assert run(task, *options, "output=out") == 2
-    assert f"pip install 'cover-vqa[{extra}]'" in shown_error(capfd)
+    (tmp_path / "x.csv").write_text("path,mos\n" + "".join(f"{n}.mp4,{n}\n" for n in range(12)))
+    (tmp_path / "p.csv").write_text("Filename,mos,overall\n" + "".join(f"{n}.mp4,{n},{n}\n" for n in range(12)))
+    (tmp_path / "x.png").touch()
+    (tmp_path / "x.parquet").touch()
+    code = f"import sys; sys.modules[{package!r}] = None; from cover.cli import run; run({task!r}, {options!r})"
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert f"pip install 'cover-vqa[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_help_needs_no_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
