@@ -157,4 +157,4 @@ def test_modules_and_functions_have_a_size_to_be_read(root: Path, folder: str) -
 
 
 # Tables of facts, and how clips are made: long lists of small things.
-LONG_MODULES = {"distortions.py", "dataset.py", "components.py", "probe.py", "schema.py"}
+LONG_MODULES = {"distortions.py", "dataset.py", "probe.py"}

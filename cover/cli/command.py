@@ -116,7 +116,7 @@ def _process_state() -> Iterator[list[str]]:
         sys.argv = argv
         signal.signal(signal.SIGTERM, handler)
         for name in added:
-            del os.environ[name]
+            os.environ.pop(name, None)
 
 
 def _datasets(folders: Sequence[Path]) -> list[str]:

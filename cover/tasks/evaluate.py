@@ -53,7 +53,8 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
         rows = rated_rows(rows)
         splits = _measured_splits(rows, options)  # before hours of scoring, should it not fit
         missing = _missing(rows, folder, strict=options.strict)
-        store = score_rows(options, config, [row for row in rows if row not in missing], root, folder)
+        gone = {row.name for row in missing}
+        store = score_rows(options, config, [row for row in rows if row.name not in gone], root, folder)
         if not is_main_process():
             return True
         scores = store.scores

@@ -1,0 +1,63 @@
+"""What is said at the end of a run, whatever the videos are called."""
+
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from cover.evaluation.measures import measure
+from cover.reporting.console import agreement, summary
+
+SCORES = {"semantic": 0.5, "technical": -0.25, "aesthetic": 0.0, "overall": 0.25}
+
+
+def shown(renderable: object, width: int = 100) -> str:
+    console = Console(width=width, file=open(os.devnull, "w"), record=True)  # noqa: SIM115, PTH123
+    console.print(renderable)
+    return console.export_text()
+
+
+def scores(count: int) -> dict[str, dict[str, float]]:
+    return {f"{number}.mp4": {**SCORES, "overall": float(number)} for number in range(count)}
+
+
+def test_few_videos_are_listed_best_first() -> None:
+    text = shown(summary(scores(3), {"bad.mp4": "empty"}, {}, Path("out")))
+    assert text.index("2.mp4") < text.index("1.mp4") < text.index("0.mp4")
+    assert "3 scored, 1 failed" in text
+    assert f"why files failed: {Path('out/errors.csv')}" in text
+
+
+def test_of_many_the_ends_are_listed() -> None:
+    text = shown(summary(scores(40), {}, {"7.mp4": ["a note"]}, Path("out")))
+    assert all(f"{number}.mp4" in text for number in (39, 38, 37, 2, 1, 0))
+    assert "20.mp4" not in text
+    assert "40 scored, 0 failed, 1 with notes" in text
+
+
+def test_nothing_scored() -> None:
+    assert shown(summary({}, {"a.mp4": "empty"}, {}, Path("out"))).startswith("0 scored, 1 failed")
+
+
+@pytest.mark.parametrize(
+    "name", ["new\nline.mp4", "[red]markup[/red].mp4", os.fsdecode(b"\xff.mp4"), "\x1b[31mred.mp4"]
+)
+def test_names_are_shown_as_text(name: str) -> None:
+    text = shown(summary({name: SCORES}, {}, {}, Path("out")))
+    plain = name if name.isprintable() else ascii(name)
+    assert plain in text
+
+
+def test_narrow_terminals_keep_numbers_whole() -> None:
+    text = shown(summary({"a very long name of a video that goes on.mp4": SCORES}, {}, {}, Path("out")), width=76)
+    assert "-0.2500" in text
+
+
+def test_agreement_says_how_many_videos_it_stands_on() -> None:
+    measures = {"overall": measure([0.1, 0.5, 0.2, 0.9, 0.4, 0.7], [1.0, 3.0, 2.0, 5.0, 3.0, 4.0], resamples=10)}
+    published = {"source": "a paper", "overall": {"srocc": 0.9}}
+    text = shown(agreement(measures, published, 9, 2, 1))
+    assert "on 6 of 9 videos (2 missing, 1 failed)" in text
+    assert "unknown" in text
+    assert "published: a paper" in text
