@@ -55,7 +55,7 @@ def random_splits(rows: Sequence[R], k: int = 10, train: float = 0.8) -> list[di
         cut = int(train * len(shuffled))
         splits.append({"train": shuffled[:cut], "test": shuffled[cut:]})
     for split in splits:
-        _check_parts(split)
+        _check_not_empty(split)
         check_leaks(split)
     return splits
 
@@ -127,16 +127,16 @@ def check_leaks(split: Mapping[str, Sequence[R]], content: str | None = None) ->
     """
     of_name: dict[str, str] = {}
     of_content: dict[Hashable, str] = {}
-    for part, rows in split.items():
+    for which, rows in split.items():
         for row in rows:
-            other = of_name.setdefault(row.name, part)
-            if other != part:
-                raise UsageError(f"split: {row.name} is in {other} and in {part}; leave it in one of them")
-            if content is not None and (other := of_content.setdefault(_value(row, content), part)) != part:
-                raise UsageError(f"split: {content} {_value(row, content)!s} is in {other} and in {part} ({row.name})")
+            other = of_name.setdefault(row.name, which)
+            if other != which:
+                raise UsageError(f"split: {row.name} is in {other} and in {which}; leave it in one of them")
+            if content is not None and (other := of_content.setdefault(_value(row, content), which)) != which:
+                raise UsageError(f"split: {content} {_value(row, content)!s} is in {other} and in {which} ({row.name})")
         twice = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
         if twice:
-            raise UsageError(f"split: {_some(twice)} more than once in {part}; names must be unique")
+            raise UsageError(f"split: {_some(twice)} more than once in {which}; names must be unique")
 
 
 def write_split(path: str | Path, split: Mapping[str, Sequence[R]]) -> None:
@@ -177,21 +177,21 @@ def read_split(path: str | Path, rows: Iterable[R], content: str | None = None) 
     path, rows = Path(path), list(rows)
     check_leaks({"the dataset": rows})
     by_name = {row.name: row for row in rows}
-    part_of: dict[str, str] = {}
-    for line, name, part in _lines(path):
-        if name in part_of:
-            where = f"twice in {part}" if part == part_of[name] else f"in {part_of[name]} and in {part}"
+    split_of: dict[str, str] = {}
+    for line, name, which in _lines(path):
+        if name in split_of:
+            where = f"twice in {which}" if which == split_of[name] else f"in {split_of[name]} and in {which}"
             raise UsageError(f"{path}: line {line}: {name} is {where}; leave one line of it")
-        part_of[name] = part
-    if unknown := [name for name in part_of if name not in by_name]:
+        split_of[name] = which
+    if unknown := [name for name in split_of if name not in by_name]:
         raise UsageError(f"{path}: the dataset has no {_some(unknown)}; is this the split of another dataset?")
-    if missing := [name for name in by_name if name not in part_of]:
+    if missing := [name for name in by_name if name not in split_of]:
         raise UsageError(
             f"{path}: {_some(missing)} of the dataset in no split; put what is not wanted in a split 'unused'"
         )
     split = defaultdict(list)
-    for name, part in part_of.items():
-        split[part].append(by_name[name])
+    for name, which in split_of.items():
+        split[which].append(by_name[name])
     check_leaks(split, content)
     return dict(split)
 
@@ -210,8 +210,8 @@ def _lines(path: Path) -> list[tuple[int, str, str]]:
         raise UsageError(f"{path}: not a readable table ({error})") from error
     if not lines:
         raise UsageError(f"{path}: it names no video")
-    for line, name, part in lines:
-        if not name or not part:
+    for line, name, which in lines:
+        if not name or not which:
             raise UsageError(f"{path}: line {line}: {HEADER[1] if name else HEADER[0]} is empty")
     return lines
 
@@ -228,8 +228,8 @@ def _shuffles(items: Sequence[T], k: int, train: float) -> Iterable[list[T]]:
         yield shuffled
 
 
-def _check_parts(split: Mapping[str, Sequence[object]]) -> None:
-    if empty := [part for part, rows in split.items() if not rows]:
+def _check_not_empty(split: Mapping[str, Sequence[object]]) -> None:
+    if empty := [which for which, rows in split.items() if not rows]:
         count = sum(map(len, split.values()))
         raise UsageError(
             f"split: {count} videos leave none for {' and '.join(empty)}; use more videos or another share"

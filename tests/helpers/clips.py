@@ -99,7 +99,9 @@ def write_audio(path: Path, codec: str = "aac", cover: bytes | None = None, cont
             picture = output.add_stream("mjpeg", rate=1)
             picture.width = picture.height = 64
             picture.pix_fmt = "yuvj420p"
-            picture.disposition = av.stream.Disposition.attached_pic
+            # PyAV 17 takes the number, 18 the flag.
+            flag = av.stream.Disposition.attached_pic
+            picture.disposition = flag if av.__version__ >= "18" else flag.value
         _mux_silence(output, sound)
         if picture is not None and cover is not None:
             packet = av.Packet(cover)
