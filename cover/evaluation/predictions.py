@@ -32,7 +32,8 @@ def read_predictions(path: Path, columns: Mapping[str, str | None]) -> tuple[lis
         columns = {**columns, "path": columns["path"] or _names_column(header)}
         table = pd.read_csv(path, dtype={columns["path"]: str})
     except (OSError, ValueError) as error:
-        raise UsageError(f"predictions={path}: {str(error).splitlines()[0]}") from error
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UsageError(f"predictions={path}: {reason}") from error
     needed = [str(columns[name]) for name in ("path", "mos", "overall")]
     if absent := [name for name in needed if name not in table]:
         raise UsageError(

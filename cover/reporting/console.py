@@ -21,6 +21,7 @@ def summary(
     errors: Mapping[str, str],
     notes: Mapping[str, Sequence[str]],
     folder: Path,
+    table: Path | None = None,
 ) -> RenderableType:
     """Summarise a run: count, mean and spread of each score, the videos from best to worst, and where the files are.
 
@@ -28,7 +29,8 @@ def summary(
         scores: By video, then by score.
         errors: By video, why it has no score.
         notes: By video, remarks on how it was read.
-        folder: Where the tables are.
+        folder: The results folder.
+        table: Where the scores are; by default ``scores.csv`` in that folder.
     """
     parts: list[RenderableType] = []
     if scores:
@@ -40,7 +42,7 @@ def summary(
             spread.add_row(name, str(len(values)), *(f"{figure:.4f}" for figure in figures))
         parts += [spread, _ranking(scores, names)]
     parts.append(Text(f"{len(scores)} scored, {len(errors)} failed" + (f", {len(notes)} with notes" if notes else "")))
-    parts.append(Text(f"scores: {folder / 'scores.csv'}"))
+    parts.append(Text(f"scores: {table or folder / 'scores.csv'}"))
     if errors:
         parts.append(Text(f"why files failed: {folder / 'errors.csv'}"))
     if notes:

@@ -32,7 +32,8 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
     rows, root = components.dataset_rows(options.data)
     store = score_rows(options, config, rows, root, folder)
     if is_main_process():
-        if names_table(options.output):
-            write_bytes(options.output, (folder / "scores.csv").read_bytes())
-        Console().print(summary(store.scores, store.errors, store.notes, folder))
+        table = options.output if names_table(options.output) else None
+        if table is not None:
+            write_bytes(table, (folder / "scores.csv").read_bytes())
+        Console().print(summary(store.scores, store.errors, store.notes, folder, table))
     return not store.errors

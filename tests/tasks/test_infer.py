@@ -173,8 +173,9 @@ def test_maps_of_files_outside_the_root_stay_in_the_folder(infer: Run, clips: Pa
     assert {str(np.load(path)["Filename"]) for path in files} == {"../a.mp4", str(clips / "b.mkv")}
 
 
-def test_output_may_name_the_table(infer: Run, clips: Path, tmp_path: Path) -> None:
+def test_output_may_name_the_table(infer: Run, clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert infer(f"data={clips}/a.mp4", "output=results.csv") == 0
+    assert "scores: results.csv" in capsys.readouterr().out
     assert Path("results.csv").read_bytes() == Path("results/scores.csv").read_bytes()
     assert {"errors.csv", "run.yaml", "journal.jsonl"} <= {path.name for path in Path("results").iterdir()}
     Path("folder.csv").mkdir()  # as an earlier version made
