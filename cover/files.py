@@ -123,6 +123,10 @@ def sole_writer(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        if [path.name for path in folder.iterdir()] == [LOCK]:  # of a run that was refused
+            with contextlib.suppress(OSError):
+                (folder / LOCK).unlink()
+                folder.rmdir()
 
 
 def _umask() -> int:

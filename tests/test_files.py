@@ -54,4 +54,7 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with sole_writer(tmp_path / "out"), pytest.raises(UsageError, match="another run is writing there"):
         second.__enter__()
     with sole_writer(tmp_path / "out"):
+        (tmp_path / "out/kept").touch()
+    with sole_writer(tmp_path / "refused"):
         pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

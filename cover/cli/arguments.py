@@ -17,6 +17,8 @@ from cover.errors import UsageError
 _TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet"}
 _NO_TABLE = {".json", ".jsonl", ".ods", ".parquet", ".tsv", ".txt", ".xls", ".xlsx"}  # output= writes .csv only
 _SWEEP_FLAGS = {"-m", "--multirun"}
+_FLAGS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"}
+_FLAGS_WITH_VALUE |= {"--package", "-p", "--experimental-rerun"}
 # Options that name the videos themselves, so that data= is not needed.
 _NAMES_DATA = ("data=", "experiment=", "predictions=")
 # Options that have another name now.
@@ -69,7 +71,20 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
     naming = [argument for argument in rewritten if argument.startswith(_NAMES_DATA)]
     if not flags - _SWEEP_FLAGS - _config_flags(arguments) and {*naming} <= {f"experiment={name}" for name in recipes}:
         raise UsageError(f"no input: pass data=PATH or data=NAME ({', '.join(sorted(datasets))}); --help shows more")
-    return rewritten
+    return _flags_last(rewritten)
+
+
+def _flags_last(arguments: Sequence[str]) -> list[str]:
+    """Move Hydra's flags, with their values, behind the options: its parser does not take options on both sides."""
+    options: list[str] = []
+    flags: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument.startswith("-"):
+            flags += [argument, *([next(waiting, "")] if argument in _FLAGS_WITH_VALUE else [])]
+        else:
+            options.append(argument)
+    return options + flags
 
 
 def config_dirs(arguments: Sequence[str]) -> list[Path]:

@@ -93,7 +93,7 @@ def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(EXIT_USAGE)
     except (UsageError, HydraException, OmegaConfBaseException, OSError) as error:
         # A resolver's own words are in the cause; an OSError is about the results folder, which Hydra makes.
-        _say(error.__cause__ if isinstance(error.__cause__, UsageError) else error)
+        _say(_own_words(error))
         sys.exit(EXIT_USAGE)
     except SystemExit as exit_:  # of Hydra's own flags
         sys.exit(EXIT_USAGE if exit_.code else EXIT_OK)
@@ -145,6 +145,16 @@ def _guarded(task: str, cfg: DictConfig) -> int:
         log.exception("unexpected error; please report it with this trace")
         return EXIT_UNEXPECTED
     return EXIT_OK if complete else EXIT_SOME_FAILED
+
+
+def _own_words(error: BaseException) -> BaseException:
+    """The error of ours that others have wrapped, if there is one."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, CoverError):
+            return inner
+        inner = inner.__cause__ or inner.__context__
+    return error
 
 
 def _print(text: str) -> None:

@@ -64,7 +64,7 @@ class DataOptions(Options):
     annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")
     folder: Path | None = Field(None, description="data=demo, synthetic: where made videos are kept")
     sources: Path | list[Path] | None = Field(None, description="data=synthetic: folders of sharp photos and videos")
-    share: PositiveFloat = Field(1.0, description="of a further dataset: how much of it an epoch sees")
+    share: PositiveFloat = Field(1.0, description="fraction of a further dataset used per epoch")
 
 
 class ModelOptions(Options):
@@ -113,7 +113,7 @@ class ScoringOptions(Options):
     clip_weights: Path | None = Field(description="a local CLIP ViT-L/14 image tower; default: downloaded once")
     output: Path = Field(description="results folder")
     resume: bool = Field(description="continue an interrupted run; false moves earlier results to previous/")
-    batch_size: PositiveInt = Field(description="videos a forward pass (training: a step and process)")
+    batch_size: PositiveInt = Field(description="videos per forward pass (training: per step and process)")
     decode: DecodeOptions
 
 
@@ -242,7 +242,7 @@ class TrainOptions(ScoringOptions):
     by_content: ByContentOptions
     auxiliary: AuxiliaryOptions
     lr: PositiveFloat = Field(description="learning rate of gates and heads")
-    backbone_lr: PositiveFloat = Field(description="that of backbones, times lr")
+    backbone_lr: PositiveFloat = Field(description="learning rate of backbones, as a multiple of lr")
     warmup_epochs: NonNegative = Field(description="of each stage; then half a cosine down to 0")
     ema_decay: Fraction | None = Field(description="of averaged weights, validated beside the raw ones; null: none")
     optimizer: Free = Field(description="any of torch.optim and its arguments")

@@ -38,6 +38,7 @@ FITS: tuple[Fit, ...] = get_args(Fit)
 
 _FEWEST = {"logistic": 5, "linear": 3, "rescale": 3, "none": 1}
 _WIDTHS = (0.1, 100.0)  # of the logistic, in standard deviations of the predictions
+_ROUNDING = 1e-14  # of a correlation
 _REACH = 10.0  # how far beyond the predictions its centre may lie, in widths
 
 
@@ -156,7 +157,7 @@ class _Logistics:
         """
         z, y, mean, std = (x - self.mean) / self.std, (y - y.mean()) / y.std(), float(y.mean()), float(y.std())
         point = self._refine(self.best, z, y, tolerance=1e-8)
-        if self._correlation(point, z, y) <= above:
+        if self._correlation(point, z, y) <= above + _ROUNDING:
             return None
         centre, width, _ = self._at(point, z)
         shape, lowest = self._shape(point, z)

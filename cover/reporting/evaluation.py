@@ -77,7 +77,8 @@ def show(
     console = Console()
     console.print(agreement(measures, published, total, *lost))
     if splits is not None:
-        console.print(f"figures are medians over {len(splits)} splits, each measured on its test split (splits.json)")
+        many = f"medians over {len(splits)} splits" if len(splits) > 1 else "those of one split"
+        console.print(f"figures are {many} (splits.json)")
     if runtime is not None:
         console.print(
             f"30 frames of 3840x2160 on {runtime['device']}: "

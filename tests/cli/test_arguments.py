@@ -82,8 +82,14 @@ def test_data_is_mandatory_but_not_for_help(here: Path) -> None:
         rewrite("infer", ["experiment=recipe"], DATASETS, ["recipe"])
 
 
+def test_flags_may_stand_anywhere(here: Path) -> None:
+    arguments = ["data=konvid_1k", "--config-dir", "mine", "--multirun", "views.seed=1,2"]
+    expected = ["data=konvid_1k", "views.seed=1,2", "--config-dir", "mine", "--multirun"]
+    assert rewrite("infer", arguments, DATASETS) == expected
+
+
 def test_sweeps_stay_sweeps(here: Path) -> None:
-    arguments = ["--multirun", "data=konvid_1k,live_vqc", "weights=a.ckpt,b.ckpt"]
+    arguments = ["data=konvid_1k,live_vqc", "weights=a.ckpt,b.ckpt", "--multirun"]
     assert rewrite("infer", arguments, DATASETS) == arguments
 
 
