@@ -105,7 +105,8 @@ def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:
 @contextmanager
 def _process_state() -> Iterator[list[str]]:
     """Change what a command needs of the process, and put it back; gives the arguments of the process."""
-    argv = sys.argv
+    argv, root = sys.argv, logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     # What schedulers send ends a run as Ctrl-C does; Lightning alone would note it and go on.
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -115,6 +116,12 @@ def _process_state() -> Iterator[list[str]]:
     finally:
         sys.argv = argv
         signal.signal(signal.SIGTERM, handler)
+        # What Hydra configured writes to this run's log file, whose folder may go before the process does.
+        for ours in [ours for ours in root.handlers if ours not in handlers]:
+            root.removeHandler(ours)
+            ours.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
         for name in added:
             os.environ.pop(name, None)
 

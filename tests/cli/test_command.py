@@ -1,5 +1,6 @@
 """What a command does to its process, to a folder that another run holds, and where a package is missing."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -22,9 +23,12 @@ def shown_error(capfd: pytest.CaptureFixture[str]) -> str:
 def test_the_process_is_left_as_it_was(infer: Callable[..., int], clips: Path) -> None:  # noqa: F811
     handlers = {sent: signal.getsignal(sent) for sent in (signal.SIGTERM, signal.SIGINT)}
     environment = dict(os.environ)
+    logs, level = logging.getLogger().handlers[:], logging.getLogger().level
     assert infer(f"data={clips}/a.mp4", "output=out") == 0
     assert {sent: signal.getsignal(sent) for sent in handlers} == handlers
     assert dict(os.environ) == environment
+    # A handler that stays would write to a log whose folder is gone.
+    assert (logging.getLogger().handlers, logging.getLogger().level) == (logs, level)
 
 
 def test_importing_replaces_no_signal_handler() -> None:
