@@ -1,8 +1,8 @@
 """Scoring from Python: ``load_model`` and ``score``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from cover.errors import WeightsError
@@ -10,6 +10,9 @@ from cover.models import COVER
 from cover.scoring.scorer import Scorer, VideoScore
 from cover.video import ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
+
+if TYPE_CHECKING:
+    from cover.video.load import Source
 
 
 def load_model(
@@ -46,7 +49,7 @@ def load_model(
 
 
 def score(
-    source: str | Path | np.ndarray,
+    source: "Source",
     model: COVER,
     *,
     views: ViewSpec | None = None,
@@ -56,11 +59,12 @@ def score(
     """Score one video or image.
 
     Args:
-        source: A file, or RGB frames as uint8 (T, H, W, 3).
+        source: A file, a folder of frames, or RGB frames, uint8 (T, H, W, 3): an array, a torch tensor (which may be
+            (T, 3, H, W) too), or a list of frames.
         model: From :func:`load_model`.
         views: Frames and crops to look at; by default as the model was trained to see them, sampled at the centre, so
             that the same video has the same score every time.
-        fps: Frame rate of frames in memory, for the times of score maps.
+        fps: Frame rate of frames in memory or in a folder, for the times of score maps.
         thumbnails: Whether to keep small pictures of the frames looked at.
 
     Returns:

@@ -11,7 +11,7 @@ class Row:
     """One video of a dataset.
 
     Attributes:
-        path: Where the file is.
+        path: Where the file, or the folder of frames, is.
         name: ``Filename`` in results: the path relative to the data root, unique in a dataset.
         mos: Mean opinion score on the dataset's own scale; None where nobody rated it.
         extras: Whatever else the annotation says (split, content, category...), by column name.
@@ -34,13 +34,15 @@ class Failure:
 def fingerprint(path: Path) -> list[Any]:
     """Fingerprint used to detect a changed file: path, size in bytes and modification time in ns, as data for JSON.
 
-    Of a file that is not there, the path.
+    Of a folder of frames, their number, total size and latest time; of what is not there, the path.
     """
     try:
         status = path.stat()
+        files = [file.stat() for file in path.iterdir()] if path.is_dir() else [status]
     except OSError:
         return [str(path.absolute())]
-    return [str(path.absolute()), status.st_size, status.st_mtime_ns]
+    size, time = sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0)
+    return [str(path.absolute()), size, time, *([len(files)] if path.is_dir() else [])]
 
 
 class Dataset(Protocol):

@@ -1,6 +1,5 @@
 """Common ground of the readers of public datasets: finding the annotation, checking its rows, finding the videos."""
 
-import csv
 import math
 import re
 import zlib
@@ -9,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
+import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from cover.errors import UsageError
 from cover.rows import Row
+from cover.tables import read_table
 
+from ._listing import Listing
 from .labels_txt import Label, is_labels_txt, read_labels_txt
 
 Annotations = Mapping[str | None, Sequence[str]]  # split -> names of files
@@ -53,6 +55,7 @@ class AnnotatedDataset:
         title: The dataset's name in the literature.
         source: Where to get it.
         mos_range: Bounds of the MOS scale.
+        lower_is_better: Whether its ratings are low for good videos, as DMOS are.
         annotations: For each split the files, relative to the root, that may hold it, the dataset's own first; None
             is the key of a dataset without splits.
 
@@ -64,6 +67,7 @@ class AnnotatedDataset:
     title: ClassVar[str]
     source: ClassVar[str]
     mos_range: ClassVar[tuple[float, float]]
+    lower_is_better: ClassVar[bool] = False
     annotations: ClassVar[Annotations]
 
     def __init__(self, root: str | Path, annotation: str | Path | None = None, split: str | None = None) -> None:
@@ -137,7 +141,7 @@ class AnnotatedDataset:
             )
 
     def _locate(self, ratings: list[Rating]) -> list[Row]:
-        listing = _Listing(self.root)
+        listing = Listing(self.root, fold_case=True)
         rows: dict[str, Row] = {}
         lines: dict[str, str] = {}
         any_there = False
@@ -156,38 +160,6 @@ class AnnotatedDataset:
                 f"expected such as {places}; get them from {self.source}"
             )
         return list(rows.values())
-
-
-class _Listing:
-    """The files below a folder, found in whatever case their names are written; each folder is listed once.
-
-    No two videos of a public dataset differ by case alone, and copies on other file systems do differ from the
-    annotation in it.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._folders: dict[Path, tuple[set[str], dict[str, str]]] = {}
-
-    def find(self, path: str) -> str | None:
-        """``path`` as it is really written, or None where there is no such file."""
-        folder = self._root
-        for part in PurePosixPath(path).parts:
-            names, by_folded = self._list(folder)
-            real = part if part in names else by_folded.get(part.casefold())
-            if real is None:
-                return None
-            folder = folder / real
-        return folder.relative_to(self._root).as_posix()
-
-    def _list(self, folder: Path) -> tuple[set[str], dict[str, str]]:
-        if folder not in self._folders:
-            try:
-                names = {path.name for path in folder.iterdir()}
-            except OSError:  # a file where a folder is expected, or a folder that may not be read
-                names = set()
-            self._folders[folder] = names, {name.casefold(): name for name in sorted(names)}
-        return self._folders[folder]
 
 
 class Record:
@@ -240,33 +212,22 @@ def _key(column: str) -> str:
     return re.sub(r"[\W_]+", "", column).casefold()
 
 
-def read_csv(path: Path, required: Sequence[str], delimiter: str = ",") -> list[Record]:
+def read_csv(path: Path, required: Sequence[str]) -> list[Record]:
     """Reads a table with a header; rows without a single value are passed over.
 
     Args:
         path: The file.
         required: Columns that it must have.
-        delimiter: What separates its columns.
 
     Raises:
         UsageError: The file cannot be read, lacks a column, or a row has more fields than the header.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            table = csv.DictReader(file, delimiter=delimiter, strict=True)
-            check_columns(path, list(table.fieldnames or ()), required)
-            records = []
-            for row in table:
-                if None in row:
-                    raise UsageError(f"{path}, line {table.line_num}: more fields than the header has")
-                if any(value for value in row.values()):
-                    values = {name: value or "" for name, value in row.items()}
-                    records.append(Record(f"{path}, line {table.line_num}", values))
-            return records
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
-    except csv.Error as error:
-        raise UsageError(f"{path}, line {table.line_num}: not a readable table ({error})") from error
+    table = read_table(path, str(path))
+    check_columns(path, table.header, required)
+    return [
+        Record(f"{path}, {where}", {name: "" if cell is None else str(cell) for name, cell in cells.items()})
+        for where, cells in table.records
+    ]
 
 
 def check_columns(path: Path, found: Sequence[str], required: Sequence[str]) -> None:
@@ -304,14 +265,38 @@ def read_start(path: Path, count: int) -> bytes:
 
 
 def read_matlab(path: Path) -> dict[str, Any]:
-    """Reads a MATLAB file up to version 7; structs become dicts, cells and columns flat arrays.
+    """Reads a MATLAB file; structs become dicts, cells and columns flat arrays. Of version 7.3 (HDF5), no structs.
 
     Raises:
-        UsageError: It is damaged, or of version 7.3 (HDF5).
+        UsageError: It is damaged, or h5py is missing for version 7.3.
     """
     try:
         return loadmat(path, simplify_cells=True)
     except NotImplementedError:
-        raise UsageError(f"{path}: MATLAB 7.3 files are not read; save it with -v7 in MATLAB") from None
+        return _read_hdf5(path)
     except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, MatReadError, zlib.error) as error:
         raise UsageError(f"{path}: not a readable MATLAB file ({error})") from error
+
+
+def _read_hdf5(path: Path) -> dict[str, Any]:
+    try:
+        import h5py
+    except ImportError as error:
+        raise UsageError(
+            f"{path}: MATLAB 7.3 files need h5py: pip install 'cover-vqa[datasets]', or save it with -v7 in MATLAB"
+        ) from error
+    try:
+        with h5py.File(path) as file:
+            variables = {name: node for name, node in file.items() if isinstance(node, h5py.Dataset)}
+            return {name: _hdf5_array(file, node) for name, node in variables.items()}
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise UsageError(f"{path}: not a readable MATLAB file ({error})") from error
+
+
+def _hdf5_array(file: Any, node: Any) -> np.ndarray:
+    """A variable, flat; the cells of a cell array are texts or numbers of their own, stored as UTF-16."""
+    values = np.asarray(node).ravel(order="F")
+    if values.dtype != object:
+        return values
+    cells = [np.asarray(file[reference]).ravel(order="F") for reference in values]
+    return np.array(["".join(map(chr, cell)) if cell.dtype == np.uint16 else cell[0] for cell in cells])

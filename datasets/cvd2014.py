@@ -34,7 +34,7 @@ class CVD2014(AnnotatedDataset):
     }
 
     def _from_native(self, path: Path) -> Iterator[Rating]:
-        for record in read_csv(path, ["Content", "File_name", "Realignment MOS"], delimiter=";"):
+        for record in read_csv(path, ["Content", "File_name", "Realignment MOS"]):
             name, content = record.text("File_name"), record.text("Content").replace(" ", "_")
             match = re.match(r"Test0?(\d)_", name)
             if match is None:

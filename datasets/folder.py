@@ -2,14 +2,13 @@
 
 import glob
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
-_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+from cover.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, looks_like_frames
 
 
 class Folder:
@@ -20,35 +19,86 @@ class Folder:
 
     Args:
         path: A directory, a file, or a glob (``**`` searches recursively).
+        frames: Whether the images of a folder are the frames of one video, which has the folder's name.
+
+    Attributes:
+        remarks: What was left out of a directory by suffix, and folders that look like frames; one line each.
 
     Raises:
         UsageError: Nothing is there, or a directory holds neither videos nor images.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, frames: bool = False) -> None:
         text = os.fspath(path)
+        self.remarks: list[str] = []
         if os.path.lexists(text):  # a name with * or [ in it that exists is that file, not a pattern
             here = Path(text)
             self.root = here if here.is_dir() else here.parent
-            files = sorted(_search(here)) if here.is_dir() else [here]
-            if not files:
-                raise UsageError(
-                    f"data={text}: no video or image in it (files with unusual suffixes are found by a glob)"
-                )
+            files = self._directory(here, frames) if here.is_dir() else [here]
         elif glob.has_magic(text):
             self.root = _fixed_part(text)
-            files = sorted(Path(match) for match in glob.glob(text, recursive=True) if not Path(match).is_dir())  # noqa: PTH207
+            found = sorted(map(Path, glob.glob(text, recursive=True)))  # noqa: PTH207
+            files = [file for file in found if not file.is_dir()]
+            if frames:
+                files = _folded(files) | {file for file in found if file.is_dir() and any(_images(file))}
             if not files:
-                raise UsageError(f"data={text}: the glob matches no file")
+                folders = "; of folders it takes those with images, with data.frames=true" if found else ""
+                raise UsageError(f"data={text}: the glob matches no file{folders}")
         else:
             raise UsageError(f"data={text}: no such file or directory")
-        self._rows = [Row(path=file, name=os.path.relpath(file, self.root)) for file in files]
+        if self.root in files:  # a folder of frames needs a name, as seen from the one above
+            self.root = self.root.absolute().parent
+            files = [file.absolute() for file in files]
+        self._rows = [Row(path=file, name=os.path.relpath(file, self.root)) for file in sorted(files)]
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def _directory(self, path: Path, frames: bool) -> Iterable[Path]:
+        every = list(_search(path))
+        files = [file for file in every if file.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES]
+        others = Counter(file.suffix.lower() or "no suffix" for file in every) - Counter(
+            file.suffix.lower() for file in files
+        )
+        if not files:
+            there = f"; it has {_counts(others)}" if others else ""
+            raise UsageError(
+                f"data={path}: no video or image in it{there} (files with unusual suffixes are found by a glob)"
+            )
+        if others:
+            what = (
+                "1 file with another suffix was"
+                if others.total() == 1
+                else f"{others.total()} files with other suffixes were"
+            )
+            self.remarks.append(f"{what} left out: {_counts(others)}")
+        if frames:
+            return _folded(files)
+        names: dict[Path, list[str]] = {}
+        for file in files:
+            if file.suffix.lower() in IMAGE_SUFFIXES:
+                names.setdefault(file.parent, []).append(file.name)
+        alike = [folder for folder, images in names.items() if looks_like_frames(images)]
+        if alike:
+            what = f"{alike[0]} looks" if len(alike) == 1 else f"{len(alike)} folders, such as {alike[0]}, look"
+            self.remarks.append(f"{what} like frames of a video: data.frames=true scores such a folder as one video")
+        return files
+
+
+def _folded(files: Iterable[Path]) -> set[Path]:
+    """Videos as they are, images as the folders that they are in."""
+    return {file.parent if file.suffix.lower() in IMAGE_SUFFIXES else file for file in files}
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _counts(suffixes: Counter[str]) -> str:
+    return ", ".join(f"{suffix} {count}" for suffix, count in suffixes.most_common())
 
 
 def _search(directory: Path) -> Iterator[Path]:
@@ -60,9 +110,7 @@ def _search(directory: Path) -> Iterator[Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in files:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in _SUFFIXES:  # noqa: PTH122
-                yield Path(folder, name)
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
 
 
 def _fixed_part(pattern: str) -> Path:

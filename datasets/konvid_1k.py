@@ -8,9 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, read_csv
+import numpy as np
+
+from cover.errors import UsageError
+
+from ._annotation import AnnotatedDataset, Annotations, Rating, is_matlab, read_csv, read_matlab
 
 _FOLDER = "KoNViD_1k_videos"
+_MATLAB_NAMES = ("flickr_ids", "flickr_id", "video_names", "video_list", "names")
+_MATLAB_SCORES = ("mos", "MOS", "scores")
 _LONG = ("original", "cut")  # how the 8 s were taken: 646 and 554 of the 1200
 
 
@@ -19,8 +25,9 @@ class KoNViD1k(AnnotatedDataset):
 
     Reads ``KoNViD_1k_attributes.csv`` (columns flickr_id, file_name, MOS, ...; complete copy in lorenzowu/SIONR),
     ``KoNViD_1k_mos.csv`` or ``KONVID_1K_metadata.csv`` of vztu/BVQA_Benchmark (flickr_id, mos, width, height,
-    framerate, ...), and text files. Videos are ``<flickr_id>.mp4`` or, as in the attributes,
-    ``<flickr_id>_{original,cut}_centercrop_960x540_8s.mp4``.
+    framerate, ...), MATLAB files with a list of names and one of scores (``KoNViD_1k_mos.mat``;
+    ``KoNViD-1kinfo.mat`` of lidq/VSFA has video_names and scores), and text files. Videos are ``<flickr_id>.mp4`` or,
+    as in the attributes, ``<flickr_id>_{original,cut}_centercrop_960x540_8s.mp4``.
 
     Known: the attributes' MOS are rounded to 4 digits, and differ by up to 5e-5 from the text files' in 62 rows. They
     are sorted by MOS: shuffle before splitting. There is no official split. All videos are 960x540 and some have an
@@ -37,16 +44,41 @@ class KoNViD1k(AnnotatedDataset):
             "KoNViD_1k_metadata/KoNViD_1k_mos.csv",
             "KoNViD_1k_mos.csv",
             "KONVID_1K_metadata.csv",
+            "KoNViD_1k_metadata/KoNViD_1k_mos.mat",
+            "KoNViD_1k_mos.mat",
+            "KoNViD-1kinfo.mat",
             "labels.txt",
         )
     }
 
     def _from_native(self, path: Path) -> Iterator[Rating]:
+        if is_matlab(path):
+            yield from self._from_matlab(path)
+            return
         for record in read_csv(path, ["flickr_id", "MOS"]):
             flickr_id = record.text("flickr_id").removesuffix(".0")
             name = record.text("file_name") if "file_name" in record else f"{flickr_id}.mp4"
             extras = record.numbers(fps="framerate", width="width", height="height")
             yield Rating(record.where, f"{_FOLDER}/{name}", record.number("MOS"), {"flickr_id": flickr_id, **extras})
+
+    def _from_matlab(self, path: Path) -> Iterator[Rating]:
+        variables = read_matlab(path)
+        names, scores = (
+            next((np.atleast_1d(variables[name]) for name in known if name in variables), None)
+            for known in (_MATLAB_NAMES, _MATLAB_SCORES)
+        )
+        if names is None or scores is None or len(names) != len(scores):
+            found = ", ".join(name for name in variables if not name.startswith("__")) or "none"
+            raise UsageError(
+                f"{path}: no variables {' or '.join(_MATLAB_NAMES)} and {' or '.join(_MATLAB_SCORES)} of one length "
+                f"(found: {found}); is it this dataset's annotation?"
+            )
+        for place, (name, score) in enumerate(zip(names, scores, strict=True), start=1):
+            text = str(name).strip() if isinstance(name, str) else f"{int(name)}.mp4"
+            where = f"{path}, entry {place}"
+            if not isinstance(score, (int, float, np.number)):
+                raise UsageError(f"{where}: the score is {score!r}, not a number")
+            yield Rating(where, f"{_FOLDER}/{text}", float(score), self._about(text))
 
     def _about(self, path: str) -> dict[str, object]:
         match = _flickr_id(path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cover.errors import UsageError
+from cover.tables import read_text
 
 _FIELDS = 3  # numbers that follow the path
 
@@ -65,11 +66,7 @@ def read_labels_txt(path: Path) -> list[Label]:
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    try:
-        # Bytes that are no UTF-8 become lone surrogates, which stand for the same bytes in a path.
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+    text = read_text(path, str(path))
     return [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
 
 

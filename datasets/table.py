@@ -1,40 +1,43 @@
-"""A list of videos in a file: a table with named columns (.csv, .tsv, .parquet), or text with one video a line."""
+"""A list of videos in a file: a table with named columns, or text with one video a line."""
 
-import csv
 import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from cover.errors import UsageError
+from cover.files import printable
 from cover.rows import Row
+from cover.tables import PARQUET, SPREADSHEETS, TEXT, read_table, read_text
+from cover.tables import Table as RawTable
 
+from ._listing import Listing
 from .labels_txt import is_labels_txt, read_labels_txt
 
 _PATH_COLUMNS = ("path", "filename", "file", "video", "name")
 _MOS_COLUMNS = ("mos", "score")
-_PARQUET = ".parquet"
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _LABELS = ("path", "duration", "fps", "mos")
-_Record = tuple[str, dict[str, object]]
 
 
 class Table:
     """The files that a table names, in its order, with their mean opinion scores where it has them.
 
     Args:
-        path: The list. ``.csv``, ``.tsv`` and ``.parquet`` (which needs pyarrow) have named columns. Any other file is
-            either of the form ``path, duration, fps, mos`` (:mod:`datasets.labels_txt`), which its first line tells, or
-            has one path a line, where blank lines and lines that begin with ``#`` are passed over.
+        path: The list. ``.csv``, ``.tsv``, spreadsheets (``.xlsx``, ``.ods``...) and ``.parquet`` have named columns
+            (:mod:`cover.tables`). Of any other file the first line tells which it is: named columns with one of paths,
+            the form ``path, duration, fps, mos`` (:mod:`datasets.labels_txt`), or one path a line, where blank lines
+            and lines that begin with ``#`` are passed over.
         root: Folder that relative paths start from; by default the list's own.
         column: Header of the column of paths; by default the first of path, filename, file, video, name that is there,
             in any case.
         mos: Header of the column of scores; by default mos or score, in any case, or no scores where there is neither.
             An empty cell stands for a video that nobody rated.
+        separator: What separates columns of text; by default what the header shows.
+        decimal: The decimal mark of text, ``.`` or ``,``; by default that of each column.
+        sheet: Sheet of a spreadsheet, by name or by number from 0; by default the first.
 
-    The other columns become each row's ``extras``. A file listed twice is one row.
+    A name that is not there as written is looked for as :class:`datasets._listing.Listing` says. The other columns
+    become each row's ``extras``. A file listed twice is one row.
 
     Raises:
         UsageError: The list cannot be read, names nothing, lacks a column (the message shows those found), a score is
@@ -42,26 +45,37 @@ class Table:
     """
 
     def __init__(
-        self, path: str | Path, root: str | Path | None = None, column: str | None = None, mos: str | None = None
+        self,
+        path: str | Path,
+        root: str | Path | None = None,
+        column: str | None = None,
+        mos: str | None = None,
+        separator: str | None = None,
+        decimal: str | None = None,
+        sheet: str | int | None = None,
     ) -> None:
         self.path = Path(path)
         self.root = Path(root) if root is not None else self.path.parent
-        header, records = self._read()
-        of_path = self._find(header, "column", column, _PATH_COLUMNS)
+        self._what = f"data={self.path}"
+        table = self._read(column, separator, decimal, sheet)
+        of_path = self._find(table, "column", column, _PATH_COLUMNS)
         if of_path is None:
-            raise self._lacks(header, "column", " or ".join(_PATH_COLUMNS))
-        of_mos = self._find(header, "mos", mos, _MOS_COLUMNS)
+            raise self._lacks(table, "column", " or ".join(_PATH_COLUMNS))
+        of_mos = self._find(table, "mos", mos, _MOS_COLUMNS)
         if of_mos == of_path:
             of_mos = None
+        listing = Listing(self.root)
         rows: dict[str, Row] = {}
-        for where, cells in records:
-            if name := str(cells.pop(of_path) or ""):
-                score = None if of_mos is None else self._number(where, of_mos, cells.pop(of_mos))
-                row = Row(self.root / name, self._relative(name), score, cells)
+        for where, cells in table.records:
+            if name := _text(cells.pop(of_path)):
+                name = listing.find(name) or name.strip()
+                score = None if of_mos is None else self._number(where, of_mos, cells.pop(of_mos), table.layout)
+                extras = {key: cell.strip() if isinstance(cell, str) else cell for key, cell in cells.items()}
+                row = Row(self.root / name, self._relative(name), score, extras)
                 if rows.setdefault(row.name, row).mos != score:
-                    raise UsageError(f"data={self.path}: {where} gives {row.name} another MOS than a line before it")
+                    raise UsageError(f"{self._what}: {where} gives {row.name} another MOS than a line before it")
         if not rows:
-            raise UsageError(f"data={self.path}: the list names no file")
+            raise UsageError(f"{self._what}: the list names no file")
         self._rows = list(rows.values())
 
     def __iter__(self) -> Iterator[Row]:
@@ -70,69 +84,42 @@ class Table:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _read(self) -> tuple[list[str], list[_Record]]:
-        """The columns, and for each row where it is and its cells."""
-        suffix = self.path.suffix.lower()
-        try:
-            if suffix == _PARQUET:
-                return self._read_parquet()
-            if suffix not in _DELIMITERS and is_labels_txt(self.path):
-                labels = read_labels_txt(self.path)
-                records = [
-                    (label.where, dict(zip(_LABELS, (label.path, *label.fields, label.mos), strict=True)))
-                    for label in labels
-                ]
-                return list(_LABELS), records
-            # Python writes the bytes of a name that is no UTF-8 as lone surrogates, and so do lists made with it.
-            with self.path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-                if suffix in _DELIMITERS:
-                    return self._read_text(csv.DictReader(file, delimiter=_DELIMITERS[suffix], strict=True))
-                lines = (line.rstrip("\r\n") for line in file)
-                return ["path"], [("", {"path": line}) for line in lines if line.strip() and not line.startswith("#")]
-        except OSError as error:
-            raise UsageError(f"data={self.path}: {error.strerror or error}") from error
-        except csv.Error as error:
-            raise UsageError(f"data={self.path}: not a readable table ({error})") from error
+    def _read(
+        self, column: str | None, separator: str | None, decimal: str | None, sheet: str | int | None
+    ) -> RawTable:
+        if self.path.suffix.lower() in {*TEXT, *SPREADSHEETS, PARQUET}:
+            return read_table(self.path, self._what, separator=separator, decimal=decimal, sheet=sheet)
+        if is_labels_txt(self.path):
+            labels = read_labels_txt(self.path)
+            records = [
+                (label.where, dict(zip(_LABELS, (label.path, *label.fields, label.mos), strict=True)))
+                for label in labels
+            ]
+            return RawTable(list(_LABELS), records)
+        lines = read_text(self.path, self._what).replace("\r\n", "\n").split("\n")
+        names = [line for line in lines if line.strip() and not line.startswith("#")]
+        if names:  # Excel's "Unicode text" is a table, too
+            table = read_table(self.path, self._what, separator=separator, decimal=decimal)
+            known = {*_PATH_COLUMNS, (column or "").strip().lower()}
+            if len(table.header) > 1 and known & {name.lower() for name in table.header}:
+                return table
+        return RawTable(["path"], [("", {"path": line}) for line in names])
 
-    def _read_text(self, table: "csv.DictReader[str]") -> tuple[list[str], list[_Record]]:
-        records: list[_Record] = []
-        for cells in table:
-            where = f"line {table.line_num}"
-            # Under the key None are fields beyond the header.
-            if any({None: [], **cells}[None]):
-                raise UsageError(f"data={self.path}: {where} has more fields than the header")
-            records.append((where, {name: cell for name, cell in cells.items() if name is not None}))
-        return list(table.fieldnames or []), records
-
-    def _read_parquet(self) -> tuple[list[str], list[_Record]]:
-        try:
-            table = pd.read_parquet(self.path)
-        except ImportError as error:
-            raise UsageError(
-                f"data={self.path}: reading it needs pyarrow: pip install 'cover-vqa[datasets]', or take CSV"
-            ) from error
-        except ValueError as error:
-            raise UsageError(f"data={self.path}: not a readable table ({error})") from error
-        table = table.rename(columns=str).astype(object).where(table.notna(), None)
-        records = enumerate(table.to_dict("records"), start=1)
-        return list(table.columns), [
-            (f"row {number}", {str(name): cell for name, cell in cells.items()}) for number, cells in records
-        ]
-
-    def _find(self, header: list[str], option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:
+    def _find(self, table: RawTable, option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:
         """A column as the header writes it: the one that is wanted, or the first of the usual ones."""
-        by_lower_case = {name.strip().lower(): name for name in reversed(header)}
+        by_lower_case = {name.lower(): name for name in reversed(table.header)}
         names = usual if wanted is None else (wanted.strip().lower(),)
         found = next((by_lower_case[name] for name in names if name in by_lower_case), None)
         if found is None and wanted is not None:
-            raise self._lacks(header, option, wanted)
+            raise self._lacks(table, option, wanted)
         return found
 
-    def _lacks(self, header: list[str], option: str, names: str) -> UsageError:
-        found = ", ".join(header) or "none"
-        return UsageError(f"data={self.path}: no column {names} (found: {found}); name it with data.{option}=NAME")
+    def _lacks(self, table: RawTable, option: str, names: str) -> UsageError:
+        found = printable(", ".join(table.header))[:200] or "none"
+        layout = f"; {table.layout}" if table.layout else ""
+        return UsageError(f"{self._what}: no column {names} (found: {found}); name it with data.{option}=NAME{layout}")
 
-    def _number(self, where: str, column: str, cell: object) -> float | None:
+    def _number(self, where: str, column: str, cell: object, layout: str) -> float | None:
         """A score, or None where the cell is empty."""
         if cell is None or not str(cell).strip():
             return None
@@ -141,8 +128,9 @@ class Table:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
+            marks = f"; {layout}, data.decimal= the decimal mark" if layout else ""
             raise UsageError(
-                f"data={self.path}: {where} has {column} {cell!r}, not a number; data.mos=NAME takes another column"
+                f"{self._what}: {where} has {column} {cell!r}, not a number; data.mos=NAME takes another column{marks}"
             )
         return value
 
@@ -150,3 +138,11 @@ class Table:
         """``name`` as seen from the root; one outside the root keeps the form it was given in."""
         inside = os.path.relpath(self.root / name, self.root)
         return name if inside.startswith(os.pardir) else inside
+
+
+def _text(cell: object) -> str:
+    """A cell as the name of a file; spreadsheets have numbers as fractions."""
+    if cell is None:
+        return ""
+    name = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return name if name.strip() else ""

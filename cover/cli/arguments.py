@@ -12,13 +12,17 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from cover.config.describe import ANY, path_options
 from cover.config.resolvers import names_table
+from cover.config.schema import at_home
 from cover.errors import UsageError
+from cover.tables import PARQUET, SPREADSHEETS, TEXT
 
-_TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet"}
-_NO_TABLE = {".json", ".jsonl", ".ods", ".parquet", ".tsv", ".txt", ".xls", ".xlsx"}  # output= writes .csv only
+_TABLE_SUFFIXES = {".txt", PARQUET, *TEXT, *SPREADSHEETS}
+_NO_TABLE = {".json", ".jsonl", ".tsv", ".txt", PARQUET, *SPREADSHEETS}  # output= writes .csv only
 _SWEEP_FLAGS = {"-m", "--multirun"}
 _FLAGS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"}
 _FLAGS_WITH_VALUE |= {"--package", "-p", "--experimental-rerun"}
+_FLAGS = _FLAGS_WITH_VALUE | _SWEEP_FLAGS | {"--run", "--resolve", "--info", "--shell-completion"}
+_FLAGS |= {"--help", "--hydra-help", "--version"}
 # Options that name the videos themselves, so that data= is not needed.
 _NAMES_DATA = ("data=", "experiment=", "predictions=")
 # Options that have another name now.
@@ -55,6 +59,7 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
     flags = {argument for argument in arguments if argument.startswith("-")}
     sweeping = bool(flags & _SWEEP_FLAGS)
     rewritten: list[str] = []
+    _check_form(arguments, datasets)
     for argument in arguments:
         key, equals, value = argument.partition("=")
         key = _current(key, task)
@@ -63,6 +68,8 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
             continue
         if key == "output":
             _check_output(value, task, sweeping)
+        if equals and value.startswith("~") and _takes_literal(key.lstrip("+"), value):
+            value = at_home(value)
         literal = equals and not _is_hydra_syntax(value, sweeping) and _takes_literal(key.lstrip("+"), value)
         rewritten.append(f"{key}={_quoted(value)}" if literal else f"{key}{equals}{value}")
     predictions = next((argument for argument in rewritten if argument.startswith("predictions=")), None)
@@ -131,9 +138,36 @@ def _check_output(value: str, task: str, sweeping: bool) -> None:
         raise UsageError(f"output={value}: {what} writes a folder; name one, such as output={Path(value).stem}")
 
 
+def _check_form(arguments: Sequence[str], datasets: Sequence[str]) -> None:
+    """Refuse what is no ``key=value`` but could be meant as one, and data that is named twice."""
+    given = [argument for argument in arguments if argument.startswith("data=")]
+    if len(given) > 1:
+        raise UsageError(
+            f"{' '.join(given)}: data= is given {len(given)} times; name a folder, a glob or a list that holds them all"
+        )
+    flag = ""
+    for argument in arguments:
+        waiting = flag in _FLAGS_WITH_VALUE | {"--info", "-i", "--shell-completion", "-sc"}
+        flag = argument
+        deletion = argument.startswith("~") and "/" not in argument  # Hydra's: ~optimizer.momentum
+        if waiting or deletion or "=" in argument or argument.startswith("-"):
+            if argument.startswith("--") and argument.partition("=")[0] not in _FLAGS and not waiting:
+                name, equals, value = argument.removeprefix("--").partition("=")
+                raise UsageError(f"{argument}: options have no dashes: {name}={value if equals else 'VALUE'}")
+            continue
+        if os.path.lexists(argument) or argument in datasets or glob.has_magic(argument):
+            raise UsageError(f"{argument}: options are key=value: data={argument}")
+        raise UsageError(f"{argument}: options are key=value, such as data={argument}")
+
+
 def _data(value: str, datasets: Sequence[str], sweeping: bool) -> list[str]:
+    value = value if os.path.lexists(value) and not value.startswith("~") else at_home(value)
     if value in datasets or (sweeping and all(part in datasets for part in value.split(","))):
         return [f"data={value}"]
+    if re.match(r"[a-z][a-z0-9+.-]+://", value, re.IGNORECASE):
+        raise UsageError(f"data={value}: links are not read; download it and name the file")
+    if Path(value).suffix.lower() == ".mat":
+        raise UsageError(f"data={value}: a MATLAB file; give it as data.annotation= of its dataset: data=konvid_1k ...")
     # A name with * or [ in it that exists is that file, not a pattern.
     if os.path.lexists(value) or (glob.has_magic(value) and glob.glob(value, recursive=True)):  # noqa: PTH207
         table = Path(value).suffix.lower() in _TABLE_SUFFIXES and Path(value).is_file()

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 import cover
 from cover.cli.arguments import config_dirs, rewrite
 from cover.cli.help import OVERVIEW, command_help
+from cover.cli.streams import steady_streams
 from cover.config.compose import config_folder, plain
 from cover.config.resolvers import register_resolvers
 from cover.config.schema import SCHEMAS
@@ -43,19 +44,21 @@ _ENVIRONMENT = {
 
 def main() -> NoReturn:
     """Run ``cover COMMAND [key=value ...]``, which pip installs."""
-    command, *arguments = sys.argv[1:] or [""]
-    if command in ("-h", "--help"):
-        _print(OVERVIEW)
-        sys.exit(EXIT_OK)
-    if command == "--version":
-        _print(cover.__version__)
-        sys.exit(EXIT_OK)
-    if command not in SCHEMAS:
-        close = difflib.get_close_matches(command, SCHEMAS, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        _say(UsageError(f"{command or 'cover'}: name a command: {', '.join(SCHEMAS)} (cover --help shows more){hint}"))
-        sys.exit(EXIT_USAGE)
-    run(command, arguments)
+    with steady_streams():
+        command, *arguments = sys.argv[1:] or [""]
+        if command in ("-h", "--help"):
+            _print(OVERVIEW)
+            sys.exit(EXIT_OK)
+        if command == "--version":
+            _print(cover.__version__)
+            sys.exit(EXIT_OK)
+        if command not in SCHEMAS:
+            close = difflib.get_close_matches(command, SCHEMAS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            names = ", ".join(SCHEMAS)
+            _say(UsageError(f"{command or 'cover'}: name a command: {names} (cover --help shows more){hint}"))
+            sys.exit(EXIT_USAGE)
+        _run(command, arguments)
 
 
 def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -65,7 +68,11 @@ def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:
         task: ``infer``, ``evaluate`` or ``train``.
         arguments: As the shell gave them; by default those of this process.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    with steady_streams():
+        _run(task, sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(task: str, arguments: Sequence[str]) -> NoReturn:
     if "--help" in arguments or "-h" in arguments:
         _print(command_help(task))
         sys.exit(EXIT_OK)
@@ -127,7 +134,7 @@ def _process_state() -> Iterator[list[str]]:
 
 
 def _datasets(folders: Sequence[Path]) -> list[str]:
-    return [path.stem for folder in folders for path in (folder / "data").glob("*.yaml")]
+    return [path.stem for folder in folders for path in (folder / "data").glob("[!_]*.yaml")]
 
 
 def _recipes(folders: Sequence[Path]) -> list[str]:

@@ -123,7 +123,7 @@ def default_config(task: str) -> dict[str, object]:
 def groups() -> dict[str, list[str]]:
     """List the config groups that an option chooses from."""
     folders = sorted(path for path in config_folder().iterdir() if path.is_dir() and path.name not in _INTERNAL)
-    return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
+    return {folder.name: sorted(path.stem for path in folder.glob("[!_]*.yaml")) for folder in folders}
 
 
 _INTERNAL = {"hydra", "__pycache__"}

@@ -5,7 +5,6 @@ import hashlib
 import json
 import logging
 import warnings
-from collections import Counter
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,11 +14,10 @@ import hydra
 from hydra.errors import InstantiationException
 
 import cover
-from cover.config.schema import DataOptions, DecodeOptions, RawOptions, ScoringOptions, ViewOptions
+from cover.config.schema import DataOptions, DecodeOptions, ScoringOptions, ViewOptions
 from cover.curves import Curve
 from cover.errors import UsageError
 from cover.processes import available_cpus
-from cover.rows import Dataset, Row
 from cover.scoring.decoding import Decoder
 from cover.video import RawFormat, ViewSpec
 from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_calibration, sha256_of
@@ -37,7 +35,8 @@ _EXTRAS = {  # what a base install lacks -> the extra that has it
     "lightning": "train",
     "torchmetrics": "train",
     "wandb": "wandb",
-    "openpyxl": "datasets",
+    "h5py": "datasets",
+    "python_calamine": "datasets",
     "pyarrow": "datasets",
 }
 _MOST_WORKERS = 8
@@ -94,26 +93,6 @@ def instantiate(node: Mapping[str, Any], option: str, **arguments: Any) -> Any:
         raise
 
 
-def dataset_rows(data: DataOptions, option: str = "data") -> tuple[list[Row], Path]:
-    """List a dataset: its rows, and the folder their names are relative to.
-
-    Args:
-        data: The dataset.
-        option: Where it stands in the config, for messages.
-
-    Raises:
-        UsageError: The dataset cannot be read, is empty, or has one name for two videos.
-    """
-    dataset: Dataset = instantiate(data.rows, option)
-    rows = list(dataset)
-    twice = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
-    if twice:
-        raise UsageError(f"{option}: {len(twice)} names stand for more than one file, the first is {twice[0]!r}")
-    if not rows:
-        raise UsageError(f"{option}: the dataset names no file")
-    return rows, Path(dataset.root)
-
-
 def view_spec(views: ViewOptions) -> ViewSpec:
     """Make the view spec.
 
@@ -138,7 +117,7 @@ def replay_folder(views: ViewOptions) -> Path | None:
     return views.replay
 
 
-def decoder(decode: DecodeOptions, raw: RawOptions) -> Decoder:
+def decoder(decode: DecodeOptions, data: DataOptions) -> Decoder:
     """Make the decoder of a dataset.
 
     Raises:
@@ -148,10 +127,10 @@ def decoder(decode: DecodeOptions, raw: RawOptions) -> Decoder:
     auto = max(1, min(_MOST_WORKERS, available_cpus() // 2))
     workers = auto if decode.workers == "auto" else decode.workers
     try:
-        layout = RawFormat(**raw.model_dump()) if raw.width or raw.height else None
+        layout = RawFormat(**data.raw.model_dump()) if data.raw.width or data.raw.height else None
     except (TypeError, ValueError) as error:
         raise UsageError(f"data.raw: {error}") from error
-    return Decoder(workers, decode.timeout, layout)
+    return Decoder(workers, decode.timeout, layout, data.stream, data.fps)
 
 
 def weights_checksums(options: ScoringOptions) -> dict[str, str] | str:
@@ -191,10 +170,15 @@ def scoring_identity(options: ScoringOptions, root: Path, checksums: dict[str, s
         "weights": checksums,
         "views": dataclasses.asdict(view_spec(options.views)),
         "replayed": None if replay is None else _listing(replay),
-        "raw": options.data.raw.model_dump(),
+        **reading(options.data),
         "precision": options.trainer["precision"],
         "version": cover.__version__,
     }
+
+
+def reading(data: DataOptions) -> dict[str, Any]:
+    """Collect what the frames of a file follow from, beside the file, as plain data."""
+    return {"raw": data.raw.model_dump(), "stream": data.stream, "fps": data.fps}
 
 
 def build_model(options: ScoringOptions) -> "COVER":

@@ -1,14 +1,13 @@
 """The schema as a list of options: for paths on the command line, for ``--help`` and for docs/options.md."""
 
 import dataclasses
-import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple, get_origin
 
 from omegaconf import OmegaConf
 
-from cover.config.schema import SCHEMAS, Options
+from cover.config.schema import SCHEMAS, Options, members
 
 ANY = "*"
 """In the name of an option: any one name."""
@@ -30,12 +29,12 @@ class Option(NamedTuple):
     @property
     def is_path(self) -> bool:
         """Whether its value is a path, taken literally on the command line."""
-        return Path in _members(self.annotation)
+        return Path in members(self.annotation)
 
     @property
     def is_list(self) -> bool:
         """Whether its value may be several."""
-        return any(get_origin(member) is list for member in _members(self.annotation, inside=False))
+        return any(get_origin(member) is list for member in members(self.annotation, inside=False))
 
 
 def options_of(schema: type[Options], prefix: str = "") -> Iterator[Option]:
@@ -43,7 +42,7 @@ def options_of(schema: type[Options], prefix: str = "") -> Iterator[Option]:
     for name, field in schema.model_fields.items():
         whole = f"{prefix}{name}"
         yield Option(whole, field.annotation, field.description)
-        for member in _members(field.annotation):
+        for member in members(field.annotation):
             if isinstance(member, type) and issubclass(member, Options):
                 inside = f"{whole}.{ANY}." if get_origin(field.annotation) is dict else f"{whole}."
                 yield from options_of(member, inside)
@@ -80,13 +79,3 @@ def _shown(value: object) -> str:
     if isinstance(value, (int, float, str)) and "${" not in str(value) and value != "???":
         return str(value)
     return ""
-
-
-def _members(annotation: Any, *, inside: bool = True) -> Sequence[Any]:
-    """The types in a union, and those in containers."""
-    origin = get_origin(annotation)
-    if origin in (Union, types.UnionType):
-        return [found for part in get_args(annotation) for found in _members(part, inside=inside)]
-    if origin in (list, dict) and inside:
-        return [found for part in get_args(annotation) for found in _members(part)]
-    return [annotation]

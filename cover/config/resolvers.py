@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from cover.config.schema import at_home
 from cover.errors import UsageError
 from cover.weights import SHIPPED
 
@@ -30,7 +31,7 @@ def dataset_folder(name: str) -> str:
     folder = os.environ.get("COVER_DATASETS")
     if not folder:
         raise UsageError(f"name the folder of {name} with data.root=DIR, or the one that holds it with COVER_DATASETS")
-    return str(Path(folder, name))
+    return str(Path(folder, name).expanduser())
 
 
 def shipped(model: str) -> str:
@@ -40,10 +41,11 @@ def shipped(model: str) -> str:
 
 def results_folder(output: str) -> str:
     """Choose the results folder: ``output`` itself, or the folder beside a table that it names."""
+    output = at_home(output)
     return str(Path(output).with_suffix("")) if names_table(output) else output
 
 
 def names_table(output: str | Path) -> bool:
     """Tell whether ``output`` asks for a table rather than a folder: ``results.csv``, unless that is a folder."""
-    path = Path(output)
+    path = Path(at_home(str(output)))
     return path.suffix.lower() == TABLE_SUFFIX and not path.is_dir()

@@ -6,11 +6,13 @@ are those of the YAML files, and nowhere else. ``trainer``, ``logger``, ``optimi
 other people's classes and stay free-form.
 """
 
-from collections.abc import Callable
+import os
+import types
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cover.video import FragmentView, WholeView
 
@@ -24,6 +26,23 @@ def _number(kinds: tuple[type, ...], fits: Callable[[Any], bool], words: str) ->
         return value
 
     return BeforeValidator(check)
+
+
+def members(annotation: Any, *, inside: bool = True) -> Sequence[Any]:
+    """List the types in a union and, unless ``inside`` is false, those in containers."""
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return [found for part in get_args(annotation) for found in members(part, inside=inside)]
+    if origin in (list, dict) and inside:
+        return [found for part in get_args(annotation) for found in members(part)]
+    return [annotation]
+
+
+def at_home(value: Any) -> Any:
+    """Expand ~ at the start of a path, or of each of several, to the home folder; few shells do so behind a ``=``."""
+    if isinstance(value, list):
+        return [at_home(part) for part in value]
+    return os.path.expanduser(value) if isinstance(value, str) else value  # noqa: PTH111 - keeps the form it is in
 
 
 PositiveInt = Annotated[int, _number((int,), lambda n: n > 0, "a positive number")]
@@ -40,6 +59,14 @@ class Options(BaseModel):
     """A node of the configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        paths = {name for name, field in cls.model_fields.items() if Path in members(field.annotation)}
+        return {name: at_home(value) if name in paths else value for name, value in values.items()}
 
 
 class RawOptions(Options):
@@ -59,6 +86,13 @@ class DataOptions(Options):
     name: str = Field(description="its name in results")
     rows: Free
     raw: RawOptions
+    stream: WholeNumber | None = Field(None, description="number of the video stream, from 0; default: the longest")
+    fps: PositiveFloat | None = Field(None, description="frame rate of folders of frames")
+    frames: bool = Field(False, description="data=folder: each folder of images is one video")
+    lower_is_better: bool | None = Field(None, description="ratings are DMOS or the like: low is good")
+    separator: str | None = Field(None, description="data=table: what separates columns; default: found by looking")
+    decimal: Literal[".", ","] | None = Field(None, description="data=table: decimal mark of numbers, likewise")
+    sheet: str | WholeNumber | None = Field(None, description="data=table: sheet of a spreadsheet, by name or number")
     path: Path | None = Field(None, description="data=folder, table: a directory, file, glob or list")
     root: Path | None = Field(None, description="where relative paths start")
     annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")

@@ -1,12 +1,15 @@
 """Objects of a training made of options."""
 
 import dataclasses
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cover.config import components
-from cover.config.schema import DataOptions, TrainOptions
+from cover.config.listing import dataset_rows
+from cover.config.schema import DataOptions, TargetOptions, TrainOptions
 from cover.errors import UsageError
 from cover.evaluation.protocol import Protocol
 from cover.evaluation.rated import rated_rows
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from cover.training.losses import QualityLoss
     from cover.training.ratings import Selection, Source
     from cover.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 # Options that change no result, so that a run may be resumed with others.
 _ANYWHERE = ("output", "resume", "logger", "decode", "trainer", "cache", "published")
@@ -87,7 +92,7 @@ def recipe(options: TrainOptions) -> "Recipe":
         cache=cache_dir() / "videos" if cache.dir is None else cache.dir,
         dtype=cache.dtype,
         keep_views=cache.views,
-        raw={node.name: node.raw.model_dump() for node in nodes if node.raw.width},
+        reading={node.name: components.reading(node) for node in nodes},
         precision=options.trainer["precision"],
         accelerator=options.trainer["accelerator"],
         seed=options.seed,
@@ -122,7 +127,13 @@ def sources(options: TrainOptions) -> "list[Source]":
         if node.name in names[:place]:
             raise UsageError(f"{option}.name={node.name}: there is a dataset of that name; give it another one")
     return [
-        Source(option, node.name, _rated(node, option), components.decoder(options.decode, node.raw), node.share)
+        Source(
+            option,
+            node.name,
+            _rated(node, option, options.targets),
+            components.decoder(options.decode, node),
+            node.share,
+        )
         for option, node in nodes.items()
     ]
 
@@ -141,7 +152,7 @@ def selection(options: TrainOptions) -> "Selection":
         protocol.indices,
         protocol.train,
         protocol.validation,
-        None if options.validation is None else _rated(options.validation, "validation"),
+        None if options.validation is None else _rated(options.validation, "validation", options.targets),
         options.targets.model_dump(),
         options.by_content.column,
         options.auxiliary.columns,
@@ -175,9 +186,24 @@ def logger(options: TrainOptions, config: Mapping[str, Any], folder: Path) -> "L
     return made
 
 
-def _rated(node: DataOptions, option: str) -> list[Row]:
-    rows, _ = components.dataset_rows(node, option)
+def _rated(node: DataOptions, option: str, targets: TargetOptions) -> list[Row]:
+    listing = dataset_rows(node, option)
+    rows = listing.rows
+    if listing.lower_is_better:  # of the branches' own ratings too
+        columns = {column for column in targets.model_dump().values() if column is not None}
+        rows = [dataclasses.replace(row, extras={**row.extras, **_negated(row, columns)}) for row in rows]
+    for remark in listing.remarks:
+        log.warning("%s", remark)
     return rated_rows(rows, option)
+
+
+def _negated(row: Row, columns: set[str]) -> dict[str, object]:
+    """Those of a row's extras that hold a number in one of the columns, with the other sign."""
+    negated: dict[str, object] = {}
+    for column in columns & row.extras.keys():
+        with suppress(ValueError):
+            negated[column] = -float(str(row.extras[column]))
+    return negated
 
 
 def _base(options: TrainOptions) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
 from cover.evaluation.fits import Array, Fit, fitter, pairs
 
+_FEWEST, _UNLIKELY = 8, 2.576  # the latter: standard deviations
 MEASURES = ("srocc", "krocc", "plcc", "rmse")
 
 
@@ -115,3 +116,29 @@ def _interval(value: float, found: Array) -> tuple[float, float]:
 
 def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def opposed(pred: ArrayLike, mos: ArrayLike) -> str | None:
+    """Tell whether scores and ratings run against each other, which is a sign of ratings where low is good.
+
+    Args:
+        pred: Scores, (n,).
+        mos: Ratings, (n,).
+
+    Returns:
+        One line, where Spearman's correlation is further below 0 than one in two hundred chance orders would have it;
+        else None, as for fewer than eight videos.
+    """
+    pred, mos = pairs(pred, mos)
+    both = np.isfinite(pred) & np.isfinite(mos)  # a video that failed has no score
+    pred, mos = pred[both], mos[both]
+    if len(pred) < _FEWEST:
+        return None
+    found = srocc_of(pred, mos)
+    # Of chance orders, SROCC has the variance 1 / (n - 1) (Kendall and Gibbons, Rank Correlation Methods).
+    if not found * math.sqrt(len(pred) - 1) < -_UNLIKELY:
+        return None
+    return (
+        f"scores and ratings run against each other (SROCC {found:.2f} on {len(pred)} videos): if low ratings are "
+        "those of good videos, set data.lower_is_better=true"
+    )

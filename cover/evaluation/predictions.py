@@ -8,18 +8,29 @@ import pandas as pd
 
 from cover.errors import UsageError
 from cover.rows import Row
+from cover.tables import read_table
 
 _SCORES = ("semantic", "technical", "aesthetic", "overall")  # as in cover.models, which imports torch
 _NAMES = ("filename", "path", "file", "video", "name")
 
 
-def read_predictions(path: Path, columns: Mapping[str, str | None]) -> tuple[list[Row], dict[str, dict[str, float]]]:
+def read_predictions(
+    path: Path,
+    columns: Mapping[str, str | None],
+    *,
+    separator: str | None = None,
+    decimal: str | None = None,
+    sheet: str | int | None = None,
+) -> tuple[list[Row], dict[str, dict[str, float]]]:
     """Read predictions and MOS from a table.
 
     Args:
-        path: A CSV with a header.
+        path: A table with a header (:mod:`cover.tables`).
         columns: Header of the columns ``path``, ``mos``, ``overall`` and the branches; branches may be absent. Where
             that of ``path`` is None, it is the first of Filename, path, file, video, name that is there, in any case.
+        separator: What separates columns of text; None finds out.
+        decimal: The decimal mark of text, likewise.
+        sheet: Sheet of a spreadsheet, by name or by number from 0; None for the first.
 
     Returns:
         One row a video, its other columns in ``extras``; and the scores by name, as far as the table has them.
@@ -27,27 +38,24 @@ def read_predictions(path: Path, columns: Mapping[str, str | None]) -> tuple[lis
     Raises:
         UsageError: The table cannot be read, lacks a column, names a video twice, or has a MOS that is no number.
     """
-    try:
-        header = [str(name) for name in pd.read_csv(path, nrows=0)]
-        columns = {**columns, "path": columns["path"] or _names_column(header)}
-        table = pd.read_csv(path, dtype={columns["path"]: str})
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise UsageError(f"predictions={path}: {reason}") from error
+    what = f"predictions={path}"
+    read = read_table(path, what, separator=separator, decimal=decimal, sheet=sheet)
+    columns = {**columns, "path": columns["path"] or _names_column(read.header)}
+    table = pd.DataFrame([cells for _, cells in read.records], columns=read.header)
     needed = [str(columns[name]) for name in ("path", "mos", "overall")]
     if absent := [name for name in needed if name not in table]:
         raise UsageError(
-            f"predictions={path}: no column {', '.join(absent)} (found: {', '.join(map(str, table))}); "
-            "name it with columns.path, columns.mos, columns.overall"
+            f"{what}: no column {', '.join(absent)} (found: {', '.join(map(str, table)) or 'none'}); "
+            f"name it with columns.path, columns.mos, columns.overall{'; ' + read.layout if read.layout else ''}"
         )
     present = [name for name in _SCORES if columns[name] in table]
     for column in (columns["mos"], *(columns[name] for name in present)):
         table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
-    names = table[columns["path"]]
+    names = table[columns["path"]].astype(str).str.strip()
     if names.duplicated().any():
-        raise UsageError(f"predictions={path}: {names[names.duplicated()].iloc[0]!r} is there twice")
+        raise UsageError(f"{what}: {names[names.duplicated()].iloc[0]!r} is there twice")
     if table[columns["mos"]].isna().any():
-        raise UsageError(f"predictions={path}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
+        raise UsageError(f"{what}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
     others = [column for column in table if column not in {columns[name] for name in (*present, "path", "mos")}]
     rows: list[Row] = []
     scores: dict[str, dict[str, float]] = {}

@@ -3,7 +3,6 @@
 A dataset that is split maps the name of each split to its rows: ``{"train": [...], "test": [...]}``.
 """
 
-import csv
 import random
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from cover.errors import UsageError
 from cover.files import csv_line, write_bytes
+from cover.tables import read_table
 
 
 class Named(Protocol):
@@ -181,7 +181,7 @@ def read_split(path: str | Path, rows: Iterable[R], content: str | None = None) 
     for line, name, which in _lines(path):
         if name in split_of:
             where = f"twice in {which}" if which == split_of[name] else f"in {split_of[name]} and in {which}"
-            raise UsageError(f"{path}: line {line}: {name} is {where}; leave one line of it")
+            raise UsageError(f"{path}: {line}: {name} is {where}; leave one line of it")
         split_of[name] = which
     if unknown := [name for name in split_of if name not in by_name]:
         raise UsageError(f"{path}: the dataset has no {_some(unknown)}; is this the split of another dataset?")
@@ -196,23 +196,18 @@ def read_split(path: str | Path, rows: Iterable[R], content: str | None = None) 
     return dict(split)
 
 
-def _lines(path: Path) -> list[tuple[int, str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            table = csv.DictReader(file, strict=True)
-            if absent := [column for column in HEADER if column not in (table.fieldnames or [])]:
-                found = ", ".join(table.fieldnames or []) or "none"
-                raise UsageError(f"{path}: no column {' or '.join(absent)} (found: {found})")
-            lines = [(table.line_num, row[HEADER[0]], row[HEADER[1]]) for row in table]
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
-    except csv.Error as error:
-        raise UsageError(f"{path}: not a readable table ({error})") from error
+def _lines(path: Path) -> list[tuple[str, str, str]]:
+    table = read_table(path, str(path))
+    if absent := [column for column in HEADER if column not in table.header]:
+        found = ", ".join(table.header) or "none"
+        raise UsageError(f"{path}: no column {' or '.join(absent)} (found: {found})")
+    name, split = HEADER
+    lines = [(where, str(cells[name]), str(cells[split]).strip()) for where, cells in table.records]
     if not lines:
         raise UsageError(f"{path}: it names no video")
     for line, name, which in lines:
         if not name or not which:
-            raise UsageError(f"{path}: line {line}: {HEADER[1] if name else HEADER[0]} is empty")
+            raise UsageError(f"{path}: {line}: {HEADER[1] if name else HEADER[0]} is empty")
     return lines
 
 

@@ -5,15 +5,58 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
-from rich.table import Column, Table
+from rich.box import SIMPLE
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
 from rich.text import Text
+
+from cover.files import printable
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
 
 _FEW = 20  # videos that a summary lists one and all
+_FEW_ERRORS = 5
+_ENDS = 3  # of more, those listed at either end
+_NAME = 20  # characters of a name that a roomy table shows in a line
+_HEADER = 6  # characters of a header in a line, at least
+_LEAST = 60  # columns; a narrower terminal wraps lines by itself
 _ORDER = ("srocc", "plcc", "krocc", "rmse")
+
+
+class NumberTable:
+    """A table of names and numbers. Where there is little room, names and headers fold; numbers stay whole.
+
+    Args:
+        headers: Of the names, then of each column of numbers.
+    """
+
+    def __init__(self, headers: Sequence[str]) -> None:
+        self.headers = headers
+        self.rows: list[Sequence[str]] = []
+        self._ends: set[int] = set()
+
+    def add(self, *cells: str) -> None:
+        """Add a row; a number may have a second line."""
+        self.rows.append(cells)
+
+    def section(self, ends: bool) -> None:
+        """End a section with the row that was added last."""
+        self._ends |= {len(self.rows)} if ends else set()
+
+    def __rich_console__(self, console: Console, place: ConsoleOptions) -> RenderResult:
+        """Lay the table out for the width that there is."""
+        columns = list(zip(self.headers, *self.rows, strict=True))
+        lines = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+        roomy = min(lines[0], _NAME) + sum(lines[1:]) + 3 * len(lines) + 1 <= place.max_width
+        table = Table() if roomy else Table(box=SIMPLE, padding=0, show_edge=False)
+        table.add_column(self.headers[0], overflow="fold")
+        for column, line in zip(columns[1:], lines[1:], strict=True):
+            whole = max((len(word) for cell in column[1:] for word in cell.split()), default=1)
+            table.add_column(column[0], justify="right", overflow="fold", width=line if roomy else max(whole, _HEADER))
+        for number, cells in enumerate(self.rows, start=1):
+            table.add_row(*map(Text, cells), end_section=number in self._ends)
+        yield from console.render(table, place.update_width(max(place.max_width, _LEAST)))
 
 
 def summary(
@@ -22,6 +65,7 @@ def summary(
     notes: Mapping[str, Sequence[str]],
     folder: Path,
     table: Path | None = None,
+    remarks: Sequence[str] = (),
 ) -> RenderableType:
     """Summarise a run: count, mean and spread of each score, the videos from best to worst, and where the files are.
 
@@ -31,17 +75,20 @@ def summary(
         notes: By video, remarks on how it was read.
         folder: The results folder.
         table: Where the scores are; by default ``scores.csv`` in that folder.
+        remarks: On what was not scored at all, one line each.
     """
     parts: list[RenderableType] = []
     if scores:
         names = list(next(iter(scores.values())))
-        spread = Table("score", *(Column(name, justify="right") for name in ("videos", "mean", "std", "min", "max")))
+        spread = NumberTable(["score", "videos", "mean", "std", "min", "max"])
         for name in names:
             values = [found[name] for found in scores.values()]
             figures = (fmean(values), pstdev(values), min(values), max(values))
-            spread.add_row(name, str(len(values)), *(f"{figure:.4f}" for figure in figures))
+            spread.add(name, str(len(values)), *(f"{figure:.4f}" for figure in figures))
         parts += [spread, _ranking(scores, names)]
     parts.append(Text(f"{len(scores)} scored, {len(errors)} failed" + (f", {len(notes)} with notes" if notes else "")))
+    parts += [Text(f"{printable(file)}: {reason}") for file, reason in errors.items() if len(errors) <= _FEW_ERRORS]
+    parts += [Text(remark) for remark in remarks]
     parts.append(Text(f"scores: {table or folder / 'scores.csv'}"))
     if errors:
         parts.append(Text(f"why files failed: {folder / 'errors.csv'}"))
@@ -50,16 +97,15 @@ def summary(
     return Group(*parts)
 
 
-def _ranking(scores: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> Table:
+def _ranking(scores: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> "NumberTable":
     """List the videos from best to worst; of many, the ends: where to look first."""
-    table = Table("", "file", *(Column(name, justify="right") for name in names))
     ranked = sorted(scores.items(), key=lambda item: item[1]["overall"], reverse=True)
-    parts = {"best": ranked[:3], "worst": ranked[-3:]} if len(ranked) > _FEW else {"best first": ranked}
-    for label, part in parts.items():
-        for place, (file, found) in enumerate(part):
-            # repr keeps a newline or an undecodable byte in a file name from breaking the table.
-            text = Text(file if file.isprintable() else ascii(file), overflow="fold")
-            table.add_row(label if place == 0 else "", text, *(f"{found[name]:.4f}" for name in names))
+    many = len(ranked) > _FEW
+    table = NumberTable([f"best {_ENDS} and worst {_ENDS}" if many else "best first", *names])
+    for file, found in [*ranked[:_ENDS], *ranked[-_ENDS:]] if many else ranked:
+        # An escape keeps a newline or an undecodable byte in a file name from breaking the table.
+        table.add(file if file.isprintable() else ascii(file), *(f"{found[name]:.4f}" for name in names))
+        table.section(many and len(table.rows) == _ENDS)
     return table
 
 
@@ -75,17 +121,17 @@ def agreement(
         missing: How many of them are not there.
         failed: How many of them could not be scored.
     """
-    table = Table("score", Column("n", justify="right"), *(Column(name.upper(), justify="right") for name in _ORDER))
+    table = NumberTable(["score", "n", *(name.upper() for name in _ORDER)])
     for name, values in measures.items():
         cells = []
         for measure in _ORDER:
             low, high = values.ci95.get(measure, (None, None))
             interval = "" if low is None else f"\n[{low:.4f}, {high:.4f}]"
-            cells.append(Text(f"{getattr(values, measure):.4f}{interval}"))
-        table.add_row(name, str(values.n), *cells)
+            cells.append(f"{getattr(values, measure):.4f}{interval}")
+        table.add(name, str(values.n), *cells)
     for name, figures in (published or {}).items():
         if name != "source":
-            table.add_row(f"{name}, published", "", *(f"{figures.get(measure, 'unknown')}" for measure in _ORDER))
+            table.add(f"{name}, published", "", *(f"{figures.get(measure, 'unknown')}" for measure in _ORDER))
     lost = [f"{count} {what}" for count, what in ((missing, "missing"), (failed, "failed")) if count]
     stands = f"on {next(iter(measures.values())).n} of {total} videos" + (f" ({', '.join(lost)})" if lost else "")
     source = [Text(f"published: {published['source']}")] if published else []

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pebble import ProcessPool
 
@@ -32,11 +33,15 @@ class Decoder:
         workers: Decoding processes; 0 decodes in this one, where nothing can be stopped.
         timeout: Seconds a video may take.
         raw: Size and format of headerless ``.yuv`` files.
+        stream: Number of the video stream to decode, from 0; None for the longest, of those the largest.
+        fps: Frame rate of folders of frames.
     """
 
     workers: int = 1
     timeout: float = 300
     raw: RawFormat | None = None
+    stream: int | None = None
+    fps: float | None = None
 
     def views(
         self, rows: Iterable[Row], spec: ViewSpec, *, replay: Path | None = None, in_order: bool = False
@@ -79,17 +84,21 @@ class Decoder:
             failed: Future[LoadedViews] = Future()
             failed.set_exception(error)
             return failed
-        options = {"replay": recorded, "threads": threads, "raw": self.raw}
+        options = {"replay": recorded, "threads": threads, **self._reading}
         return pool.schedule(load_views, (row.path, spec), options, timeout=self.timeout)
 
     def _load(self, row: Row, spec: ViewSpec, replay: Path | None) -> "Future[LoadedViews]":
         future: Future[LoadedViews] = Future()
         try:
             recorded = None if replay is None else read_sampling(_recorded(replay, row))
-            future.set_result(load_views(row.path, spec, replay=recorded, raw=self.raw))
+            future.set_result(load_views(row.path, spec, replay=recorded, **self._reading))
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this video only, as in a process
             future.set_exception(error)
         return future
+
+    @property
+    def _reading(self) -> dict[str, Any]:
+        return {"raw": self.raw, "stream": self.stream, "fps": self.fps}
 
     def _outcome(self, row: Row, future: "Future[LoadedViews]") -> LoadedViews | Failure:
         error = future.exception()

@@ -1,9 +1,10 @@
 """The scorer: a model with what it looks at and the scale it speaks in, from a video to its score."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from cover.errors import VideoError
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
 from cover.video import LoadedViews, RawFormat, ViewSpec, load_views
 from cover.video.sampling import Sampling
+
+if TYPE_CHECKING:
+    from cover.video.load import Source
 
 THUMBNAIL = 160
 """Longer side of a thumbnail, px."""
@@ -76,30 +80,32 @@ class Scorer:
 
     def score(
         self,
-        source: str | Path | np.ndarray,
+        source: "Source",
         *,
         replay: Sampling | None = None,
         raw: RawFormat | None = None,
+        stream: int | None = None,
         fps: float | None = None,
         thumbnails: bool = False,
     ) -> VideoScore:
         """Score one video or image.
 
         Args:
-            source: A file, or RGB frames as uint8 (T, H, W, 3).
+            source: A file, a folder of frames, or RGB frames in memory (:func:`cover.video.load_views`).
             replay: A recorded sampling to use.
             raw: Layout of a headerless ``.yuv`` file.
-            fps: Frame rate of frames in memory, for the times of score maps.
+            stream: Number of the video stream, from 0; None for the longest, of those the largest.
+            fps: Frame rate of frames in memory or in a folder, for the times of score maps.
             thumbnails: Whether to keep small pictures of the frames looked at.
 
         Raises:
             VideoError: The source cannot be read as a video or an image, or its score is not a finite number.
         """
         (result,) = self.score_batch(
-            [load_views(source, self.views, replay=replay, raw=raw, fps=fps)], thumbnails=thumbnails
+            [load_views(source, self.views, replay=replay, raw=raw, stream=stream, fps=fps)], thumbnails=thumbnails
         )
         if isinstance(result, VideoError):
-            where = "frames" if isinstance(source, np.ndarray) else source
+            where = source if isinstance(source, (str, os.PathLike)) else "frames"
             raise VideoError(f"{where}: {result}")
         return result
 

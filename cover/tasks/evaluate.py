@@ -10,6 +10,7 @@ import pandas as pd
 
 from cover.config import components
 from cover.config.compose import checked
+from cover.config.listing import dataset_rows, high_is_good
 from cover.config.resolvers import names_table
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
@@ -43,14 +44,24 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     components.require_logger(options.logger)
     missing: list[Row] = []
     if options.predictions is not None:
-        rows, scores = read_predictions(options.predictions, options.columns.model_dump())
+        data = options.data
+        rows, scores = read_predictions(
+            options.predictions,
+            options.columns.model_dump(),
+            separator=data.separator,
+            decimal=data.decimal,
+            sheet=data.sheet,
+        )
+        rows = high_is_good(rows, lower_is_better=bool(data.lower_is_better))
         splits = _measured_splits(rows, options)
         write_run_record(folder, config)
     else:
         from cover.tasks.scoring import score_rows
 
-        rows, root = components.dataset_rows(options.data)
-        rows = rated_rows(rows)
+        listing = dataset_rows(options.data)
+        rows, root = rated_rows(listing.rows), listing.root
+        for remark in listing.remarks:
+            log.warning("%s", remark)
         splits = _measured_splits(rows, options)  # before hours of scoring, should it not fit
         missing = _missing(rows, folder, strict=options.strict)
         gone = {row.name for row in missing}
@@ -64,9 +75,12 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     table = prediction_table(rows, scores)
     _write_table(table, options.output, folder)
 
+    from cover.evaluation.measures import opposed
     from cover.reporting import evaluation
 
     measures = evaluation.write_measures(folder, table, splits, options.fit, options.resamples, options.data.name)
+    if against := opposed(table["overall"], table["mos"]):
+        log.warning("%s: %s", options.data.name, against)
     runtime = _runtime(options, folder) if options.benchmark else None
     if options.logger:
         _log(options.logger, config, {**evaluation.metrics_in(folder), "runtime": runtime or {}}, table, folder)

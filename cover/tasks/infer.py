@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from cover.config import components
 from cover.config.compose import checked
+from cover.config.listing import dataset_rows
 from cover.config.resolvers import names_table
 from cover.config.schema import InferOptions
 from cover.files import write_bytes
@@ -29,11 +29,11 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
         UsageError: Options, data or weights are wrong; nothing was scored.
     """
     options = checked(config, InferOptions)
-    rows, root = components.dataset_rows(options.data)
-    store = score_rows(options, config, rows, root, folder)
+    listing = dataset_rows(options.data)
+    store = score_rows(options, config, listing.rows, listing.root, folder)
     if is_main_process():
         table = options.output if names_table(options.output) else None
         if table is not None:
             write_bytes(table, (folder / "scores.csv").read_bytes())
-        Console().print(summary(store.scores, store.errors, store.notes, folder, table))
+        Console().print(summary(store.scores, store.errors, store.notes, folder, table, listing.remarks))
     return not store.errors

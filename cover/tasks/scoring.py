@@ -57,7 +57,7 @@ def score_rows(
 
 def _score(options: InferOptions | EvaluateOptions, store: ResultStore, pending: Sequence[Row]) -> None:
     spec, replay = components.view_spec(options.views), components.replay_folder(options.views)
-    decoder = components.decoder(options.decode, options.data.raw)
+    decoder = components.decoder(options.decode, options.data)
     if not components.is_local(options.trainer):
         return _score_distributed(options, store, pending)
     # Decoding starts first, so that the first views are there when torch is imported and the model is built.
@@ -91,7 +91,7 @@ def _score_distributed(options: InferOptions | EvaluateOptions, store: ResultSto
     data = VideoDataModule(
         pending,
         spec,
-        components.decoder(options.decode, options.data.raw),
+        components.decoder(options.decode, options.data),
         batch_size=options.batch_size,
         replay=components.replay_folder(options.views),
     )

@@ -17,7 +17,7 @@ from cover.errors import UsageError
 from cover.files import write_bytes, write_text
 from cover.rows import Row, fingerprint
 
-_FORMAT = 2  # raised when what is stored changes in a way that the identity does not show
+_FORMAT = 3  # raised when what is stored changes in a way that the identity does not show
 _SPARE = 10**9  # bytes of a disk that are left free
 
 

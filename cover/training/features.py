@@ -129,7 +129,11 @@ def caches(recipe: Recipe, model: COVER, frozen: Sequence[str], kept: Sequence[s
     spec = recipe.views
 
     def view(branch: str) -> dict[str, Any]:
-        return {"view": dataclasses.asdict(spec.branches[branch]), "rotate": spec.rotate, "raw": dict(recipe.raw)}
+        return {
+            "view": dataclasses.asdict(spec.branches[branch]),
+            "rotate": spec.rotate,
+            "reading": dict(recipe.reading),
+        }
 
     features = {
         branch: TensorCache(

@@ -58,7 +58,7 @@ class Recipe:
         cache: Folder of the caches.
         dtype: Of cached features, a key of :data:`DTYPES`.
         keep_views: Whether to cache decoded views for backbones that are trained.
-        raw: Layout of headerless files, by the name of their dataset.
+        reading: How files are read, by the name of their dataset.
         precision: Lightning's, which cached features follow from.
         accelerator: Lightning's.
         seed: Of everything random.
@@ -85,7 +85,7 @@ class Recipe:
     cache: Path
     dtype: str
     keep_views: bool
-    raw: Mapping[str, Any]
+    reading: Mapping[str, Any]
     precision: str
     accelerator: str
     seed: int

@@ -15,6 +15,7 @@ from cover.errors import UsageError
 from cover.models import BRANCHES, COVER, fan_in_, whiten_
 from cover.training.curve_writer import CurveWriter, read_curves
 from cover.training.data import TrainingData
+from cover.training.direction import StartingDirection
 from cover.training.features import ERRORS, add_error, caches, prepare
 from cover.training.module import MONITOR, Training
 from cover.training.rated import RatedSet
@@ -166,8 +167,9 @@ def _fit(
     )
     # After the best, so that what is resumed from knows of it.
     last = ModelCheckpoint(place, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    direction = [] if before else [StartingDirection()]
     trainer = recipe.make_trainer(
-        callbacks=[CurveWriter(folder / "curves.csv", stage.name, earlier), _progress_bar(), best, last],
+        callbacks=[CurveWriter(folder / "curves.csv", stage.name, earlier), _progress_bar(), best, last, *direction],
         max_epochs=stage.epochs,
         # Adding up gradients in any order would differ in the last bits from run to run. On a GPU it costs too much.
         deterministic=recipe.accelerator == "cpu" or not torch.accelerator.is_available(),

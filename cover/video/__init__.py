@@ -1,8 +1,10 @@
 """Files to views: probing, frame choice, decoding, view building. Knows numpy, PyAV and Pillow, and no model."""
 
 from cover.video.decode import decode
+from cover.video.frames import looks_like_frames
+from cover.video.info import VideoInfo
 from cover.video.load import LoadedViews, load_views
-from cover.video.probe import VideoInfo, probe
+from cover.video.probe import probe
 from cover.video.sampling import Sampling, choose_sampling, read_sampling, write_sampling
 from cover.video.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES, RawFormat
 from cover.video.spec import FragmentView, FrameSampling, ViewSpec, WholeView
@@ -21,6 +23,7 @@ __all__ = [
     "choose_sampling",
     "decode",
     "load_views",
+    "looks_like_frames",
     "probe",
     "read_sampling",
     "write_sampling",

@@ -13,11 +13,18 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from cover.errors import VideoError
-from cover.video.probe import VideoIndex, decode_packet, index_video, packets, rotation_of, set_threads
-from cover.video.source import RawFormat, open_image, open_video, read_image, shown
+from cover.video.frames import read_frame
+from cover.video.images import read_image
+from cover.video.info import VideoIndex
+from cover.video.orientation import orientation_of
+from cover.video.packets import decode_packet, packets, set_threads
+from cover.video.probe import index_video, open_video
+from cover.video.source import RawFormat, shown
 
 # Fewer packets than this are decoded rather than jumped over: a seek empties and refills the decoder's pipeline.
 _SEEK_GAP = 16
+# FFmpeg's AVCOL_SPC_UNSPECIFIED, for which it takes BT.601.
+_UNSPECIFIED = 2
 # Decoders that look at ``skip_frame`` anew for each packet; others (dav1d) fix it when they start.
 _SKIPPING = {"h264", "hevc"}
 
@@ -29,6 +36,7 @@ def decode(
     threads: int = 0,
     rotate: bool = True,
     raw: RawFormat | None = None,
+    stream: int | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Decode some frames of a file.
 
@@ -37,11 +45,12 @@ def decode(
     even height.
 
     Args:
-        path: A video or image.
+        path: A video, an image or a folder of frames.
         indices: Frame numbers in any order; duplicates count once.
         threads: Decoder threads; 0 lets FFmpeg choose.
         rotate: Whether to turn frames as the file asks.
         raw: Layout of a headerless ``.yuv`` file.
+        stream: Number of the video stream, from 0; None for the longest, of those the largest.
 
     Yields:
         Frame number and RGB frame, uint8 (H, W, 3), by ascending number, each once. A frame that cannot be decoded is
@@ -50,7 +59,7 @@ def decode(
     Raises:
         VideoError: If the file cannot be read, a number is outside it, or more than half of the wanted frames are lost.
     """
-    yield from FrameDecoder(index_video(path, raw, rotate, threads), indices, threads, rotate)
+    yield from FrameDecoder(index_video(path, raw, rotate, threads, stream), indices, threads, rotate)
 
 
 class FrameDecoder:
@@ -68,6 +77,7 @@ class FrameDecoder:
         replaced: Wanted frames that could not be decoded.
         corrupt: Frames that came out although parts of them are made up (FFmpeg conceals damage).
         errors: What the demuxer and the decoder complained of.
+        unknown_matrix: Whether frames were converted as BT.601, since FFmpeg cannot convert from their own matrix.
 
     Raises:
         VideoError: If a frame number is outside the file.
@@ -79,6 +89,7 @@ class FrameDecoder:
         self.replaced = 0
         self.corrupt = 0
         self.errors: list[Exception] = []
+        self.unknown_matrix = False
         self._index, self._threads, self._rotate = index, threads, rotate
         for number in self.wanted[:1] + self.wanted[-1:]:
             if not 0 <= number < index.info.frames:
@@ -87,7 +98,9 @@ class FrameDecoder:
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         self._pending = deque(self.wanted)
-        if self._index.info.image:
+        if self._index.files:
+            yield from self._pictures()
+        elif self._index.info.image:
             yield from self._image()
         elif self._index.frame_bytes:
             yield from self._headerless()
@@ -101,23 +114,35 @@ class FrameDecoder:
             )
 
     def _image(self) -> Iterator[tuple[int, np.ndarray]]:
-        if not self._pending:
-            return
-        image = open_image(self._index.path)
-        if image is None:
-            raise VideoError(f"{shown(self._index.path)}: the image changed while it was read")
-        self.decoded = 1
-        yield 0, read_image(image, self._index.path, self._rotate)
+        if self._pending:
+            self.decoded = 1
+            yield 0, read_image(self._index.path, rotate=self._rotate)
+
+    def _pictures(self) -> Iterator[tuple[int, np.ndarray]]:
+        for number in self.wanted:
+            found, picture = read_frame(self._index, number, self._rotate)
+            self.decoded += 1
+            self.replaced += found != number
+            yield number, picture
 
     def _rgb(self, frame: VideoFrame) -> np.ndarray:
+        try:
+            rgb = frame.to_ndarray(format="rgb24")
+        except (av.FFmpegError, ValueError):
+            rgb = self._rgb_of_unknown_matrix(frame)
+        return orientation_of(frame)(rgb) if self._rotate else rgb
+
+    def _rgb_of_unknown_matrix(self, frame: VideoFrame) -> np.ndarray:
+        """Convert as though the frame had no tag: FFmpeg's converter refuses YCgCo, ICtCp and their like."""
+        frame.colorspace = _UNSPECIFIED
         try:
             rgb = frame.to_ndarray(format="rgb24")
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(
                 f"{shown(self._index.path)}: {frame.format.name} frames cannot be converted to RGB: {error}"
             ) from None
-        turns = rotation_of(frame) if self._rotate else 0
-        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+        self.unknown_matrix = True
+        return rgb
 
     def _headerless(self) -> Iterator[tuple[int, np.ndarray]]:
         """Frames of one size without anything between them: each is where it must be."""
@@ -130,10 +155,10 @@ class FrameDecoder:
 
     def _from_the_start(self) -> Iterator[tuple[int, np.ndarray]]:
         index = self._index
-        with open_video(index.path, index.raw) as (container, stream):
+        with open_video(index.path, index.raw, index.stream) as (container, stream):
             set_threads(stream, self._threads)
             source = packets(container, stream, self.errors)
-            if index.pts is None:
+            if index.counted:
                 every = chain(source, [None])
                 frames = enumerate(frame for packet in every for frame in self._output(stream, packet))
                 yield from self._match(frames, self.wanted[-1], patient=True)
@@ -144,7 +169,7 @@ class FrameDecoder:
     def _seeking(self) -> Iterator[tuple[int, np.ndarray]]:
         """Decode from keyframe to keyframe; stops early, leaving frames pending, where the index proves wrong."""
         index = self._index
-        with open_video(index.path, index.raw) as (container, stream):
+        with open_video(index.path, index.raw, index.stream) as (container, stream):
             set_threads(stream, self._threads)
             for segment in _plan(index, self.wanted):
                 place: int | None = 0
@@ -260,7 +285,8 @@ def _plan(index: VideoIndex, wanted: list[int]) -> list[_Segment]:
         key = int(np.searchsorted(index.key_pts, index.pts[number], side="right")) - 1
         while key > 0 and index.key_positions[key] > place:
             key -= 1
-        if index.key_positions[key] - end > _SEEK_GAP:
+        # Frames shown before the first keyframe can only be reached from the start.
+        if key >= 0 and index.key_positions[key] - end > _SEEK_GAP:
             groups.append((key, [number]))
         elif groups:
             groups[-1][1].append(number)

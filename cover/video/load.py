@@ -1,17 +1,26 @@
 """Loading a file, or frames in memory, as the views that a model takes."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cover.errors import VideoError
 from cover.video.decode import FrameDecoder
-from cover.video.probe import VideoIndex, VideoInfo, index_video
+from cover.video.info import VideoIndex, VideoInfo
+from cover.video.probe import index_video
 from cover.video.sampling import Sampling, check_sampling, choose_sampling
 from cover.video.source import RawFormat, shown
 from cover.video.spec import ViewSpec
 from cover.video.views import ViewBuilder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Source = str | os.PathLike[str] | np.ndarray | Tensor | Sequence[np.ndarray | Tensor]
 
 
 @dataclass
@@ -34,13 +43,14 @@ class LoadedViews:
 
 
 def load_views(
-    source: str | Path | np.ndarray,
+    source: "Source",
     spec: ViewSpec,
     *,
     name: str | None = None,
     replay: Sampling | None = None,
     threads: int = 0,
     raw: RawFormat | None = None,
+    stream: int | None = None,
     fps: float | None = None,
 ) -> LoadedViews:
     """Load the views of one video or image.
@@ -49,13 +59,15 @@ def load_views(
     stays that of a few frames however long the video is.
 
     Args:
-        source: A file, or RGB frames, uint8 (T, H, W, 3). A single frame counts as a still image.
+        source: A file, a folder of frames, or RGB frames, uint8 (T, H, W, 3): an array, a torch tensor (which may be
+            (T, 3, H, W) too), or a list of frames. A single frame counts as a still image.
         spec: The views wanted.
         name: What seeds random samplings; the file's base name (nothing for frames) if not given.
         replay: A recorded sampling to use; ``spec.samples`` is then of no account.
         threads: Decoder threads; 0 lets FFmpeg choose.
         raw: Layout of a headerless ``.yuv`` file; of no account for other files.
-        fps: Frame rate of frames in memory, for their times; of no account for files.
+        stream: Number of the video stream to look at, from 0; None for the longest, of those the largest.
+        fps: Frame rate of frames in memory or in a folder, for their times; of no account for files.
 
     Returns:
         The views. Still images have one frame in every view.
@@ -63,9 +75,9 @@ def load_views(
     Raises:
         VideoError: If the video cannot be loaded, or ``replay`` does not fit it; the message is one line.
     """
-    if isinstance(source, np.ndarray):
-        return _load_frames(source, spec, name or "", replay, fps)
-    index = index_video(source, raw, spec.rotate, threads)
+    if not isinstance(source, (str, os.PathLike)):
+        return _load_frames(_array(source), spec, name or "", replay, fps)
+    index = index_video(Path(source), raw, spec.rotate, threads, stream, fps)
     samplings = _samplings(index.info, spec, Path(source).name if name is None else name, replay, shown(source))
     builders = [ViewBuilder(spec, sampling, index.info.height, index.info.width) for sampling in samplings]
     decoder = FrameDecoder(index, set().union(*(builder.wanted for builder in builders)), threads, spec.rotate)
@@ -73,6 +85,9 @@ def load_views(
         for builder in builders:
             builder.add(number, frame)
     notes = [*index.notes]
+    if decoder.unknown_matrix:
+        matrix = index.info.color_space or "unknown"
+        notes.append(f"FFmpeg cannot convert from its colour matrix ({matrix}): converted as BT.601")
     if decoder.replaced:
         notes.append(
             f"{decoder.replaced} of {len(decoder.wanted)} frames could not be decoded; "
@@ -96,6 +111,25 @@ def _samplings(info: VideoInfo, spec: ViewSpec, name: str, replay: Sampling | No
         choose_sampling(spec, info.frames, info.height, info.width, name, sample, image=info.image)
         for sample in range(spec.samples)
     ]
+
+
+def _array(source: Any) -> np.ndarray:
+    """Frames in memory as one array."""
+    if isinstance(source, (list, tuple)):
+        frames = [_array(frame) for frame in source]
+        if len({frame.shape for frame in frames}) != 1:
+            sizes = " and ".join(sorted({str(frame.shape) for frame in frames})) or "none"
+            raise VideoError(f"frames: a list must hold frames of one shape, (H, W, 3), not {sizes}")
+        return np.stack(frames)
+    if hasattr(source, "detach"):  # a torch tensor; torch is not imported for it
+        array: np.ndarray = source.detach().cpu().numpy()
+        first, last = (array.shape[-3], array.shape[-1]) if array.ndim in (3, 4) else (0, 0)
+        return np.moveaxis(array, -3, -1) if first == 3 and last != 3 else array
+    if isinstance(source, np.ndarray) or hasattr(source, "__array_interface__"):  # of Pillow's images, too
+        return np.asarray(source)
+    raise VideoError(
+        f"a {type(source).__name__} cannot be scored: give a file, a folder of frames, or frames as uint8 (T, H, W, 3)"
+    )
 
 
 def _load_frames(

@@ -2,8 +2,8 @@
 
 import errno
 import os
+import re
 import stat
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,19 +12,16 @@ from typing import IO
 
 import av
 import av.error
-import av.stream
-import numpy as np
 from av.container import InputContainer
 from av.video.format import VideoFormat
-from av.video.stream import VideoStream
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cover.errors import VideoError
 
-IMAGE_SUFFIXES = frozenset(
-    (".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
-)
 # fmt: off
+IMAGE_SUFFIXES = frozenset((
+    ".avif", ".bmp", ".heic", ".heif", ".hif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif",
+    ".tiff", ".webp",
+))
 VIDEO_SUFFIXES = frozenset((
     ".264", ".265", ".266", ".3g2", ".3gp", ".asf", ".av1", ".avc", ".avi", ".dv", ".f4v", ".flv", ".gif",
     ".h261", ".h263", ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg",
@@ -33,12 +30,10 @@ VIDEO_SUFFIXES = frozenset((
 ))
 # fmt: on
 RAW_SUFFIX = ".yuv"
+_URL = re.compile(r"(?:^|/)[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 MAX_PIXELS = 178_956_970
 """Largest frame that is decoded, px (Pillow's own limit for decompression bombs; 13377 x 13377)."""
 
-# Formats Pillow knows by a real signature. GIF is a video here; formats told by a weak signature would claim noise.
-_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"<MPD", b"[playlist]", b"RTSPtext", b"[Reference]", b"SMIL")
 
 # Streams without a container are recognised by a few bits that noise has, too: the name must say so as well.
@@ -125,8 +120,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
         with path.open("rb"):
             pass
     except FileNotFoundError:
-        what = "is a link to a file that does not exist" if path.is_symlink() else "no such file"
-        raise VideoError(f"{name}: {what}") from None
+        raise VideoError(f"{name}: {_why_missing(path)}") from None
     except NotADirectoryError:
         raise VideoError(f"{name}: there is a file where its path needs a directory") from None
     except PermissionError:
@@ -139,8 +133,18 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def _why_missing(path: Path) -> str:
+    if path.is_symlink():
+        return "is a link to a file that does not exist"
+    if _URL.search(path.as_posix()):  # a path has lost the second slash
+        return "a URL; only files are read: download it and name the file"
+    if "\\" in path.name and os.sep != "\\":
+        return "no such file, nor one with / in place of its backslashes"
+    return "no such file"
+
+
 @contextmanager
-def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_container(path: Path, raw: RawFormat | None = None) -> Iterator[InputContainer]:
     """Open a video with FFmpeg.
 
     FFmpeg gets an open file, never a name: names that look like a protocol or a pattern mean nothing to it, any bytes
@@ -151,7 +155,7 @@ def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[tuple[Input
         raw: Layout of the frames; used for ``.yuv`` files only.
 
     Yields:
-        The container and its video stream.
+        The container.
 
     Raises:
         VideoError: If the file is no video.
@@ -184,7 +188,8 @@ def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[tuple[Input
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(f"{name}: not a video: {_cause(error, file)}") from None
         with container:
-            yield container, _video_stream(container, path, name)
+            _refuse_by_format(container, path)
+            yield container
 
 
 class _Nameless:
@@ -211,89 +216,16 @@ def _refuse_by_signature(file: IO[bytes], name: str) -> None:
     file.seek(0)
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
         raise VideoError(f"{name}: a playlist or stream description, not a video; give the video file itself")
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        raise VideoError(f"{name}: HEIF images are not supported; convert it to PNG or JPEG")
 
 
-def _video_stream(container: InputContainer, path: Path, name: str) -> VideoStream:
-    """The stream to score, or the reason why there is none."""
+def _refuse_by_format(container: InputContainer, path: Path) -> None:
+    """Refuse what FFmpeg takes for a video although it is none."""
     found = container.format.name
     kinds = set(found.split(","))
     if found.endswith("_pipe") or kinds & {"image2", "ico", "svg"}:
-        raise VideoError(f"{name}: not a video: a damaged image, or one of an unsupported format ({found})")
+        raise VideoError(f"{shown(path)}: not a video: a damaged image, or one of an unsupported format ({found})")
     suffix = path.suffix.lower()
     if any(kind in _BARE_STREAMS and suffix not in _BARE_STREAMS[kind] for kind in kinds):
-        raise VideoError(f"{name}: not a video: its bytes resemble a bare {found} stream, its name says otherwise")
-    videos = [stream for stream in container.streams.video if not _is_cover(stream)]
-    best = container.streams.best("video")
-    stream = next((stream for stream in videos if stream is best), next(iter(videos), None))
-    if stream is None:
-        others = "only audio with cover art" if container.streams.video else "only " + _contents(container)
-        raise VideoError(f"{name}: no video stream ({others})")
-    if stream.codec_context is None:
-        raise VideoError(f"{name}: FFmpeg has no decoder for its video codec")
-    return stream
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    return bool(stream.disposition & pictures)
-
-
-def _contents(container: InputContainer) -> str:
-    return " and ".join(sorted({stream.type for stream in container.streams})) or "an empty container"
-
-
-def open_image(path: Path) -> Image.Image | None:
-    """Open a still image by its content.
-
-    Args:
-        path: A regular file (:func:`check_path`).
-
-    Returns:
-        The image, not decoded yet, or None where the file is no still image (it may be a video).
-
-    Raises:
-        VideoError: If the image is larger than ``MAX_PIXELS``.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            Image.init()
-            image = Image.open(path, formats=_IMAGE_FORMATS)
-    except Image.DecompressionBombError:
-        raise VideoError(f"{shown(path)}: the image is larger than the limit of {MAX_PIXELS} pixels") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
-        return None
-    if image.format in ("PNG", "AVIF") and getattr(image, "is_animated", False):
-        image.close()
-        return None
-    return image
-
-
-def read_image(image: Image.Image, path: Path, rotate: bool) -> np.ndarray:
-    """Decode an image opened by :func:`open_image` as the official code does (Pillow's ``convert("RGB")``).
-
-    Transparency is dropped, not composed; of several pages the first is read.
-
-    Args:
-        image: The image; closed afterwards.
-        path: Its path, for messages.
-        rotate: Whether to apply the EXIF orientation.
-
-    Returns:
-        RGB, uint8 of shape (H, W, 3).
-
-    Raises:
-        VideoError: If the image is damaged.
-    """
-    try:
-        with image:
-            turned = ImageOps.exif_transpose(image) if rotate else image
-            if turned.mode.startswith("I"):
-                # Sixteen-bit gray, whose values Pillow would clip at 255 instead of scaling them.
-                gray = (np.clip(np.asarray(turned), 0, 65535) / 257).round().astype(np.uint8)
-                return np.repeat(gray[..., None], 3, axis=2)
-            return np.array(turned.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise VideoError(f"{shown(path)}: the image is damaged: {error}") from None
+        raise VideoError(
+            f"{shown(path)}: not a video: its bytes resemble a bare {found} stream, its name says otherwise"
+        )

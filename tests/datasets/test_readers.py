@@ -242,7 +242,7 @@ def test_a_damaged_matlab_file(miniset: Miniset, open_: Open) -> None:
 def test_a_matlab_file_of_version_73(miniset: Miniset, open_: Open) -> None:
     folder = miniset("live_vqc")
     (folder / "data.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(512))
-    with pytest.raises(UsageError, match=r"data.mat: MATLAB 7.3 files are not read; save it with -v7"):
+    with pytest.raises(UsageError, match=r"data.mat: not a readable MATLAB file"):
         open_("live_vqc", folder)
 
 
@@ -421,7 +421,8 @@ def test_youtube_ugc_says_what_the_workbook_needs(
 
 
 def test_configs(kind: str, root: Path) -> None:
-    config = yaml.safe_load((root / "configs/data" / f"{kind}.yaml").read_text())
+    files, own = (yaml.safe_load((root / "configs/data" / f"{name}.yaml").read_text()) for name in ("_files", kind))
+    config = {**files, **own}
     cls = reader(root, kind)
     assert config["root"] == f"${{dataset_folder:{kind}}}"
     assert config["annotation"] is None

@@ -99,7 +99,7 @@ def test_parquet_that_is_damaged(tmp_path: Path) -> None:
         ("list.csv", "path,mos\n", {}, "the list names no file"),
         ("list.csv", "path,mos\na.mp4,3\nb.mp4,good\n", {}, "line 3 has mos 'good', not a number; data.mos=NAME"),
         ("list.csv", "path,mos\na.mp4,nan\n", {}, "line 2 has mos 'nan', not a number"),
-        ("list.csv", "path,mos\na,b.mp4,3\n", {}, "line 2 has more fields than the header"),
+        ("list.csv", "path,mos\na,b.mp4,3\n", {}, "line 2: more fields than the header has"),
         ("list.csv", 'path,mos\n"a.mp4,3\n', {}, "not a readable table"),
         ("labels.txt", "a.mp4, 8, 25, nan\n", {}, "line 1 has mos nan, not a number"),
         ("labels.txt", "a.mp4, 8, 25, 3\nb.mp4\n", {}, "line 2: expected 'path, duration, fps, mos'"),

@@ -43,7 +43,7 @@ def write_clip(
     *,
     container: str | None = None,
     pixel_format: str = "yuv420p",
-    rate: int = 25,
+    rate: int | Fraction = 25,
     gop: int | None = None,
     times: Sequence[int] | None = None,
     options: dict[str, str] | None = None,

@@ -76,7 +76,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: write_clip(path, container="h264", options=X264),
         "bytes resemble a bare h264 stream",
     ),
-    "heif": ("x.heic", _write(b"\0\0\0\x18ftypheic" + bytes(99)), "HEIF images are not supported"),
+    "heif": ("x.heic", _write(b"\0\0\0\x18ftypheic" + bytes(99)), "the image is damaged"),
     "headerless": ("x.yuv", _write(bytes(9999)), "set data.raw.width, data.raw.height and data.raw.pixel_format"),
 }
 

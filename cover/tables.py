@@ -1,0 +1,195 @@
+"""Tables as people have them: text of any encoding and separator, spreadsheets, Parquet.
+
+Cells stay as they are written; what a number is, the reader of a column knows.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cover.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPREADSHEETS = frozenset((".ods", ".xls", ".xlsb", ".xlsm", ".xlsx"))
+PARQUET = ".parquet"
+TEXT = {".csv": ",", ".tsv": "\t"}
+"""Suffixes of text with named columns, and what separates these when nothing else is known."""
+
+_SEPARATORS = (",", ";", "\t", "|")
+_NAMES = {"\t": "tab", " ": "blank"}
+_WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?\d+")
+_THOUSANDS = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as read.
+
+    Attributes:
+        header: Names of the columns, without blanks around them.
+        records: For each row where it is (``line 3``), and its cells by column; None or an empty text where one is
+            empty.
+        layout: How text was read, for messages; nothing for other formats.
+    """
+
+    header: list[str]
+    records: list[tuple[str, dict[str, object]]]
+    layout: str = ""
+
+
+def read_table(
+    path: Path, what: str, *, separator: str | None = None, decimal: str | None = None, sheet: str | int | None = None
+) -> Table:
+    """Read a table, of the kind that its suffix says: a spreadsheet, Parquet, or text.
+
+    Args:
+        path: The file.
+        what: What to call it in messages, such as ``data=ratings.csv``.
+        separator: What separates the columns of text; None finds out from the header.
+        decimal: The decimal mark of text; with None, a column that holds nothing but numbers with commas is read so.
+        sheet: Sheet of a spreadsheet, by name or by number from 0; None for the first.
+
+    Raises:
+        UsageError: The file cannot be read, a package is missing for it, or a row does not fit the header.
+    """
+    suffix = path.suffix.lower()
+    if suffix in SPREADSHEETS:
+        return _read_spreadsheet(path, what, sheet)
+    if suffix == PARQUET:
+        return _read_parquet(path, what)
+    return _read_text(read_text(path, what), what, TEXT.get(suffix, ","), separator, decimal)
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read text as UTF-8, or as UTF-16 where it is that (Excel's "Unicode text").
+
+    Python writes the bytes of a name that is no UTF-8 as lone surrogates, and so they are read here.
+
+    Raises:
+        UsageError: The file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{what}: {error.strerror or error}") from error
+    encoding = "utf-8-sig"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif b"\0" in data[:200]:  # in text, every second byte of the Latin letters of UTF-16 without a mark
+        encoding = "utf-16-le" if data[:200][1::2].count(0) >= data[:200][::2].count(0) else "utf-16-be"
+    with suppress(UnicodeDecodeError):
+        return data.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
+    return data.decode("utf-8-sig", "surrogateescape")  # whatever it is, its reader will say what it lacks
+
+
+def _read_text(text: str, what: str, usual: str, separator: str | None, decimal: str | None) -> Table:
+    lines = text.splitlines(keepends=True)
+    if lines and (named := re.fullmatch(r"sep=(.)\s*", lines[0])):  # Excel's own hint
+        separator, first = separator or named[1], 1
+    else:
+        first = 0
+    found = separator or _separator(next((line for line in lines[first:] if line.strip()), ""), usual)
+    layout = f"read as separated by {_NAMES.get(found, repr(found))}; data.separator= sets another"
+    reader = csv.reader(io.StringIO("".join(lines[first:]), newline=""), delimiter=found, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        records = list(_records(reader, header, what, layout, first))
+    except csv.Error as error:
+        raise UsageError(f"{what}, line {reader.line_num + first}: not a readable table ({error})") from error
+    table = Table(header, records, layout)
+    return table if decimal == "." else _with_points(table, every=decimal == ",")
+
+
+def _records(
+    reader: Iterator[list[str]], header: Sequence[str], what: str, layout: str, skipped: int
+) -> Iterator[tuple[str, dict[str, object]]]:
+    for cells in reader:
+        where = f"line {reader.line_num + skipped}"  # type: ignore[attr-defined]
+        if any(cell.strip() for cell in cells[len(header) :]):
+            raise UsageError(f"{what}, {where}: more fields than the header has ({layout})")
+        if any(cell.strip() for cell in cells):
+            padded = [*cells, *[""] * (len(header) - len(cells))]
+            yield where, {name: cell for name, cell in zip(header, padded, strict=False) if name}
+
+
+def _separator(header: str, usual: str) -> str:
+    """The separator that cuts a header into most columns; in doubt the usual one."""
+    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in (usual, *_SEPARATORS)}
+    return max(counts, key=lambda mark: counts[mark])
+
+
+def _with_points(table: Table, *, every: bool) -> Table:
+    """Write decimal commas as points: in columns that hold nothing but such numbers, or wherever there is one."""
+    chosen = table.header if every else [name for name in table.header if _has_commas(table, name)]
+    if not chosen:
+        return table
+    records = [
+        (where, {name: _point(cell) if name in chosen else cell for name, cell in cells.items()})
+        for where, cells in table.records
+    ]
+    return replace(table, records=records)
+
+
+def _has_commas(table: Table, name: str) -> bool:
+    cells = [text for _, cells in table.records if (text := str(cells.get(name, "")).strip())]
+    numbers = all(_WITH_COMMA.fullmatch(text) or _WHOLE.fullmatch(text) for text in cells)
+    return numbers and any("," in text for text in cells)
+
+
+def _point(cell: object) -> object:
+    text = _THOUSANDS.sub("", str(cell).strip())
+    return text.replace(",", ".") if _WITH_COMMA.fullmatch(text) else cell
+
+
+def _read_spreadsheet(path: Path, what: str, sheet: str | int | None) -> Table:
+    import pandas as pd
+
+    try:
+        with pd.ExcelFile(path, engine="calamine") as book:
+            names = list(map(str, book.sheet_names))
+            wanted = 0 if sheet is None else next((name for name in names if name == str(sheet)), sheet)
+            known = wanted in names or (isinstance(wanted, int) and wanted < len(names))
+            frame = book.parse(wanted, dtype=object) if known else None
+    except ImportError as error:
+        raise UsageError(
+            f"{what}: reading it needs python-calamine: pip install 'cover-vqa[datasets]', or save it as CSV"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{what}: {error.strerror or error}") from error
+    except Exception as error:
+        raise UsageError(f"{what}: not a readable spreadsheet ({' '.join(str(error).split())})") from error
+    if frame is None:
+        raise UsageError(f"{what}: data.sheet={sheet}: its sheets are {', '.join(names)}")
+    return _of_frame(frame.dropna(how="all"), first=2)
+
+
+def _read_parquet(path: Path, what: str) -> Table:
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError as error:
+        raise UsageError(f"{what}: reading it needs pyarrow: pip install 'cover-vqa[datasets]', or take CSV") from error
+    except OSError as error:
+        raise UsageError(f"{what}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(f"{what}: not a readable table ({error})") from error
+    return _of_frame(frame, first=1)
+
+
+def _of_frame(frame: "pd.DataFrame", first: int) -> Table:
+    """A table of a data frame, whose first row has the number ``first`` for people."""
+    frame = frame.rename(columns=lambda name: str(name).strip()).astype(object).where(frame.notna().to_numpy(), None)
+    records = [
+        (f"row {number + first}", {str(name): cell for name, cell in zip(frame.columns, cells, strict=True)})
+        for number, cells in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
+    ]
+    return Table(list(map(str, frame.columns)), records)

@@ -1,0 +1,148 @@
+"""Folders of numbered frames: one video each, as renderers and generators write them."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+
+from cover.errors import VideoError
+from cover.video.images import image_info, read_image
+from cover.video.info import VideoIndex, VideoInfo
+from cover.video.orientation import UPRIGHT
+from cover.video.source import IMAGE_SUFFIXES, shown
+
+_MOST_NAMED = 5
+_FEWEST = 8  # images that make a folder look like a video
+
+
+def frame_files(folder: Path) -> list[Path]:
+    """List the images of a folder in natural order: ``frame2.png`` before ``frame10.png``; hidden files do not count.
+
+    Args:
+        folder: The folder; those below it do not count.
+    """
+    found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
+    return sorted((path for path in found if path.is_file()), key=lambda path: _natural(path.name))
+
+
+def looks_like_frames(names: list[str]) -> bool:
+    """Tell whether images are the frames of a video by their names: one pattern, numbered without a gap.
+
+    Args:
+        names: File names, all of one folder.
+    """
+    if len(names) < _FEWEST or len({_pattern(name) for name in names}) > 1:
+        return False
+    numbers = [_number(name) for name in names]
+    return (
+        None not in numbers
+        and len(set(numbers)) == len(numbers)
+        and not _missing([n for n in numbers if n is not None])
+    )
+
+
+def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
+    """Find out what a folder of frames holds.
+
+    Args:
+        folder: A folder of images.
+        fps: Their frame rate, where known.
+        rotate: Whether ``width`` and ``height`` are those after the EXIF orientation.
+
+    Returns:
+        The index: the size of the frames is that of the first that can be read.
+
+    Raises:
+        VideoError: No image is in the folder, or none can be read.
+    """
+    try:
+        files = frame_files(folder)
+    except OSError as error:
+        raise VideoError(f"{shown(folder)}: {(error.strerror or str(error)).lower()}") from None
+    if not files:
+        raise VideoError(f"{shown(folder)}: is a directory, not a video file, and no image is in it")
+    for file in files:
+        try:
+            image = image_info(file)
+        except VideoError:
+            continue
+        if image is None:
+            continue
+        height, width = (image.orientation if rotate else UPRIGHT).size(image.height, image.width)
+        info = VideoInfo(
+            "frames",
+            image.format,
+            width,
+            height,
+            len(files),
+            duration=len(files) / fps if fps else None,
+            fps=fps,
+            pixel_format=image.mode,
+            image=len(files) == 1,
+        )
+        return VideoIndex(folder, info, files=tuple(files), notes=_notes(files))
+    raise VideoError(f"{shown(folder)}: none of its {len(files)} images can be read")
+
+
+def read_frame(index: VideoIndex, number: int, rotate: bool) -> tuple[int, np.ndarray]:
+    """Decode a frame of a folder, or the nearest one that can be read.
+
+    Args:
+        index: The folder's index.
+        number: Frame number.
+        rotate: Whether to apply the EXIF orientation.
+
+    Returns:
+        The number of the frame that was read, and the frame, RGB, uint8 of shape (H, W, 3).
+
+    Raises:
+        VideoError: If not one can be read.
+    """
+    nearest = sorted(range(len(index.files)), key=lambda other: (abs(other - number), other))
+    for other in nearest:
+        try:
+            return other, read_image(index.files[other], rotate=rotate)
+        except VideoError as error:
+            last = error
+    raise last
+
+
+def _notes(files: list[Path]) -> tuple[str, ...]:
+    names = [file.name for file in files]
+    patterns = {_pattern(name) for name in names}
+    if len(patterns) > 1:
+        return (f"the names of its images follow {len(patterns)} patterns; all of them were taken for one video",)
+    missing = _missing([number for name in names if (number := _number(name)) is not None])
+    if not missing:
+        return ()
+    named = ", ".join(str(number) for number in missing[:_MOST_NAMED]) + (", ..." if len(missing) > _MOST_NAMED else "")
+    return (
+        f"{len(missing)} frames are missing between the first and the last (number {named}); they were passed over",
+    )
+
+
+def _missing(numbers: list[int]) -> list[int]:
+    """Numbers that are left out; frames may be numbered in steps."""
+    ordered = sorted(set(numbers))
+    step = math.gcd(*np.diff(ordered).tolist()) if len(ordered) > 1 else 1
+    # A sparse numbering (time stamps) has no gaps to speak of.
+    if not ordered or (ordered[-1] - ordered[0]) // step > 2 * len(ordered):
+        return []
+    return sorted(set(range(ordered[0], ordered[-1], step)) - set(ordered))
+
+
+def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Sort key: runs of digits by their value."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if part.isdigit() and part.isascii() else (-1, part) for part in parts], name
+
+
+def _pattern(name: str) -> str:
+    """A name with its last number left out."""
+    return re.sub(r"[0-9]+(?=[^0-9]*$)", "#", Path(name).stem) + Path(name).suffix.lower()
+
+
+def _number(name: str) -> int | None:
+    found = re.findall(r"[0-9]+", Path(name).stem)
+    return int(found[-1]) if found else None

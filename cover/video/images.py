@@ -1,0 +1,171 @@
+"""Still images: told by their content, opened, described and decoded. Whatever is wrong with one is one line."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from cover.errors import VideoError
+from cover.video.orientation import UPRIGHT, Orientation, orientation_of_exif
+from cover.video.source import MAX_PIXELS, shown
+
+# Formats Pillow knows by a real signature. GIF is a video here; formats told by a weak signature would claim noise.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+# Of these one file may hold a video as well.
+_ANIMATED = ("PNG", "AVIF")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
+_JPEG_VIDEOS = (".mjpeg", ".mjpg")  # one JPEG after the other; only the name tells
+_EXIF_ORIENTATION = 0x0112
+_TIFF_BITS = 0x0102
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What an image file says of its picture.
+
+    Attributes:
+        format: Pillow's name of the format, in lower case.
+        mode: Pillow's mode, such as ``RGB`` or ``I;16``.
+        height: Height as stored, px.
+        width: Width as stored, px.
+        orientation: How to show it.
+        several: Whether further pictures follow, which are passed over.
+    """
+
+    format: str
+    mode: str
+    height: int
+    width: int
+    orientation: Orientation
+    several: bool
+
+
+def image_info(path: Path) -> ImageInfo | None:
+    """Describe a still image, told by its content.
+
+    Args:
+        path: A regular file (:func:`cover.video.source.check_path`).
+
+    Returns:
+        What it says of itself, or None where the file is no still image (it may be a video).
+
+    Raises:
+        VideoError: If the image is damaged or larger than ``MAX_PIXELS``.
+    """
+    image = _open(path)
+    if image is None:
+        return None
+    with _damage(path), image:
+        # Of a phone's JPEG or HEIC further pictures are previews and depth, of which nobody asks.
+        several = image.format in ("WEBP", "TIFF") and getattr(image, "n_frames", 1) > 1
+        if image.format == "HEIF":
+            image.load()  # which is when its size is known
+        name = (image.format or "image").lower()
+        return ImageInfo(name, image.mode, image.height, image.width, _orientation(image), several)
+
+
+def read_image(path: Path, *, rotate: bool) -> np.ndarray:
+    """Decode a still image as the official code does (Pillow's ``convert("RGB")``).
+
+    Transparency is dropped, not composed; of several pages the first is read. Gray values of 16 or 32 bits and
+    fractions, which Pillow would clip at 255, are scaled by the range that they are in. The pictures of a HEIC file
+    are always upright: libheif turns them while it decodes.
+
+    Args:
+        path: The file.
+        rotate: Whether to apply the EXIF orientation.
+
+    Returns:
+        RGB, uint8 of shape (H, W, 3).
+
+    Raises:
+        VideoError: If the image is damaged, or its values have no range that can be told.
+    """
+    image = _open(path)
+    if image is None:
+        raise VideoError(f"{shown(path)}: the image changed while it was read")
+    with _damage(path), image:
+        if image.mode == "F" or image.mode.startswith("I"):
+            gray = _eight_bits(image, path)
+            picture = np.repeat(gray[..., None], 3, axis=2)
+        else:
+            picture = np.array(image.convert("RGB"))
+        return (_orientation(image) if rotate else UPRIGHT)(picture)
+
+
+def _open(path: Path) -> Image.Image | None:
+    """Open an image, not decoded yet; None where the file is no still image."""
+    with _damage(path):
+        formats: tuple[str, ...] = _FORMATS
+        with path.open("rb") as file:
+            head = file.read(12)
+        heif = head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+        if heif:
+            import pi_heif  # not worth importing for other files
+
+            pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+            formats = (*_FORMATS, "HEIF")
+        try:
+            Image.init()
+            image = Image.open(path, formats=formats)
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
+            if heif:
+                raise VideoError(
+                    f"{shown(path)}: the image is damaged, or of a kind of HEIF that is not read"
+                ) from None
+            return None
+        if image.format == "JPEG" and path.suffix.lower() in _JPEG_VIDEOS:
+            image.close()
+            return None
+        if image.format in _ANIMATED and getattr(image, "is_animated", False):
+            image.close()
+            return None
+        return image
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Turn whatever Pillow's readers raise on bytes that make no sense, which is any exception, into one of ours."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged EXIF and large images, which have a limit of their own
+            yield
+    except VideoError:
+        raise
+    except Image.DecompressionBombError:
+        raise VideoError(f"{shown(path)}: the image is larger than the limit of {MAX_PIXELS} pixels") from None
+    except Exception as error:  # noqa: BLE001
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise VideoError(f"{shown(path)}: the image is damaged: {detail}") from None
+
+
+def _orientation(image: Image.Image) -> Orientation:
+    try:
+        return orientation_of_exif(image.getexif().get(_EXIF_ORIENTATION))
+    except Exception:  # noqa: BLE001 - of a PNG, EXIF is behind the pixels: whether these are whole is not its matter
+        return UPRIGHT
+
+
+def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
+    """Scale gray values that need more than eight bits, uint8 (H, W)."""
+    values = np.asarray(image)
+    bits = image.tag_v2.get(_TIFF_BITS) if image.format == "TIFF" else None  # type: ignore[attr-defined]
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F":
+        # Fractions, or values as of eight bits; a file does not say which.
+        white = next((white for white in (1, 255) if low >= 0 and high <= white), None)  # NaN is in no range
+    elif bits in ((32,), 32):
+        white = next((white for white in (255, 65535) if low >= 0 and high <= white), None)
+    else:
+        white = 65535 if low >= 0 else None
+    if white is None:
+        kind = "floating-point" if image.mode == "F" else "integer"
+        raise VideoError(
+            f"{shown(path)}: its {kind} values from {low:g} to {high:g} fit no known range "
+            "(0..1, 0..255, 0..65535); save it with 8 or 16 bits"
+        )
+    return (np.minimum(values, white) / (white / 255)).round().astype(np.uint8)

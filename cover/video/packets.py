@@ -1,0 +1,187 @@
+"""Packets and frames of a stream: reading past damage, what the packets say, and counting what a decoder gives."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+# No codec reorders frames by more than 16; a jump beyond this means that time stamps restart within the file.
+_MAX_REORDER = 64
+# Frames decoded to find out which come before the first keyframe; more of them are counted instead.
+_MOST_LEADING = 300
+
+
+@dataclass
+class Scan:
+    """What the packets of a stream say, in file order, and how decoding begins.
+
+    Attributes:
+        pts: Presentation time of each packet.
+        key: Whether decoding can start from it, as the container says.
+        shown: Whether its frame is to be shown.
+        first: The first frame.
+        leading: Times of the frames that the decoder gives up to that of the first keyframe, None where they are
+            unknown.
+        reorders: Whether the decoder puts frames into another order than that of the packets.
+        encrypted: Whether packets are encrypted.
+        broken: Whether something in the container is damaged.
+    """
+
+    pts: list[int | None] = field(default_factory=list)
+    key: list[bool] = field(default_factory=list)
+    shown: list[bool] = field(default_factory=list)
+    first: VideoFrame | None = None
+    leading: set[int] | None = field(default_factory=set)
+    reorders: bool = False
+    encrypted: bool = False
+    broken: bool = False
+
+    def rising(self) -> bool:
+        """Tell whether times rise in file order, as where every packet is shown when it is decoded."""
+        times = [time for time in self.pts if time is not None]
+        return len(times) == len(self.pts) and bool(np.all(np.diff(times) > 0))
+
+
+def packets(
+    container: InputContainer, streams: VideoStream | Iterable[VideoStream], errors: list[Exception]
+) -> Iterator[Packet]:
+    """Packets of a stream up to its end, past damaged places where FFmpeg can resume.
+
+    Args:
+        container: An open container.
+        streams: One of its streams, or several.
+        errors: Collects what went wrong.
+
+    Yields:
+        Packets that hold data.
+    """
+    wanted = [streams] if isinstance(streams, VideoStream) else list(streams)
+    failures = 0
+    while failures < 16:
+        try:
+            for packet in container.demux(wanted):
+                # An empty packet would tell the decoder that the stream ends.
+                if packet.size:
+                    failures = 0
+                    yield packet
+        except (av.FFmpegError, OSError, IndexError) as error:
+            # IndexError: PyAV meets a stream that damage made appear in the middle of the file.
+            errors.append(error)
+            failures += 1
+        else:
+            return
+
+
+def decode_packet(stream: VideoStream, packet: Packet | None, errors: list[Exception]) -> list[VideoFrame]:
+    """Frames that come out of a decoder for one packet (None: those still inside); damage costs that packet only.
+
+    Args:
+        stream: The stream the packet is from.
+        packet: The packet.
+        errors: Collects what went wrong.
+
+    Returns:
+        The frames, possibly none.
+    """
+    try:
+        return stream.codec_context.decode(packet)
+    except (av.FFmpegError, ValueError) as error:
+        errors.append(error)
+        return []
+
+
+def set_threads(stream: VideoStream, threads: int) -> None:
+    """Let a decoder use threads by frame or by slice, whichever the stream allows.
+
+    Args:
+        stream: The stream, not decoded yet.
+        threads: Number of threads; 0 lets FFmpeg choose.
+    """
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = threads
+
+
+def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
+    """Read every packet of a stream, decoding up to the frame of its first keyframe: most often one packet.
+
+    Args:
+        container: An open container.
+        stream: Its stream, not decoded yet.
+
+    Returns:
+        What was found.
+    """
+    scan = Scan()
+    stream.codec_context.thread_count = 1
+    errors: list[Exception] = []
+    beginning = _Beginning(scan)
+    for packet in packets(container, stream, errors):
+        scan.broken |= packet.is_corrupt
+        scan.encrypted |= packet.has_sidedata("encryption_info")
+        scan.pts.append(packet.pts)
+        scan.key.append(packet.is_keyframe)
+        scan.shown.append(not packet.is_discard)
+        if not beginning.over:
+            beginning.add(decode_packet(stream, packet, []))
+    scan.broken |= bool(errors)
+    if not beginning.over:
+        beginning.add(decode_packet(stream, None, []))
+    scan.reorders = bool(stream.codec_context.has_b_frames)
+    return scan
+
+
+class _Beginning:
+    """The frames up to that of the first keyframe: what leads it in may decode or not, which only the decoder knows."""
+
+    def __init__(self, scan: Scan) -> None:
+        self.over = False
+        self._scan, self._frames = scan, 0
+
+    def add(self, frames: Iterable[VideoFrame]) -> None:
+        scan = self._scan
+        start = scan.pts[scan.key.index(True)] if True in scan.key else None
+        for frame in frames:
+            scan.first = scan.first or frame
+            self._frames += 1
+            if frame.pts is None or self._frames > _MOST_LEADING:
+                scan.leading, self.over = None, True
+            elif scan.leading is not None:
+                scan.leading.add(frame.pts)
+                self.over = start is not None and frame.pts >= start
+            if self.over:
+                return
+
+
+def presentation_order(scan: Scan) -> np.ndarray | None:
+    """Places of the frames' packets in the order they are shown, or None where the times cannot tell."""
+    if any(time is None for time in scan.pts) or True not in scan.key or scan.leading is None:
+        return None
+    pts = np.array(scan.pts, dtype=np.int64)
+    first = scan.key.index(True)
+    regular = (np.arange(len(pts)) >= first) & (pts >= pts[first])
+    leading = np.isin(pts, np.fromiter(scan.leading, np.int64, len(scan.leading)))
+    places = np.flatnonzero((regular | leading) & np.array(scan.shown))
+    order = places[np.argsort(pts[places], kind="stable")]
+    if not len(order) or len(np.unique(pts)) != len(pts):
+        return None
+    reordered = np.abs(np.argsort(np.argsort(pts[places])) - np.arange(len(places))).max()
+    return order if reordered <= _MAX_REORDER else None
+
+
+def count_frames(container: InputContainer, stream: VideoStream, threads: int) -> int:
+    """Count the frames that a decoder gives, by decoding all of them.
+
+    Args:
+        container: An open container.
+        stream: Its stream, not decoded yet.
+        threads: Decoder threads; 0 lets FFmpeg choose.
+    """
+    errors: list[Exception] = []
+    set_threads(stream, threads)
+    count = sum(len(decode_packet(stream, packet, errors)) for packet in packets(container, stream, errors))
+    return count + len(decode_packet(stream, None, errors))
