@@ -157,7 +157,7 @@ def _read_spreadsheet(path: Path, what: str, sheet: str | int | None) -> Table:
             names = list(map(str, book.sheet_names))
             wanted = 0 if sheet is None else next((name for name in names if name == str(sheet)), sheet)
             known = wanted in names or (isinstance(wanted, int) and wanted < len(names))
-            frame = book.parse(wanted, dtype=object) if known else None
+            frame = pd.read_excel(book, sheet_name=wanted, dtype=object) if known else None
     except ImportError as error:
         raise UsageError(
             f"{what}: reading it needs python-calamine: pip install 'cover-vqa[datasets]', or save it as CSV"

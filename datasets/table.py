@@ -100,7 +100,7 @@ class Table:
         names = [line for line in lines if line.strip() and not line.startswith("#")]
         if names:  # Excel's "Unicode text" is a table, too
             table = read_table(self.path, self._what, separator=separator, decimal=decimal)
-            known = {*_PATH_COLUMNS, (column or "").strip().lower()}
+            known = {*_PATH_COLUMNS, *([column.strip().lower()] if column else [])}
             if len(table.header) > 1 and known & {name.lower() for name in table.header}:
                 return table
         return RawTable(["path"], [("", {"path": line}) for line in names])

@@ -34,12 +34,8 @@ def looks_like_frames(names: list[str]) -> bool:
     """
     if len(names) < _FEWEST or len({_pattern(name) for name in names}) > 1:
         return False
-    numbers = [_number(name) for name in names]
-    return (
-        None not in numbers
-        and len(set(numbers)) == len(numbers)
-        and not _missing([n for n in numbers if n is not None])
-    )
+    numbers = sorted(number for name in names if (number := _number(name)) is not None)
+    return len(numbers) == len(names) and len(set(np.diff(numbers).tolist())) == 1 and numbers[0] != numbers[1]
 
 
 def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:

@@ -153,3 +153,51 @@ def test_several_folders_are_a_list(here: Path) -> None:
 )
 def test_the_results_folder_is_named_after_the_data(path: str, name: str) -> None:
     assert stem(path) == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data=a", "data=b"], r"data=a data=b: data= is given 2 times"),
+        (["clips"], r"clips: options are key=value: data=clips$"),
+        (["clips/*.mp4"], r"clips/\*.mp4: options are key=value: data=clips/\*.mp4$"),
+        (["demo"], r"demo: options are key=value: data=demo$"),
+        (["nowhere"], r"nowhere: options are key=value, such as data=nowhere$"),
+        (["--data", "clips"], r"--data: options have no dashes: data=VALUE$"),
+        (["--batch_size=3", "data=clips"], r"--batch_size=3: options have no dashes: batch_size=3$"),
+        (["data=https://example.com/a.mp4"], r"data=https://example.com/a.mp4: links are not read; download it"),
+        (["data=mos.mat"], r"data=mos.mat: a MATLAB file; give it as data.annotation="),
+    ],
+)
+def test_what_people_type_first_gets_its_remedy(here: Path, arguments: list[str], message: str) -> None:
+    (here / "clips").mkdir()
+    with pytest.raises(UsageError, match=message):
+        rewrite("infer", arguments, ["demo"])
+
+
+@pytest.mark.parametrize(
+    "flags", [["--cfg", "job"], ["--info", "all"], ["--config-dir", "more"], ["~optimizer.betas"], ["--multirun"]]
+)
+def test_flags_of_hydra_and_deletions_are_left_alone(here: Path, flags: list[str]) -> None:
+    assert set(flags) <= set(rewrite("infer", ["data=demo", *flags], ["demo"]))
+
+
+@pytest.mark.parametrize("option", ["output", "weights", "data.root", "views.replay", "clip_weights"])
+def test_a_tilde_is_the_home_folder_in_every_path_option(
+    here: Path, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(here / "home"))
+    (here / "home").mkdir()
+    assert f"{option}='{here}/home/x y'" in rewrite("infer", ["data=demo", f"{option}=~/x y"], ["demo"])
+
+
+def test_a_tilde_names_data_in_the_home_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    (here / "clips").mkdir()
+    assert f"data.path='{here}/clips'" in rewrite("infer", ["data=~/clips"], ["demo"])
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods", ".xls", ".csv", ".parquet"])
+def test_spreadsheets_are_tables(here: Path, suffix: str) -> None:
+    (here / f"ratings{suffix}").touch()
+    assert "data=table" in rewrite("infer", [f"data=ratings{suffix}"], ["demo"])

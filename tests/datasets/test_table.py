@@ -1,5 +1,6 @@
 """Lists of videos in tables of any make."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pandas as pd
 import pytest
 from cover.datasets.table import Table
 
-from cover.errors import UsageError
+from cover.errors import UsageError, VideoError
 from cover.rows import Row
+from cover.video.source import check_path
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -115,3 +117,126 @@ def test_a_list_that_is_not_there(tmp_path: Path) -> None:
     for name in ("list.csv", "list.txt", "list.parquet"):
         with pytest.raises(UsageError, match=name):
             Table(tmp_path / name)
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """Files with names that lists get wrong; é is composed on disk, as on Linux and Windows."""
+    for name in ("one.mp4", "two.mp4", "day 1/three.mp4", "\xe9t\xe9.mp4", "de\u0301compose\u0301.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+class TestListsAsPeopleHaveThem:
+    @pytest.mark.parametrize(
+        ("name", "data"),
+        [
+            pytest.param("list.txt", b" one.mp4 \t\r\n\ttwo.mp4\r\n", id="blanks around names"),
+            pytest.param("list.csv", b" path , mos \n one.mp4 , 3 \n two.mp4,4\t\n", id="blanks in cells"),
+            pytest.param("list.tsv", b"path\t mos\none.mp4 \t3\ntwo.mp4\t4\n", id="blanks in tabs"),
+            pytest.param("list.csv", b"path;mos\none.mp4;3,0\ntwo.mp4;4,0\n", id="semicolons and decimal commas"),
+            pytest.param("list.csv", b"sep=;\npath;mos\none.mp4;3,0\ntwo.mp4;4,0\n", id="Excel's hint"),
+            pytest.param("list.csv", b'path,mos\none.mp4,"3,0"\ntwo.mp4,"4,0"\n', id="quoted decimal commas"),
+            pytest.param("list.csv", b"path|mos\none.mp4|3\ntwo.mp4|4\n", id="bars"),
+            pytest.param("list.csv", b"path\tmos\none.mp4\t3\ntwo.mp4\t4\n", id="tabs in .csv"),
+            pytest.param("list.csv", "path;mos\none.mp4;3,0\ntwo.mp4;4,0\n".encode("utf-16"), id="UTF-16"),
+            pytest.param("list.csv", "path,mos\none.mp4,3\ntwo.mp4,4\n".encode("utf-16-be"), id="unmarked UTF-16"),
+            pytest.param("list.txt", "Path\tMOS\none.mp4\t3,0\ntwo.mp4\t4,5\n".encode("utf-16"), id="Unicode text"),
+        ],
+    )
+    def test_are_read(self, name: str, data: bytes, clips: Path) -> None:
+        (clips / name).write_bytes(data)
+        rows = list(Table(clips / name))
+        assert [row.path for row in rows] == [clips / "one.mp4", clips / "two.mp4"]
+        assert [row.name for row in rows] == ["one.mp4", "two.mp4"]
+        assert [row.mos for row in rows] in ([3.0, 4.0], [3.0, 4.5], [None, None])
+
+    @pytest.mark.parametrize(
+        ("listed", "found"),
+        [
+            ("day 1\\three.mp4", "day 1/three.mp4"),
+            ("e\u0301te\u0301.mp4", "\xe9t\xe9.mp4"),
+            ("d\xe9compos\xe9.mp4", "de\u0301compose\u0301.mp4"),
+            ("\xe9t\xe9.mp4", "\xe9t\xe9.mp4"),
+        ],
+    )
+    def test_names_of_other_systems_are_found(self, listed: str, found: str, clips: Path) -> None:
+        (clips / "list.txt").write_text(listed + "\n", encoding="utf-8")
+        (row,) = Table(clips / "list.txt")
+        assert (row.path, row.name) == (clips / found, found)
+
+    def test_names_in_the_code_page_of_western_windows(self, clips: Path) -> None:
+        (clips / "list.csv").write_bytes("path,mos\n\xe9t\xe9.mp4,3\n".encode("cp1252"))
+        (row,) = Table(clips / "list.csv")
+        assert row.path == clips / "\xe9t\xe9.mp4"
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+    def test_a_name_that_is_there_is_that_file(self, clips: Path) -> None:
+        for name in (" one.mp4", "day 1\\three.mp4"):
+            (clips / name).touch()
+            (clips / "list.txt").write_text(name + "\n")
+            assert [row.name for row in Table(clips / "list.txt")] == [name]
+
+    def test_the_home_folder(self, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(clips))
+        (clips / "lists").mkdir()
+        (clips / "lists/list.txt").write_text("~/one.mp4\n")
+        assert [row.path for row in Table(clips / "lists/list.txt")] == [clips / "one.mp4"]
+
+    @pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+    def test_spreadsheets(self, suffix: str, clips: Path) -> None:
+        engine = {".xlsx": "openpyxl", ".ods": "odf"}[suffix]
+        pytest.importorskip(engine, reason="writes the spreadsheet")
+        path = clips / f"ratings{suffix}"
+        with pd.ExcelWriter(path, engine=engine) as book:
+            pd.DataFrame({"path": ["one.mp4", None, "two.mp4"], "mos": [3, None, 4.5]}).to_excel(book, index=False)
+            pd.DataFrame({"file": [12], "mos": [1]}).to_excel(book, index=False, sheet_name="second")
+        assert [(row.name, row.mos) for row in Table(path)] == [("one.mp4", 3.0), ("two.mp4", 4.5)]
+        assert [(row.name, row.mos) for row in Table(path, sheet="second")] == [("12", 1.0)]
+        assert [(row.name, row.mos) for row in Table(path, sheet=1)] == [("12", 1.0)]
+        with pytest.raises(UsageError, match=r"data.sheet=third: its sheets are Sheet1, second"):
+            Table(path, sheet="third")
+
+    def test_a_damaged_spreadsheet(self, clips: Path) -> None:
+        (clips / "ratings.xlsx").write_bytes(b"PK\x03\x04 and nothing more")
+        with pytest.raises(UsageError, match=r"ratings.xlsx: not a readable spreadsheet"):
+            Table(clips / "ratings.xlsx")
+
+    def test_separator_and_decimal_can_be_set(self, clips: Path) -> None:
+        (clips / "list.csv").write_text("path:mos:note\none.mp4:1.234,5:1,2\n")
+        (row,) = Table(clips / "list.csv", separator=":", decimal=",")
+        assert (row.mos, row.extras) == (1234.5, {"note": "1.2"})
+        (clips / "list.csv").write_text("path;mos\none.mp4;3,5\n")
+        with pytest.raises(UsageError, match=r"'3,5', not a number; .*read as separated by ';'; data.separator= sets"):
+            Table(clips / "list.csv", decimal=".")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("clip name; mos\none.mp4;3\n", r"no column path .*\(found: clip name, mos\).*separated by ';'"),
+            (
+                "path;mos\none.mp4;3,0\ntwo.mp4;4.5\n",
+                r"line 2 has mos '3,0', not a number.*data.decimal= the",
+            ),
+        ],
+    )
+    def test_what_does_not_fit_is_shown(self, text: str, message: str, clips: Path) -> None:
+        (clips / "list.csv").write_text(text)
+        with pytest.raises(UsageError, match=message):
+            Table(clips / "list.csv")
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        ("https://example.com/clips/a.mp4", "a URL; only files are read: download it and name the file"),
+        ("nowhere\\a.mp4", "no such file, nor one with / in place of its backslashes"),
+        ("nowhere/a.mp4", "no such file"),
+    ],
+)
+def test_what_is_not_there_says_why(listed: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(listed + "\n")
+    (row,) = Table(tmp_path / "list.txt")
+    with pytest.raises(VideoError, match=f": {re.escape(reason)}$"):
+        check_path(row.path)
