@@ -1,18 +1,14 @@
 """Scoring from Python: ``load_model`` and ``score``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
 from cover.errors import WeightsError
 from cover.models import COVER
 from cover.scoring.scorer import Scorer, VideoScore
-from cover.video import ViewSpec
+from cover.video import Source, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
-
-if TYPE_CHECKING:
-    from cover.video.load import Source
 
 
 def load_model(
@@ -49,7 +45,7 @@ def load_model(
 
 
 def score(
-    source: "Source",
+    source: Source,
     model: COVER,
     *,
     views: ViewSpec | None = None,

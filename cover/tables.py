@@ -83,8 +83,10 @@ def read_text(path: Path, what: str) -> str:
     encoding = "utf-8-sig"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
-    elif b"\0" in data[:200]:  # in text, every second byte of the Latin letters of UTF-16 without a mark
-        encoding = "utf-16-le" if data[:200][1::2].count(0) >= data[:200][::2].count(0) else "utf-16-be"
+    else:  # of UTF-16 without a mark, every second byte of Latin letters is 0
+        for order, high, low in (("le", data[1:200:2], data[:200:2]), ("be", data[:200:2], data[1:200:2])):
+            if high.count(0) * 2 > len(high) and not low.count(0):
+                encoding = f"utf-16-{order}"
     with suppress(UnicodeDecodeError):
         return data.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
     return data.decode("utf-8-sig", "surrogateescape")  # whatever it is, its reader will say what it lacks

@@ -23,7 +23,7 @@ _SHEET = "MOS"
 class YouTubeUGC(AnnotatedDataset):
     """YouTube-UGC.
 
-    Reads ``MOS_for_YouTube_UGC_dataset.xlsx`` (sheet MOS; columns vid, category, MOS full, ...; needs openpyxl), the
+    Reads ``MOS_for_YouTube_UGC_dataset.xlsx`` (sheet MOS; columns vid, category, MOS full, ...), the
     same table as CSV, ``YOUTUBE_UGC_metadata.csv`` of vztu/BVQA_Benchmark (vid, MOSFull, ...), and text files. The
     score is that of the whole clip. Videos are ``original_videos_h264/<vid>_crf_10_ss_00_t_20.0.mp4`` or the raw
     ``original_videos/<category>/<height>P/<vid>.mkv``; the coded ones come first, as they are what is published on.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
 from cover.evaluation.fits import Array, Fit, fitter, pairs
 
-_FEWEST, _UNLIKELY = 8, 2.576  # the latter: standard deviations
+_FEWEST, _UNLIKELY = 8, 1.96  # the latter: standard deviations
 MEASURES = ("srocc", "krocc", "plcc", "rmse")
 
 
@@ -118,27 +118,31 @@ def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def opposed(pred: ArrayLike, mos: ArrayLike) -> str | None:
+def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
     """Tell whether scores and ratings run against each other, which is a sign of ratings where low is good.
 
+    The branches vote: the median of their correlations counts, since any one may be wrong about one kind of video.
+
     Args:
-        pred: Scores, (n,).
+        scores: Branch -> its scores, (n,); where there is no branch, those of ``overall``. NaN stands for no score.
         mos: Ratings, (n,).
 
     Returns:
-        One line, where Spearman's correlation is further below 0 than one in two hundred chance orders would have it;
-        else None, as for fewer than eight videos.
+        One line, where Spearman's correlation is further below 0 than one in forty chance orders would have it; else
+        None, as for fewer than eight videos.
     """
-    pred, mos = pairs(pred, mos)
-    both = np.isfinite(pred) & np.isfinite(mos)  # a video that failed has no score
-    pred, mos = pred[both], mos[both]
-    if len(pred) < _FEWEST:
+    votes = {name: values for name, values in scores.items() if name != "overall"} or scores
+    columns = np.array([np.asarray(values, dtype=np.float64) for values in (*votes.values(), mos)])
+    columns = columns[:, np.isfinite(columns).all(axis=0)]
+    count = columns.shape[1]
+    if count < _FEWEST:
         return None
-    found = srocc_of(pred, mos)
+    found = float(np.median([srocc_of(*pairs(values, columns[-1])) for values in columns[:-1]]))
     # Of chance orders, SROCC has the variance 1 / (n - 1) (Kendall and Gibbons, Rank Correlation Methods).
-    if not found * math.sqrt(len(pred) - 1) < -_UNLIKELY:
+    if not found * math.sqrt(count - 1) < -_UNLIKELY:
         return None
+    which = "median of the branches' SROCC" if len(votes) > 1 else "SROCC"
     return (
-        f"scores and ratings run against each other (SROCC {found:.2f} on {len(pred)} videos): if low ratings are "
-        "those of good videos, set data.lower_is_better=true"
+        f"scores and ratings run against each other ({which}: {found:.2f} on {count} videos): if low ratings are those "
+        "of good videos, set data.lower_is_better=true"
     )

@@ -46,7 +46,8 @@ class NumberTable:
 
     def __rich_console__(self, console: Console, place: ConsoleOptions) -> RenderResult:
         """Lay the table out for the width that there is."""
-        columns = list(zip(self.headers, *self.rows, strict=True))
+        rows = [[_writable(cell, console.encoding) for cell in cells] for cells in self.rows]
+        columns = list(zip(self.headers, *rows, strict=True))
         lines = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
         roomy = min(lines[0], _NAME) + sum(lines[1:]) + 3 * len(lines) + 1 <= place.max_width
         table = Table() if roomy else Table(box=SIMPLE, padding=0, show_edge=False)
@@ -54,9 +55,14 @@ class NumberTable:
         for column, line in zip(columns[1:], lines[1:], strict=True):
             whole = max((len(word) for cell in column[1:] for word in cell.split()), default=1)
             table.add_column(column[0], justify="right", overflow="fold", width=line if roomy else max(whole, _HEADER))
-        for number, cells in enumerate(self.rows, start=1):
+        for number, cells in enumerate(rows, start=1):
             table.add_row(*map(Text, cells), end_section=number in self._ends)
         yield from console.render(table, place.update_width(max(place.max_width, _LEAST)))
+
+
+def _writable(text: str, encoding: str) -> str:
+    """Text with escapes for what an encoding lacks, which then count as the room that they take."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def summary(

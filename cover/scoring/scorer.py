@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,11 +12,8 @@ from PIL import Image
 from cover.curves import Curve
 from cover.errors import VideoError
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
-from cover.video import LoadedViews, RawFormat, ViewSpec, load_views
+from cover.video import LoadedViews, RawFormat, Source, ViewSpec, load_views
 from cover.video.sampling import Sampling
-
-if TYPE_CHECKING:
-    from cover.video.load import Source
 
 THUMBNAIL = 160
 """Longer side of a thumbnail, px."""
@@ -80,7 +76,7 @@ class Scorer:
 
     def score(
         self,
-        source: "Source",
+        source: Source,
         *,
         replay: Sampling | None = None,
         raw: RawFormat | None = None,

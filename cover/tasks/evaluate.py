@@ -14,7 +14,7 @@ from cover.config.listing import dataset_rows, high_is_good
 from cover.config.resolvers import names_table
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
-from cover.evaluation.predictions import prediction_table, read_predictions
+from cover.evaluation.predictions import prediction_table, read_predictions, score_names
 from cover.evaluation.protocol import Protocol
 from cover.evaluation.rated import rated_rows, write_missing
 from cover.evaluation.splits import write_split
@@ -79,7 +79,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     from cover.reporting import evaluation
 
     measures = evaluation.write_measures(folder, table, splits, options.fit, options.resamples, options.data.name)
-    if against := opposed(table["overall"], table["mos"]):
+    if against := opposed({name: table[name] for name in score_names(table)}, table["mos"]):
         log.warning("%s: %s", options.data.name, against)
     runtime = _runtime(options, folder) if options.benchmark else None
     if options.logger:

@@ -132,6 +132,10 @@ class TrainingData(lightning.LightningDataModule):
         """This rank's share of all videos, each once, sampled at the centre."""
         return self._centered(range(len(self.videos)))
 
+    def some_dataloader(self, count: int) -> DataLoader:
+        """This rank's share of so many videos at most, evenly spaced among all, sampled at the centre."""
+        return self._centered(range(0, len(self.videos), -(-len(self.videos) // count)))
+
     def _centered(self, videos: Sequence[int]) -> DataLoader:
         rank, ranks = self._place()
         slots = [Slot(video) for video in videos[rank::ranks]]

@@ -2,45 +2,46 @@
 
 import logging
 from collections import defaultdict
-from typing import Any
 
 import lightning
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback
 
 from cover.evaluation.measures import opposed
-from cover.training.batches import VideoBatch
+from cover.models import SCORES
+from cover.training.data import TrainingData
 from cover.training.module import Training
 
 log = logging.getLogger(__name__)
 
-_ENOUGH = 256  # videos; after more of them the model is no longer where it started
+_ENOUGH = 256  # videos
 
 
 class StartingDirection(Callback):
-    """Warn after the first epoch where, at its start, high scores went with low ratings of a dataset.
+    """Warn where the model, before it learns anything, gives high scores to the low ratings of a dataset.
 
-    Ratings where low is good (DMOS) would teach the model to score upside down, with no other sign of it.
+    Ratings where low is good (DMOS) would teach it to score upside down, with no other sign of it. Some videos of each
+    dataset are scored for this, evenly spaced; a training that is resumed has had its warning.
     """
 
-    def __init__(self) -> None:
-        self._pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: VideoBatch, *_: Any
-    ) -> None:
-        """Keep the scores that the first batches of training had before their step."""
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Score some videos and hold them against their ratings."""
+        data = getattr(trainer, "datamodule", None)
+        if trainer.ckpt_path is not None:
+            return
         assert isinstance(pl_module, Training)
-        if trainer.current_epoch == 0 and sum(map(len, self._pairs.values())) < _ENOUGH:
-            for video, score in zip(batch.videos.tolist(), outputs["overall"].tolist(), strict=True):
-                name, mos = pl_module.sets[video]
-                self._pairs[name].append((score, mos))
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Say what was found, once."""
-        for name, pairs in self._pairs.items():
-            scores, mos = np.array(pairs).T
-            found = opposed(scores, mos)
-            if found is not None and trainer.is_global_zero:
-                log.warning("%s: %s", name, found)
-        self._pairs.clear()
+        assert isinstance(data, TrainingData)
+        seen: dict[str, list[tuple[list[float], float]]] = defaultdict(list)
+        pl_module.model.eval()  # every epoch sets it to training anew
+        with torch.no_grad(), trainer.precision_plugin.forward_context():
+            for batch in data.some_dataloader(_ENOUGH):
+                scores = pl_module.scores(trainer.strategy.batch_to_device(batch))
+                for video, values in zip(batch.videos.tolist(), scores.tolist(), strict=True):
+                    name, mos = pl_module.sets[video]
+                    seen[name].append((values, mos))
+        for name, found in seen.items():
+            columns = np.array([values for values, _ in found]).T
+            against = opposed(dict(zip(SCORES, columns, strict=True)), [mos for _, mos in found])
+            if against is not None and trainer.is_global_zero:
+                log.warning("%s: %s", name, against)

@@ -143,15 +143,10 @@ class Training(lightning.LightningModule):
         sequence = np.random.SeedSequence([self.seed, self.current_epoch, self.global_rank])
         torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]) % 2**63)
 
-    def training_step(self, batch: VideoBatch, *_: Any) -> dict[str, Tensor]:
-        """Compute the loss over the videos of all ranks: ranks and correlations are those of the global batch.
-
-        Returns:
-            The loss, and the overall scores (B,) of this rank's videos before the step.
-        """
+    def training_step(self, batch: VideoBatch, *_: Any) -> Tensor:
+        """Compute the loss over the videos of all ranks: ranks and correlations are those of the global batch."""
         features = self._features(batch, self.model)
         scores, mos, own, contents = _scores(self.model, features), batch.mos, batch.own, batch.contents
-        overall = scores[:, SCORES.index("overall")].detach()
         predicted, auxiliary = self._auxiliary(features), batch.auxiliary
         if self.trainer.world_size > 1:
             predicted = [self._of_all_ranks(columns) for columns in predicted]
@@ -166,7 +161,7 @@ class Training(lightning.LightningModule):
             terms["loss"] = terms["loss"] + self.auxiliary_factor * errors.sum()
         values = {f"train/{name}": term for name, term in terms.items()}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(mos))
-        return {"loss": terms["loss"], "overall": overall}
+        return terms["loss"]
 
     def _auxiliary(self, features: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
         """Auxiliary predictions of each trainable backbone, float32 (B, N)."""

@@ -3,7 +3,7 @@
 from cover.video.decode import decode
 from cover.video.frames import looks_like_frames
 from cover.video.info import VideoInfo
-from cover.video.load import LoadedViews, load_views
+from cover.video.load import LoadedViews, Source, load_views
 from cover.video.probe import probe
 from cover.video.sampling import Sampling, choose_sampling, read_sampling, write_sampling
 from cover.video.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES, RawFormat
@@ -17,6 +17,7 @@ __all__ = [
     "LoadedViews",
     "RawFormat",
     "Sampling",
+    "Source",
     "VideoInfo",
     "ViewSpec",
     "WholeView",

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,10 +17,16 @@ from cover.video.source import RawFormat, shown
 from cover.video.spec import ViewSpec
 from cover.video.views import ViewBuilder
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-    Source = str | os.PathLike[str] | np.ndarray | Tensor | Sequence[np.ndarray | Tensor]
+class Tensor(Protocol):
+    """The part of torch's tensors that tells them; torch itself is not imported here."""
+
+    def detach(self) -> Any:
+        """Give the tensor without its history."""
+
+
+Source = str | os.PathLike[str] | np.ndarray | Tensor | Sequence[Any]
+"""A video: a file or a folder of frames, or frames in memory."""
 
 
 @dataclass
@@ -43,7 +49,7 @@ class LoadedViews:
 
 
 def load_views(
-    source: "Source",
+    source: Source,
     spec: ViewSpec,
     *,
     name: str | None = None,

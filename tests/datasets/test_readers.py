@@ -402,7 +402,7 @@ def test_youtube_ugc_reads_the_workbook(miniset: Miniset, open_: Open, monkeypat
     sheet = pd.DataFrame(cells, columns=["vid", "category", "MOS full", "MOS chunk00"])
     try:
         sheet.to_excel(workbook, sheet_name="MOS", index=False)
-    except ImportError:  # openpyxl is optional
+    except ImportError:  # it is optional
         workbook.write_bytes(b"PK")
         monkeypatch.setattr(pd, "read_excel", lambda *_, **__: sheet.astype(str))
     rows = list(open_("youtube_ugc", folder))
@@ -414,9 +414,9 @@ def test_youtube_ugc_says_what_the_workbook_needs(
     miniset: Miniset, open_: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = miniset("youtube_ugc")
-    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
     (folder / "MOS_for_YouTube_UGC_dataset.xlsx").write_bytes(b"PK")
-    with pytest.raises(UsageError, match=r"\.xlsx: reading it needs openpyxl: pip install .*, or save .* as CSV"):
+    with pytest.raises(UsageError, match=r"\.xlsx: reading it needs python-calamine: pip install .* as CSV"):
         open_("youtube_ugc", folder)
 
 

@@ -17,7 +17,7 @@ from scipy import optimize, stats
 from cover.curves import Line, Logistic
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
 from cover.evaluation.fits import FITS, Fit, fit_curve
-from cover.evaluation.measures import MEASURES, measure
+from cover.evaluation.measures import MEASURES, measure, opposed
 
 FILES = {"KoNViD-1k": "kv1k", "LSVQ test": "ltest", "CVD2014": "cvd2014", "YouTube-UGC": "ytugc"}
 COLUMNS = {"overall": "overall_fused", "aesthetic": "aesthetic_raw", "technical": "technical_raw"}
@@ -334,3 +334,33 @@ class TestIntervals:
         assert list(found.as_dict()) == ["n", *MEASURES, "ci95"]
         assert found.as_dict()["ci95"]["srocc"] == [None, None]
         assert json.loads(json.dumps(measure(X, Y, resamples=5).as_dict()))["ci95"].keys() == set(MEASURES)
+
+
+class TestOpposed:
+    UP = np.arange(12.0)
+
+    @pytest.mark.parametrize(
+        ("scores", "mos", "expected"),
+        [
+            pytest.param({"overall": UP}, -UP, True, id="against"),
+            pytest.param({"overall": UP}, UP, False, id="along"),
+            pytest.param(
+                {"overall": UP, "semantic": UP, "technical": -UP, "aesthetic": -UP}, UP, True, id="two of three"
+            ),
+            pytest.param(
+                {"overall": -UP, "semantic": -UP, "technical": UP, "aesthetic": UP}, UP, False, id="one of three"
+            ),
+            pytest.param({"overall": UP[:7]}, -UP[:7], False, id="too few to tell"),
+            pytest.param({"overall": np.append(UP, np.nan)}, -np.append(UP, 5), True, id="one without a score"),
+            pytest.param({"overall": np.ones(12)}, -UP, False, id="undefined"),
+        ],
+    )
+    def test_the_branches_vote(self, scores: dict[str, np.ndarray], mos: np.ndarray, expected: bool) -> None:
+        found = opposed(scores, mos)
+        assert (found is not None) == expected
+        assert found is None or "data.lower_is_better=true" in found
+
+    def test_chance_is_seldom_taken_for_it(self) -> None:
+        rng = np.random.default_rng(0)
+        found = [opposed({"overall": rng.random(30)}, rng.random(30)) is not None for _ in range(2000)]
+        assert np.mean(found) == pytest.approx(0.025, abs=0.01)

@@ -1,6 +1,7 @@
 """What is said at the end of a run, whatever the videos are called."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,33 @@ def test_names_are_shown_as_text(name: str) -> None:
 def test_narrow_terminals_keep_numbers_whole() -> None:
     text = shown(summary({"a very long name of a video that goes on.mp4": SCORES}, {}, {}, Path("out")), width=76)
     assert "-0.2500" in text
+
+
+@pytest.mark.parametrize("width", [60, 66, 72, 80, 120])
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_numbers_are_whole_at_any_width(width: int, calibrated: bool) -> None:
+    scores = {**SCORES, "predicted_mos": -1234.5678} if calibrated else SCORES
+    text = shown(summary({"a very long name of a video that goes on and on.mp4": scores}, {}, {}, Path("out")), width)
+    assert {"-0.2500", "0.5000", *(["-1234.5678"] if calibrated else [])} <= set(re.findall(r"-?[\d.]+", text))
+    assert "\u2026" not in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_intervals_are_whole_at_sixty_columns() -> None:
+    measures = {"technical": measure([0.1, 0.5, 0.2, 0.9, 0.4, 0.7], [5.0, 3.0, 4.0, 1.0, 3.5, 2.0], resamples=10)}
+    text = shown(agreement(measures, None, 6, 0, 0), 60)
+    low, high = measures["technical"].ci95["srocc"]
+    assert f"[{low:.4f}," in text
+    assert f"{high:.4f}]" in text
+    assert max(map(len, text.splitlines())) <= 60
+
+
+def test_few_reasons_and_what_was_left_out_are_said() -> None:
+    text = shown(summary(scores(1), {"bad.mp4": "no such file"}, {}, Path("out"), remarks=["9 files were left out"]))
+    assert "bad.mp4: no such file" in text
+    assert "9 files were left out" in text
+    many = {f"{number}.mp4": "no such file" for number in range(9)}
+    assert "no such file" not in shown(summary(scores(1), many, {}, Path("out")))
 
 
 def test_agreement_says_how_many_videos_it_stands_on() -> None:

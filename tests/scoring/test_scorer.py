@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cover.curves import Line
 from cover.errors import VideoError
@@ -156,3 +157,38 @@ def test_a_score_that_is_not_finite_costs_its_video_only(scorer: Scorer, monkeyp
     assert isinstance(second, VideoScore)
     with pytest.raises(VideoError, match=r"^frames: the model's score is not a finite number"):
         scorer.score(frames(30))
+
+
+class TestSources:
+    """Frames in memory in the forms that people have them."""
+
+    FRAMES = np.stack([np.full((64, 96, 3), 10 * number, dtype=np.uint8) for number in range(12)])
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            pytest.param(list(FRAMES), id="list of arrays"),
+            pytest.param(tuple(FRAMES), id="tuple"),
+            pytest.param(torch.from_numpy(FRAMES), id="tensor"),
+            pytest.param(torch.from_numpy(FRAMES).permute(0, 3, 1, 2), id="tensor with channels first"),
+            pytest.param([torch.from_numpy(frame).permute(2, 0, 1) for frame in FRAMES], id="list of tensors"),
+            pytest.param([Image.fromarray(frame) for frame in FRAMES], id="list of Pillow's images"),
+        ],
+    )
+    def test_score_alike(self, source: Any, scorer: Scorer) -> None:
+        assert scorer.score(source).overall == scorer.score(self.FRAMES).overall
+
+    @pytest.mark.parametrize(
+        ("source", "message"),
+        [
+            ([], r"frames: a list must hold frames of one shape, \(H, W, 3\), not none"),
+            ([FRAMES[0], FRAMES[0][:32]], r"not \(32, 96, 3\) and \(64, 96, 3\)"),
+            (torch.rand(4, 3, 64, 96), r"frames must be uint8 RGB of shape \(T, H, W, 3\), not float32"),
+            (FRAMES[0], r"frames must be uint8 RGB of shape \(T, H, W, 3\), not uint8 \(64, 96, 3\)"),
+            (17, r"a int cannot be scored: give a file, a folder of frames, or frames as uint8"),
+            (None, r"a NoneType cannot be scored"),
+        ],
+    )
+    def test_others_are_refused_in_one_line(self, source: Any, message: str, scorer: Scorer) -> None:
+        with pytest.raises(VideoError, match=message):
+            scorer.score(source)

@@ -89,7 +89,7 @@ def test_predictions_in_hand(evaluate: Run, tmp_path: Path, capsys: pytest.Captu
         ("path,overall\na,1\n", "no column mos .found: path, overall.; name it with columns.path"),
         ("path,mos,overall\na,1,1\na,2,2\n", "'a' is there twice"),
         ("path,mos,overall\na,good,1\n", "'a' has no MOS"),
-        ("", "No columns"),
+        ("", r"no column Filename, mos, overall \(found: none\)"),
     ],
 )
 def test_unusable_predictions(
@@ -263,3 +263,15 @@ def test_two_processes_measure_what_one_does(
     assert metrics("ddp") == metrics("single")
     with Path("ddp/predictions.csv").open() as file:
         assert len(list(csv.reader(file))) == 8
+
+
+def test_low_ratings_of_good_videos(evaluate: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{number}.mp4;{100 - number},5;{number}" for number in range(20)]
+    (tmp_path / "preds.csv").write_text("path;dmos;overall\n" + "\n".join(lines))
+    options = ("predictions=preds.csv", "columns.mos=dmos", "resamples=0")
+    assert evaluate(*options, "output=taken_literally") == 0
+    assert "run against each other (SROCC: -1.00 on 20 videos)" in capfd.readouterr().err
+    assert evaluate(*options, "output=declared", "data.lower_is_better=true") == 0
+    assert "run against each other" not in capfd.readouterr().err
+    assert metrics("declared")["overall"]["srocc"] == pytest.approx(1)
+    assert pd.read_csv("declared/predictions.csv")["mos"].iloc[0] == -100.5

@@ -570,3 +570,34 @@ def test_two_processes_train_like_one(train: Run, background: Callable[..., Any]
     assert process.returncode == 0, shown
     one, two = (pd.read_csv(f"{name}/curves.csv") for name in ("one", "two"))
     pd.testing.assert_frame_equal(two, one, atol=1e-5)
+
+
+def test_ratings_that_run_against_the_scores_are_noticed(
+    train: Run, small: Run, rated: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A table of DMOS: low for the videos that the model, before it learns, finds good."""
+    small("infer", f"data={rated / 'ratings.csv'}", "model=tiny", "output=scores")
+    scores = pd.read_csv("scores/scores.csv")
+    ranks = scores[["Semantic", "Technical", "Aesthetic"]].rank().sum(axis=1)
+    table = pd.DataFrame({"path": [rated / name for name in scores["Filename"]], "dmos": ranks.max() - ranks})
+    table.to_csv("dmos.csv", index=False)
+    data = ("data=table", "data.path=dmos.csv", "data.mos=dmos", "model=tiny", "cache.dir=cache", *SHORT)
+    capfd.readouterr()
+    assert train(*data, "output=taken_literally") == 0
+    assert "dmos.csv: scores and ratings run against each other" in capfd.readouterr().err
+    assert train(*data, "output=declared", "data.lower_is_better=true") == 0
+    assert "run against each other" not in capfd.readouterr().err
+    predictions = pd.read_csv("declared/predictions.csv")
+    assert (predictions["mos"] <= 0).all()  # high is good in what is written
+    assert sorted(-predictions["mos"]) == sorted(table["dmos"])
+
+
+def test_ratings_of_single_branches_are_turned_round_too(rated: Path) -> None:
+    table = pd.read_csv(rated / "ratings.csv")
+    column = next(name for name in table if name not in ("path", "mos", "content") and table[name].dtype == float)
+    common = ("data=table", f"data.path={rated / 'ratings.csv'}", f"targets.technical={column}")
+    plain, turned = (
+        training.sources(train_options(*common, f"data.lower_is_better={lower}"))[0].rows for lower in ("false", "true")
+    )
+    assert [row.mos for row in turned] == [-row.mos for row in plain]
+    assert [row.extras[column] for row in turned] == [-float(row.extras[column]) for row in plain]
