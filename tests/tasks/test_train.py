@@ -592,12 +592,12 @@ def test_ratings_that_run_against_the_scores_are_noticed(
     assert sorted(-predictions["mos"]) == sorted(table["dmos"])
 
 
-def test_ratings_of_single_branches_are_turned_round_too(rated: Path) -> None:
+def test_ratings_of_single_branches_are_turned_round_too(rated: Path, tmp_path: Path) -> None:
     table = pd.read_csv(rated / "ratings.csv")
-    column = next(name for name in table if name not in ("path", "mos", "content") and table[name].dtype == float)
-    common = ("data=table", f"data.path={rated / 'ratings.csv'}", f"targets.technical={column}")
+    table.assign(sharp=table["mos"] + 0.5).to_csv(tmp_path / "ratings.csv", index=False)
+    common = ("data=table", f"data.path={tmp_path}/ratings.csv", f"data.root={rated}", "targets.technical=sharp")
     plain, turned = (
         training.sources(train_options(*common, f"data.lower_is_better={lower}"))[0].rows for lower in ("false", "true")
     )
-    assert [row.mos for row in turned] == [-row.mos for row in plain]
-    assert [row.extras[column] for row in turned] == [-float(row.extras[column]) for row in plain]
+    assert [row.mos for row in turned] == [-row.mos for row in plain if row.mos is not None]
+    assert [row.extras["sharp"] for row in turned] == [-float(str(row.extras["sharp"])) for row in plain]
