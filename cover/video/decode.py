@@ -130,7 +130,10 @@ class FrameDecoder:
             rgb = frame.to_ndarray(format="rgb24")
         except (av.FFmpegError, ValueError):
             rgb = self._rgb_of_unknown_matrix(frame)
-        return orientation_of(frame)(rgb) if self._rotate else rgb
+        if not self._rotate:
+            return rgb
+        found = orientation_of(frame)
+        return (self._index.orientation if found is None else found)(rgb)
 
     def _rgb_of_unknown_matrix(self, frame: VideoFrame) -> np.ndarray:
         """Convert as though the frame had no tag: FFmpeg's converter refuses YCgCo, ICtCp and their like."""

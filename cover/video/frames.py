@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -95,13 +96,12 @@ def read_frame(index: VideoIndex, number: int, rotate: bool) -> tuple[int, np.nd
     Raises:
         VideoError: If not one can be read.
     """
-    nearest = sorted(range(len(index.files)), key=lambda other: (abs(other - number), other))
-    for other in nearest:
-        try:
-            return other, read_image(index.files[other], rotate=rotate)
-        except VideoError as error:
-            last = error
-    raise last
+    for distance in range(len(index.files)):
+        for other in dict.fromkeys((number - distance, number + distance)):
+            if 0 <= other < len(index.files):
+                with suppress(VideoError):
+                    return other, read_image(index.files[other], rotate=rotate)
+    raise VideoError(f"{shown(index.path)}: none of its {len(index.files)} images can be read")
 
 
 def _notes(files: list[Path]) -> tuple[str, ...]:

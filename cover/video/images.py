@@ -1,10 +1,13 @@
 """Still images: told by their content, opened, described and decoded. Whatever is wrong with one is one line."""
 
+import io
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -17,10 +20,15 @@ from cover.video.source import MAX_PIXELS, shown
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
 # Of these one file may hold a video as well.
 _ANIMATED = ("PNG", "AVIF")
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf", b"1pic", b"MiHE"}
+_HEIF_SEQUENCES = {b"hevc", b"hevx", b"msf1"}
+_TIFF_MAGIC = (b"II*\0", b"MM\0*")
 _JPEG_VIDEOS = (".mjpeg", ".mjpg")  # one JPEG after the other; only the name tells
 _EXIF_ORIENTATION = 0x0112
-_TIFF_BITS = 0x0102
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT = 0x0102, 0x0106, 0x0153
+_WHITE_IS_ZERO, _SIGNED = 0, 2
+# A picture whose brightest value is below this share of white is taken for one of another range.
+_DARK = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,8 @@ def read_image(path: Path, *, rotate: bool) -> np.ndarray:
     """Decode a still image as the official code does (Pillow's ``convert("RGB")``).
 
     Transparency is dropped, not composed; of several pages the first is read. Gray values of 16 or 32 bits and
-    fractions, which Pillow would clip at 255, are scaled by the range that they are in. The pictures of a HEIC file
+    fractions, which Pillow would clip at 255, are scaled by the range that they are in, and refused where that is in
+    doubt. The pictures of a HEIC file
     are always upright: libheif turns them while it decodes.
 
     Args:
@@ -100,22 +109,24 @@ def read_image(path: Path, *, rotate: bool) -> np.ndarray:
 def _open(path: Path) -> Image.Image | None:
     """Open an image, not decoded yet; None where the file is no still image."""
     with _damage(path):
-        formats: tuple[str, ...] = _FORMATS
         with path.open("rb") as file:
-            head = file.read(12)
-        heif = head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+            head = file.read(256)
+        formats: tuple[str, ...] = _FORMATS
+        heif = _is_heif(head)
         if heif:
             import pi_heif  # not worth importing for other files
 
             pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-            formats = (*_FORMATS, "HEIF")
+            formats = ("HEIF", *_FORMATS)
         try:
             Image.init()
             image = Image.open(path, formats=formats)
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
-            if heif:
+            if heif or head.startswith(_TIFF_MAGIC):
+                what = "HEIF" if heif else "TIFF (64 or 16 bits of floating point, for one)"
                 raise VideoError(
-                    f"{shown(path)}: the image is damaged, or of a kind of HEIF that is not read"
+                    f"{shown(path)}: the image is damaged, or a kind of {what} that is not read; "
+                    "save it as PNG, or with 8 or 16 bits"
                 ) from None
             return None
         if image.format == "JPEG" and path.suffix.lower() in _JPEG_VIDEOS:
@@ -125,6 +136,17 @@ def _open(path: Path) -> Image.Image | None:
             image.close()
             return None
         return image
+
+
+def _is_heif(head: bytes) -> bool:
+    """Tell a HEIF still by the brands in its first box; FFmpeg reads HEIF sequences, which some stills are named as."""
+    if head[4:8] != b"ftyp":
+        return False
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    major, *compatible = (head[start : start + 4] for start in (8, *range(16, length, 4)))
+    if b"avif" in (major, *compatible):
+        return False
+    return major in _HEIF_BRANDS or (major in _HEIF_SEQUENCES and not _HEIF_BRANDS.isdisjoint(compatible))
 
 
 @contextmanager
@@ -150,22 +172,53 @@ def _orientation(image: Image.Image) -> Orientation:
         return UPRIGHT
 
 
+def orientation_in_jpeg(data: bytes) -> Orientation:
+    """Read the orientation in a JPEG's EXIF; upright where there is none.
+
+    Args:
+        data: The file, or a packet of Motion JPEG.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            return _orientation(image)
+    except Exception:  # noqa: BLE001 - whether the pixels are whole is not its matter
+        return UPRIGHT
+
+
 def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
     """Scale gray values that need more than eight bits, uint8 (H, W)."""
     values = np.asarray(image)
-    bits = image.tag_v2.get(_TIFF_BITS) if image.format == "TIFF" else None  # type: ignore[attr-defined]
+    tags = dict(image.tag_v2) if image.format == "TIFF" else {}  # type: ignore[attr-defined]
     low, high = float(values.min()), float(values.max())
-    if image.mode == "F":
-        # Fractions, or values as of eight bits; a file does not say which.
-        white = next((white for white in (1, 255) if low >= 0 and high <= white), None)  # NaN is in no range
-    elif bits in ((32,), 32):
-        white = next((white for white in (255, 65535) if low >= 0 and high <= white), None)
-    else:
-        white = 65535 if low >= 0 else None
+    white = _white(image.mode, tags, low, high)
     if white is None:
         kind = "floating-point" if image.mode == "F" else "integer"
         raise VideoError(
             f"{shown(path)}: its {kind} values from {low:g} to {high:g} fit no known range "
-            "(0..1, 0..255, 0..65535); save it with 8 or 16 bits"
+            "(0..1, 0..255, 0..65535); save it with 8 or 16 bits, or scaled to one of them"
         )
-    return (np.minimum(values, white) / (white / 255)).round().astype(np.uint8)
+    scaled = (np.clip(values, 0, white) / (white / 255)).round().astype(np.uint8)
+    return 255 - scaled if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO else scaled
+
+
+def _white(mode: str, tags: Mapping[int, Any], low: float, high: float) -> float | None:
+    """Tell which value is white, as far as a file's values show it; None where a guess could come out black."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    if mode == "F":  # resampling leaves values a little outside of their range
+        if low >= -0.1 and high <= 1.1:
+            return 1
+        return 255 if low >= -25 and _DARK * 255 < high <= 280 else None
+    if low < 0:
+        return None
+    if not tags:  # formats that have no choice of range
+        return 65535
+    signed = _first(tags.get(_TIFF_SAMPLE_FORMAT)) == _SIGNED and _first(tags.get(_TIFF_BITS)) == 16
+    if high <= 255:
+        return 255 if high != 1 else None
+    full = 32767 if signed else 65535
+    return full if _DARK * 65535 < high <= full else None
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) else value

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cover.video.orientation import UPRIGHT, Orientation
 from cover.video.source import RawFormat
 
 
@@ -55,6 +56,7 @@ class VideoIndex:
         raw: Layout of a headerless file.
         stream: Number among the container's video streams, from 0.
         pts: Presentation times of the frames in ascending order, or None where they are unknown.
+        orientation: How the frames are shown that do not say so themselves.
         counted: Whether the frames are numbered as the decoder gives them, since the times do not tell which is which.
         positions: Place of each frame's packet in the file, from 0.
         key_pts: Presentation times of the packets that decoding can start from, ascending.
@@ -73,6 +75,7 @@ class VideoIndex:
     stream: int | None = None
     pts: np.ndarray | None = None
     counted: bool = False
+    orientation: Orientation = UPRIGHT
     positions: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     key_pts: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     key_positions: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))

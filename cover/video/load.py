@@ -122,19 +122,26 @@ def _samplings(info: VideoInfo, spec: ViewSpec, name: str, replay: Sampling | No
 def _array(source: Any) -> np.ndarray:
     """Frames in memory as one array."""
     if isinstance(source, (list, tuple)):
+        if any(isinstance(frame, (str, os.PathLike)) for frame in source):
+            raise VideoError("frames: a list holds the frames of one video; score files one by one")
         frames = [_array(frame) for frame in source]
         if len({frame.shape for frame in frames}) != 1:
             sizes = " and ".join(sorted({str(frame.shape) for frame in frames})) or "none"
             raise VideoError(f"frames: a list must hold frames of one shape, (H, W, 3), not {sizes}")
         return np.stack(frames)
     if hasattr(source, "detach"):  # a torch tensor; torch is not imported for it
-        array: np.ndarray = source.detach().cpu().numpy()
+        try:
+            array: np.ndarray = source.detach().cpu().numpy()
+        except (TypeError, NotImplementedError, RuntimeError):  # of types and layouts that numpy does not have
+            kind = getattr(source, "dtype", "unknown")
+            raise VideoError(f"frames: must be dense uint8, not a tensor of {kind} that numpy cannot take") from None
         first, last = (array.shape[-3], array.shape[-1]) if array.ndim in (3, 4) else (0, 0)
         return np.moveaxis(array, -3, -1) if first == 3 and last != 3 else array
     if isinstance(source, np.ndarray) or hasattr(source, "__array_interface__"):  # of Pillow's images, too
         return np.asarray(source)
     raise VideoError(
-        f"a {type(source).__name__} cannot be scored: give a file, a folder of frames, or frames as uint8 (T, H, W, 3)"
+        f"{type(source).__name__} objects cannot be scored; "
+        "give a file, a folder of frames, or frames as uint8 (T, H, W, 3)"
     )
 
 

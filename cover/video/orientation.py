@@ -37,16 +37,19 @@ class Orientation:
 UPRIGHT = Orientation()
 
 
-def orientation_of(frame: VideoFrame) -> Orientation:
+def orientation_of(frame: VideoFrame) -> Orientation | None:
     """Read a frame's display matrix, which FFmpeg takes from the container or from the stream itself.
 
     Source: FFmpeg's ``libavutil/display.h``: a row (p, q) times the upper left 2 x 2 of the matrix is where a pixel is
     shown. The nearest quarter turn counts.
+
+    Returns:
+        How to show the frame, or None where PyAV cannot tell.
     """
     try:
         data: Any = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # PyAV does not know every kind of side data, such as EXIF; it can still tell the angle
-        return Orientation(round(frame.rotation / 90) % 4)
+    except ValueError:  # one of the frame's side data is of a kind that PyAV does not know
+        return None
     if data is None:
         return UPRIGHT
     (a, b, _), (c, d, _), _ = np.frombuffer(bytes(data), np.int32).reshape(3, 3).astype(float)

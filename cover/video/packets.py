@@ -1,7 +1,8 @@
 """Packets and frames of a stream: reading past damage, what the packets say, and counting what a decoder gives."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -14,6 +15,12 @@ from av.video.stream import VideoStream
 _MAX_REORDER = 64
 # Frames decoded to find out which come before the first keyframe; more of them are counted instead.
 _MOST_LEADING = 300
+# Packets of a group of pictures that are kept to look at their order.
+_LONGEST_GROUP = 512
+# Groups, and packets of each, that are looked at where a stream does not say whether it reorders.
+_FIRST_GROUPS, _FIRST_PACKETS = 3, 24
+# Of reordered packets, far more than one in this many has an earlier time than the one before.
+_SELDOM = 16
 
 
 @dataclass
@@ -27,7 +34,8 @@ class Scan:
         first: The first frame.
         leading: Times of the frames that the decoder gives up to that of the first keyframe, None where they are
             unknown.
-        reorders: Whether the decoder puts frames into another order than that of the packets.
+        head: The first packet's bytes.
+        misleading: Whether frames come out of the decoder in another order than their times say.
         encrypted: Whether packets are encrypted.
         broken: Whether something in the container is damaged.
     """
@@ -37,14 +45,10 @@ class Scan:
     shown: list[bool] = field(default_factory=list)
     first: VideoFrame | None = None
     leading: set[int] | None = field(default_factory=set)
-    reorders: bool = False
+    head: bytes = b""
+    misleading: bool = False
     encrypted: bool = False
     broken: bool = False
-
-    def rising(self) -> bool:
-        """Tell whether times rise in file order, as where every packet is shown when it is decoded."""
-        times = [time for time in self.pts if time is not None]
-        return len(times) == len(self.pts) and bool(np.all(np.diff(times) > 0))
 
 
 def packets(
@@ -107,7 +111,7 @@ def set_threads(stream: VideoStream, threads: int) -> None:
 
 
 def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
-    """Read every packet of a stream, decoding up to the frame of its first keyframe: most often one packet.
+    """Read every packet of a stream, decoding what has to be: up to the first keyframe, and where times are in doubt.
 
     Args:
         container: An open container.
@@ -119,20 +123,73 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
     scan = Scan()
     stream.codec_context.thread_count = 1
     errors: list[Exception] = []
-    beginning = _Beginning(scan)
+    beginning, order = _Beginning(scan), _OrderCheck(stream)
     for packet in packets(container, stream, errors):
         scan.broken |= packet.is_corrupt
         scan.encrypted |= packet.has_sidedata("encryption_info")
         scan.pts.append(packet.pts)
         scan.key.append(packet.is_keyframe)
         scan.shown.append(not packet.is_discard)
+        scan.head = scan.head or bytes(packet)
         if not beginning.over:
             beginning.add(decode_packet(stream, packet, []))
+        order.add(packet, checking=beginning.over)
     scan.broken |= bool(errors)
     if not beginning.over:
         beginning.add(decode_packet(stream, None, []))
-    scan.reorders = bool(stream.codec_context.has_b_frames)
+    order.end(checking=beginning.over)
+    scan.misleading = order.misleading
     return scan
+
+
+class _OrderCheck:
+    """A look for decoding times that are given as presentation times.
+
+    Where a decoder reorders frames, their packets' times go up and down; in a group of pictures whose times (nearly)
+    only rise, either nothing is reordered, or the times are those of decoding. The decoder tells which: such a group
+    is decoded, and its frames have to come out with rising times.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        self.misleading = False
+        self._stream = stream
+        self._group: list[Packet] = []
+        self._groups = 0
+
+    def add(self, packet: Packet, *, checking: bool) -> None:
+        if packet.is_keyframe:
+            self.end(checking=checking)
+        if len(self._group) < _LONGEST_GROUP:
+            self._group.append(packet)
+
+    def end(self, *, checking: bool) -> None:
+        """Check a group that is whole, if the decoder is free for it."""
+        group, self._group = self._group, []
+        self._groups += 1
+        if checking and not self.misleading and self._is_doubtful(group):
+            self._check(group)
+
+    def _is_doubtful(self, group: Sequence[Packet]) -> bool:
+        context = self._stream.codec_context
+        # An H.264 stream may leave it to the decoder to find out, and then says no at first.
+        reorders = context.has_b_frames or (context.name == "h264" and self._groups <= _FIRST_GROUPS)
+        times = [packet.pts for packet in group if packet.pts is not None]
+        falls = sum(later < earlier for earlier, later in pairwise(times))
+        return bool(reorders) and len(times) == len(group) >= 3 and falls * _SELDOM < len(group)
+
+    def _check(self, group: Sequence[Packet]) -> None:
+        context = self._stream.codec_context
+        unsure = not context.has_b_frames
+        errors: list[Exception] = []
+        context.flush_buffers()
+        sent = [*(group[:_FIRST_PACKETS] if unsure else group), None]
+        frames = [frame for packet in sent for frame in decode_packet(self._stream, packet, errors)]
+        context.flush_buffers()
+        times = [frame.pts for frame in frames if frame.pts is not None]
+        if errors or any(frame.is_corrupt for frame in frames):
+            return  # damage may have any order
+        falling = any(later < earlier for earlier, later in pairwise(times))
+        self.misleading = falling or (unsure and bool(context.has_b_frames))
 
 
 class _Beginning:

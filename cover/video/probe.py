@@ -14,9 +14,9 @@ from av.video.stream import VideoStream
 
 from cover.errors import VideoError
 from cover.video.frames import index_frames
-from cover.video.images import image_info
+from cover.video.images import image_info, orientation_in_jpeg
 from cover.video.info import VideoIndex, VideoInfo
-from cover.video.orientation import UPRIGHT, orientation_of
+from cover.video.orientation import UPRIGHT, Orientation, orientation_of
 from cover.video.packets import Scan, count_frames, decode_packet, packets, presentation_order, scan_packets
 from cover.video.source import MAX_PIXELS, RAW_SUFFIX, RawFormat, check_path, open_container, shown
 from cover.video.streams import choose_stream, numbered_stream, rivals
@@ -98,7 +98,7 @@ def index_video(
     path = check_path(path)
     if path.suffix.lower() == RAW_SUFFIX:
         return _index_headerless(path, raw)
-    index = _index_image(path, rotate) if stream is None else None
+    index = _index_image(path, rotate)
     if index is not None:
         return index
     with open_video(path, stream=stream) as (container, video):
@@ -158,14 +158,14 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
         raise VideoError(f"{shown(path)}: encrypted; decrypt it first")
     if scan.first is None:
         raise VideoError(f"{shown(path)}: not one frame could be decoded")
-    info = _video_info(container, stream, scan.first, rotate)
+    orientation = _orientation(scan, stream)
+    info = _video_info(container, stream, scan.first, orientation, rotate)
     if info.width * info.height > MAX_PIXELS:
         raise VideoError(f"{shown(path)}: frames are larger than the limit of {MAX_PIXELS} pixels")
-    notes = _notes(scan)
+    notes = _notes(scan, stream)
     order = presentation_order(scan) if info.container not in _WITHOUT_PTS else None
     times = None if order is None else np.array(scan.pts, dtype=np.int64)[order]
-    if order is None or (scan.reorders and scan.rising()):
-        # Times that rise in file order although the decoder reorders are decoding times.
+    if order is None or scan.misleading:
         with open_video(path, stream=number) as opened:
             count = count_frames(*opened, threads)
         times = times if times is not None and len(times) == count else None
@@ -175,6 +175,7 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
             stream=number,
             pts=times,
             counted=True,
+            orientation=orientation,
             time_base=stream.time_base,
             notes=notes,
         )
@@ -190,17 +191,31 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
         key_pts=pts[keys],
         key_positions=keys,
         packet_positions={int(time): place for place, time in enumerate(pts.tolist())},
+        orientation=orientation,
         seekable=info.container in _SEEKABLE,
         time_base=stream.time_base,
         notes=notes,
     )
 
 
-def _notes(scan: Scan) -> tuple[str, ...]:
+def _orientation(scan: Scan, stream: VideoStream) -> Orientation:
+    assert scan.first is not None
+    found = orientation_of(scan.first)
+    if found is not None:
+        return found
+    # PyAV cannot list side data of a kind that it does not know, such as the EXIF of Motion JPEG.
+    if stream.codec_context.name == "mjpeg":
+        return orientation_in_jpeg(scan.head)
+    return Orientation(round(scan.first.rotation / 90) % 4)
+
+
+def _notes(scan: Scan, stream: VideoStream) -> tuple[str, ...]:
     assert scan.first is not None
     notes = ["the file is damaged or cut short"] if scan.broken else []
-    if scan.first.color_trc in _HDR:
-        notes.append(f"HDR ({_HDR[scan.first.color_trc]}) was scored as it is stored, without tone mapping")
+    # The container's tag counts where the stream itself has none.
+    curve = next((curve for curve in (scan.first.color_trc, stream.codec_context.color_trc) if curve in _HDR), None)
+    if curve is not None:
+        notes.append(f"HDR ({_HDR[curve]}) was scored as it is stored, without tone mapping")
     return tuple(notes)
 
 
@@ -210,14 +225,15 @@ def _index_headerless(path: Path, raw: RawFormat | None) -> VideoIndex:
         frame = next(iter(decode_packet(stream, packet, [])), None) if packet else None
         if packet is None or frame is None:
             raise VideoError(f"{shown(path)}: shorter than one frame of the size and pixel format given in data.raw")
-        info = _video_info(container, stream, frame, rotate=False)
+        info = _video_info(container, stream, frame, UPRIGHT, rotate=False)
     count = path.stat().st_size // packet.size
     duration = count / info.fps if info.fps else None
     return VideoIndex(path, replace(info, frames=count, duration=duration), raw, frame_bytes=packet.size)
 
 
-def _video_info(container: InputContainer, stream: VideoStream, frame: VideoFrame, rotate: bool) -> VideoInfo:
-    orientation = orientation_of(frame)
+def _video_info(
+    container: InputContainer, stream: VideoStream, frame: VideoFrame, orientation: Orientation, rotate: bool
+) -> VideoInfo:
     height, width = (orientation if rotate else UPRIGHT).size(frame.height, frame.width)
     rate = stream.average_rate or stream.guessed_rate
     duration = stream.duration * stream.time_base if stream.duration and stream.time_base else None

@@ -14,6 +14,8 @@ from cover.video.source import shown
 _PICTURES = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 # Streams of one recording end within some frames of each other.
 _ABOUT_AS_LONG = 0.9
+# Pictures with times far apart (covers, slides) are none, however long they take: share of the most frames.
+_OF_A_VIDEO = 0.1
 
 
 def numbered_stream(container: InputContainer, path: Path, number: int | None) -> VideoStream:
@@ -92,10 +94,10 @@ def choose_stream(container: InputContainer, streams: list[VideoStream]) -> tupl
             seconds = float(time * packet.time_base)
             extent.first, extent.last = min(extent.first, seconds), max(extent.last, seconds)
     best = container.streams.best("video")
-    timed = any(extent.seconds for extent in extents.values())
-    lengths = {extent.stream.index: extent.seconds if timed else extent.packets for extent in extents.values()}
-    enough = max(lengths.values()) * _ABOUT_AS_LONG
-    long = [extent for extent in extents.values() if lengths[extent.stream.index] >= enough]
+    most = max(extent.packets for extent in extents.values())
+    videos = [extent for extent in extents.values() if extent.packets >= most * _OF_A_VIDEO]
+    longest = max(extent.seconds for extent in videos)
+    long = [extent for extent in videos if extent.seconds >= longest * _ABOUT_AS_LONG]
     chosen = max(long, key=lambda found: (found.pixels, found.packets > 1, found.stream is best))
     every = container.streams.video
     number = next(place for place, stream in enumerate(every) if stream.index == chosen.stream.index)
