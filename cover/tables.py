@@ -24,8 +24,11 @@ TEXT = {".csv": ",", ".tsv": "\t"}
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {"\t": "tab", " ": "blank"}
+_BY_NAME = {"tab": "\t", "\\t": "\t", "blank": " ", "comma": ",", "semicolon": ";"}
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
+_IN_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
+_MISSING = {"", "-", "na", "n/a", "nan", "none", "null"}
 _THOUSANDS = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))")
 
 
@@ -38,11 +41,13 @@ class Table:
         records: For each row where it is (``line 3``), and its cells by column; None or an empty text where one is
             empty.
         layout: How text was read, for messages; nothing for other formats.
+        separator: What separates the columns of text.
     """
 
     header: list[str]
     records: list[tuple[str, dict[str, object]]]
     layout: str = ""
+    separator: str = ""
 
 
 def read_table(
@@ -62,7 +67,8 @@ def read_table(
     """
     suffix = path.suffix.lower()
     if suffix in SPREADSHEETS:
-        return _read_spreadsheet(path, what, sheet)
+        table = _read_spreadsheet(path, what, sheet)
+        return table if decimal == "." else _with_points(table, every=decimal == ",")
     if suffix == PARQUET:
         return _read_parquet(path, what)
     return _read_text(read_text(path, what), what, TEXT.get(suffix, ","), separator, decimal)
@@ -93,6 +99,10 @@ def read_text(path: Path, what: str) -> str:
 
 
 def _read_text(text: str, what: str, usual: str, separator: str | None, decimal: str | None) -> Table:
+    if separator is not None:
+        separator = _BY_NAME.get(separator, separator)
+        if len(separator) != 1 or separator in '\r\n"':
+            raise UsageError(f"{what}: data.separator={separator}: takes one character, or tab")
     lines = text.splitlines(keepends=True)
     if lines and (named := re.fullmatch(r"sep=(.)\s*", lines[0])):  # Excel's own hint
         separator, first = separator or named[1], 1
@@ -106,7 +116,7 @@ def _read_text(text: str, what: str, usual: str, separator: str | None, decimal:
         records = list(_records(reader, header, what, layout, first))
     except csv.Error as error:
         raise UsageError(f"{what}, line {reader.line_num + first}: not a readable table ({error})") from error
-    table = Table(header, records, layout)
+    table = Table(header, records, layout, found)
     return table if decimal == "." else _with_points(table, every=decimal == ",")
 
 
@@ -141,13 +151,17 @@ def _with_points(table: Table, *, every: bool) -> Table:
 
 
 def _has_commas(table: Table, name: str) -> bool:
-    cells = [text for _, cells in table.records if (text := str(cells.get(name, "")).strip())]
-    numbers = all(_WITH_COMMA.fullmatch(text) or _WHOLE.fullmatch(text) for text in cells)
-    return numbers and any("," in text for text in cells)
+    cells = [cell.strip() for _, cells in table.records if isinstance(cell := cells.get(name), str)]
+    numbers = [cell for cell in cells if cell.lower() not in _MISSING]
+    if not numbers or not all(_WITH_COMMA.fullmatch(text) or _WHOLE.fullmatch(text) for text in numbers):
+        return False
+    commas = [text for text in numbers if "," in text]
+    # 1,200 may be twelve hundred where it is the comma that separates columns.
+    return bool(commas) and not (table.separator == "," and all(_IN_THOUSANDS.fullmatch(text) for text in commas))
 
 
 def _point(cell: object) -> object:
-    text = _THOUSANDS.sub("", str(cell).strip())
+    text = _THOUSANDS.sub("", cell.strip()) if isinstance(cell, str) else ""
     return text.replace(",", ".") if _WITH_COMMA.fullmatch(text) else cell
 
 
@@ -157,8 +171,10 @@ def _read_spreadsheet(path: Path, what: str, sheet: str | int | None) -> Table:
     try:
         with pd.ExcelFile(path, engine="calamine") as book:
             names = list(map(str, book.sheet_names))
-            wanted = 0 if sheet is None else next((name for name in names if name == str(sheet)), sheet)
-            known = wanted in names or (isinstance(wanted, int) and wanted < len(names))
+            numbers = [str(number) for number in range(len(names))]
+            wanted = names[0] if sheet is None else str(sheet)
+            wanted = wanted if wanted in names or wanted not in numbers else names[int(wanted)]
+            known = wanted in names
             frame = pd.read_excel(book, sheet_name=wanted, dtype=object) if known else None
     except ImportError as error:
         raise UsageError(

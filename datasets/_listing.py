@@ -9,9 +9,9 @@ from pathlib import Path
 class Listing:
     """The files below a folder; each folder is listed once.
 
-    A name that is there as written is that file. Else it is taken without the blanks around it, in another Unicode
-    normal form (macOS decomposes é, others do not), with backslashes as Windows has them, from the code page of Western
-    Windows, or below the home folder where it begins with ~.
+    A name that is there as written is that file. Else it is taken without blanks and quotes around it, in another
+    Unicode normal form (macOS decomposes é, others do not), with backslashes as Windows has them, from the code page of
+    Western Windows, or below the home folder where it begins with ~.
 
     Args:
         root: The folder.
@@ -58,7 +58,7 @@ class Listing:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    names = [name, name.strip()]
+    names = [name, name.strip(), name.strip().strip("\"'")]
     if any("\udc80" <= character <= "\udcff" for character in name):
         names.append(name.encode("utf-8", "surrogateescape").decode("cp1252", "replace").strip())
     for spelled in dict.fromkeys(names):

@@ -40,7 +40,10 @@ class Folder:
             found = sorted(map(Path, glob.glob(text, recursive=True)))  # noqa: PTH207
             files = [file for file in found if not file.is_dir()]
             if frames:
-                files = _folded(files) | {file for file in found if file.is_dir() and any(_images(file))}
+                inside = [file for folder in found if folder.is_dir() for file in _search(folder)]
+                files = sorted(_folded([*files, *filter(_is_known, inside)]))
+            else:
+                self._hint(files)
             if not files:
                 folders = "; of folders it takes those with images, with data.frames=true" if found else ""
                 raise UsageError(f"data={text}: the glob matches no file{folders}")
@@ -59,7 +62,7 @@ class Folder:
 
     def _directory(self, path: Path, frames: bool) -> Iterable[Path]:
         every = list(_search(path))
-        files = [file for file in every if file.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES]
+        files = [file for file in every if _is_known(file)]
         others = Counter(file.suffix.lower() or "no suffix" for file in every) - Counter(
             file.suffix.lower() for file in files
         )
@@ -77,6 +80,11 @@ class Folder:
             self.remarks.append(f"{what} left out: {_counts(others)}")
         if frames:
             return _folded(files)
+        self._hint(files)
+        return files
+
+    def _hint(self, files: Iterable[Path]) -> None:
+        """Name the option for folders of frames, where there are some."""
         names: dict[Path, list[str]] = {}
         for file in files:
             if file.suffix.lower() in IMAGE_SUFFIXES:
@@ -85,16 +93,15 @@ class Folder:
         if alike:
             what = f"{alike[0]} looks" if len(alike) == 1 else f"{len(alike)} folders, such as {alike[0]}, look"
             self.remarks.append(f"{what} like frames of a video: data.frames=true scores such a folder as one video")
-        return files
+
+
+def _is_known(file: Path) -> bool:
+    return file.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
 
 
 def _folded(files: Iterable[Path]) -> set[Path]:
     """Videos as they are, images as the folders that they are in."""
     return {file.parent if file.suffix.lower() in IMAGE_SUFFIXES else file for file in files}
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _counts(suffixes: Counter[str]) -> str:

@@ -6,16 +6,16 @@ Hosu et al., "The Konstanz natural video database (KoNViD-1k)", QoMEX 2017.
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from cover.errors import UsageError
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, is_matlab, read_csv, read_matlab
+from ._annotation import AnnotatedDataset, Annotations, Rating, Record, is_matlab, read_csv, read_matlab
 
 _FOLDER = "KoNViD_1k_videos"
-_MATLAB_NAMES = ("flickr_ids", "flickr_id", "video_names", "video_list", "names")
+_MATLAB_NAMES = ("flickr_ids", "flickr_id", "video_names", "video_name", "video_list", "names")
 _MATLAB_SCORES = ("mos", "MOS", "scores")
 _LONG = ("original", "cut")  # how the 8 s were taken: 646 and 554 of the 1200
 
@@ -62,7 +62,9 @@ class KoNViD1k(AnnotatedDataset):
             yield Rating(record.where, f"{_FOLDER}/{name}", record.number("MOS"), {"flickr_id": flickr_id, **extras})
 
     def _from_matlab(self, path: Path) -> Iterator[Rating]:
-        variables = read_matlab(path)
+        variables: dict[str, Any] = {}
+        for name, value in read_matlab(path).items():  # a struct stands for its fields
+            variables |= value if isinstance(value, dict) else {name: value}
         names, scores = (
             next((np.atleast_1d(variables[name]) for name in known if name in variables), None)
             for known in (_MATLAB_NAMES, _MATLAB_SCORES)
@@ -74,11 +76,14 @@ class KoNViD1k(AnnotatedDataset):
                 f"(found: {found}); is it this dataset's annotation?"
             )
         for place, (name, score) in enumerate(zip(names, scores, strict=True), start=1):
-            text = str(name).strip() if isinstance(name, str) else f"{int(name)}.mp4"
             where = f"{path}, entry {place}"
-            if not isinstance(score, (int, float, np.number)):
-                raise UsageError(f"{where}: the score is {score!r}, not a number")
-            yield Rating(where, f"{_FOLDER}/{text}", float(score), self._about(text))
+            cells = {"name": str(name) if isinstance(name, str) else f"{float(name):.0f}", "score": str(score)}
+            record = Record(where, cells)
+            text = record.text("name")
+            if text == "nan":
+                raise UsageError(f"{where}: the video has no name")
+            video = text if PurePosixPath(text).suffix else f"{text}.mp4"
+            yield Rating(where, f"{_FOLDER}/{video}", record.number("score"), self._about(video))
 
     def _about(self, path: str) -> dict[str, object]:
         match = _flickr_id(path)

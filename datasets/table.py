@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .labels_txt import is_labels_txt, read_labels_txt
 
 _PATH_COLUMNS = ("path", "filename", "file", "video", "name")
 _MOS_COLUMNS = ("mos", "score")
+_PAIR = re.compile(r"(?P<path>.+?\.\w+)[\s;,]+(?P<mos>[+-]?\d+(?:[.,]\d+)?)")
 _LABELS = ("path", "duration", "fps", "mos")
 
 
@@ -96,14 +98,22 @@ class Table:
                 for label in labels
             ]
             return RawTable(list(_LABELS), records)
-        lines = read_text(self.path, self._what).replace("\r\n", "\n").split("\n")
+        lines = read_text(self.path, self._what).replace("\r\n", "\n").replace("\r", "\n").split("\n")
         names = [line for line in lines if line.strip() and not line.startswith("#")]
         if names:  # Excel's "Unicode text" is a table, too
             table = read_table(self.path, self._what, separator=separator, decimal=decimal)
             known = {*_PATH_COLUMNS, *([column.strip().lower()] if column else [])}
             if len(table.header) > 1 and known & {name.lower() for name in table.header}:
                 return table
-        return RawTable(["path"], [("", {"path": line}) for line in names])
+        return self._pairs(names) or RawTable(["path"], [("", {"path": line}) for line in names])
+
+    def _pairs(self, lines: list[str]) -> RawTable | None:
+        """Read lines of a name and a score, whatever is between them; None where one is something else."""
+        found = [_PAIR.fullmatch(line.strip()) for line in lines]
+        if not lines or None in found or os.path.lexists(self.root / lines[0].strip()):
+            return None
+        cells = [{"path": match["path"], "mos": match["mos"].replace(",", ".")} for match in found if match]
+        return RawTable(["path", "mos"], [(f"entry {place}", pair) for place, pair in enumerate(cells, start=1)])
 
     def _find(self, table: RawTable, option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:
         """A column as the header writes it: the one that is wanted, or the first of the usual ones."""
@@ -112,6 +122,10 @@ class Table:
         found = next((by_lower_case[name] for name in names if name in by_lower_case), None)
         if found is None and wanted is not None:
             raise self._lacks(table, option, wanted)
+        if found is not None and table.header.count(found) > 1:
+            raise UsageError(
+                f"{self._what}: {table.header.count(found)} columns are called {found}; rename all but one"
+            )
         return found
 
     def _lacks(self, table: RawTable, option: str, names: str) -> UsageError:

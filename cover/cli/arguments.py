@@ -25,6 +25,8 @@ _FLAGS = _FLAGS_WITH_VALUE | _SWEEP_FLAGS | {"--run", "--resolve", "--info", "--
 _FLAGS |= {"--help", "--hydra-help", "--version"}
 # Options that name the videos themselves, so that data= is not needed.
 _NAMES_DATA = ("data=", "experiment=", "predictions=")
+# What a table is read by may be any character or header: data.separator=; data.decimal=,
+_TABLE_TEXTS = re.compile(r"(?:data|validation|also\.\w+)\.(?:separator|decimal|sheet|column|mos)")
 # Options that have another name now.
 _RENAMED = (
     (r"protocol\.part", "protocol.{}"),  # which depends on the command
@@ -88,7 +90,10 @@ def _flags_last(arguments: Sequence[str]) -> list[str]:
     waiting = iter(arguments)
     for argument in waiting:
         if argument.startswith("-"):
-            flags += [argument, *([next(waiting, "")] if argument in _FLAGS_WITH_VALUE else [])]
+            flag, equals, value = argument.partition("=")
+            value = at_home(value)
+            flags += [f"{flag}{equals}{value}"]
+            flags += [at_home(next(waiting, ""))] if argument in _FLAGS_WITH_VALUE else []
         else:
             options.append(argument)
     return options + flags
@@ -101,7 +106,7 @@ def config_dirs(arguments: Sequence[str]) -> list[Path]:
         flag, equals, value = argument.partition("=")
         if flag in ("--config-dir", "-cd"):
             found.append(value if equals else next(iter(arguments[place + 1 : place + 2]), ""))
-    return [Path(folder) for folder in found]
+    return [Path(at_home(folder)) for folder in found]
 
 
 def _config_flags(arguments: Sequence[str]) -> set[str]:
@@ -120,7 +125,9 @@ def _current(key: str, task: str) -> str:
 
 
 def _takes_literal(option: str, value: str) -> bool:
-    """Whether a value is a path that has to be taken as it is."""
+    """Whether a value is a path, or a text of a table, that has to be taken as it is."""
+    if _TABLE_TEXTS.fullmatch(option):
+        return True
     for known in path_options():
         if re.fullmatch(re.escape(known.name).replace(re.escape(ANY), r"\w+"), option):
             # Of an option for several, [a,b] is Hydra's list.

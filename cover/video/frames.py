@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from cover.errors import VideoError
-from cover.video.images import image_info, read_image
+from cover.video.images import image_info, image_size, read_image
 from cover.video.info import VideoIndex, VideoInfo
 from cover.video.orientation import UPRIGHT
 from cover.video.source import IMAGE_SUFFIXES, shown
 
 _MOST_NAMED = 5
-_FEWEST = 8  # images that make a folder look like a video
+_FEWEST, _MOST_OF_THEM = 4, 0.8  # images, and share of the numbers, that make a folder look like a video
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -28,15 +28,24 @@ def frame_files(folder: Path) -> list[Path]:
 
 
 def looks_like_frames(names: list[str]) -> bool:
-    """Tell whether images are the frames of a video by their names: one pattern, numbered without a gap.
+    """Tell whether images are the frames of a video by their names: numbered in one pattern, most of the numbers there.
 
     Args:
         names: File names, all of one folder.
     """
-    if len(names) < _FEWEST or len({_pattern(name) for name in names}) > 1:
+    series: dict[str, list[int]] = {}
+    for name in names:
+        if (number := _number(name)) is not None:
+            series.setdefault(_pattern(name), []).append(number)
+    return any(_is_dense(numbers) for numbers in series.values())
+
+
+def _is_dense(numbers: list[int]) -> bool:
+    ordered = sorted(set(numbers))
+    if len(ordered) < _FEWEST:
         return False
-    numbers = sorted(number for name in names if (number := _number(name)) is not None)
-    return len(numbers) == len(names) and len(set(np.diff(numbers).tolist())) == 1 and numbers[0] != numbers[1]
+    step = math.gcd(*np.diff(ordered).tolist())
+    return len(ordered) > _MOST_OF_THEM * ((ordered[-1] - ordered[0]) // step + 1)
 
 
 def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
@@ -60,10 +69,9 @@ def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
     if not files:
         raise VideoError(f"{shown(folder)}: is a directory, not a video file, and no image is in it")
     for file in files:
-        try:
+        image = None
+        with suppress(VideoError):
             image = image_info(file)
-        except VideoError:
-            continue
         if image is None:
             continue
         height, width = (image.orientation if rotate else UPRIGHT).size(image.height, image.width)
@@ -78,7 +86,8 @@ def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
             pixel_format=image.mode,
             image=len(files) == 1,
         )
-        return VideoIndex(folder, info, files=tuple(files), notes=_notes(files))
+        notes = (*_notes(files), *_other_sizes(files, (image.width, image.height)))
+        return VideoIndex(folder, info, files=tuple(files), notes=notes)
     raise VideoError(f"{shown(folder)}: none of its {len(files)} images can be read")
 
 
@@ -115,6 +124,13 @@ def _notes(files: list[Path]) -> tuple[str, ...]:
     named = ", ".join(str(number) for number in missing[:_MOST_NAMED]) + (", ..." if len(missing) > _MOST_NAMED else "")
     return (
         f"{len(missing)} frames are missing between the first and the last (number {named}); they were passed over",
+    )
+
+
+def _other_sizes(files: list[Path], size: tuple[int, int]) -> tuple[str, ...]:
+    others = sum(found is not None and found != size for found in map(image_size, files))
+    return (
+        (f"{others} of {len(files)} frames have another size than the first, and are resized to it",) if others else ()
     )
 
 

@@ -4,7 +4,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,16 @@ def image_info(path: Path) -> ImageInfo | None:
             image.load()  # which is when its size is known
         name = (image.format or "image").lower()
         return ImageInfo(name, image.mode, image.height, image.width, _orientation(image), several)
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Read width and height as stored, px, and nothing else; None where the file is no image, or a damaged one."""
+    with suppress(VideoError, OSError):
+        image = _open(path)
+        if image is not None:
+            with image:
+                return image.size
+    return None
 
 
 def read_image(path: Path, *, rotate: bool) -> np.ndarray:

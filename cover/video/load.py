@@ -103,7 +103,7 @@ def load_views(
         notes.append("the file is damaged, but all the frames needed were decoded")
     elif decoder.corrupt and not index.notes:
         notes.append(f"the file is damaged: FFmpeg patched {decoder.corrupt} of {decoder.decoded} decoded frames")
-    if any(builder.resized for builder in builders):
+    if any(builder.resized for builder in builders) and not index.files:  # which have said so
         notes.append(f"the frame size changes; all frames were resized to {index.info.width}x{index.info.height}")
     times = [_seconds(sampling, index) for sampling in samplings]
     return LoadedViews([builder.views for builder in builders], index.info, samplings, times, notes)

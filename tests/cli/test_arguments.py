@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from cover.cli.arguments import rewrite
+from cover.cli.arguments import config_dirs, rewrite
 from cover.config.describe import path_options
 from cover.config.resolvers import stem
 from cover.errors import UsageError
@@ -201,3 +201,17 @@ def test_a_tilde_names_data_in_the_home_folder(here: Path, monkeypatch: pytest.M
 def test_spreadsheets_are_tables(here: Path, suffix: str) -> None:
     (here / f"ratings{suffix}").touch()
     assert "data=table" in rewrite("infer", [f"data=ratings{suffix}"], ["demo"])
+
+
+@pytest.mark.parametrize("option", ["separator=;", "separator=|", "decimal=,", "column=Video name", "mos=MOS (1..5)"])
+def test_what_a_table_is_read_by_is_taken_literally(here: Path, option: str) -> None:
+    (here / "ratings.csv").touch()
+    name, _, value = option.partition("=")
+    assert f"data.{name}='{value}'" in rewrite("infer", ["data=ratings.csv", f"data.{option}"], ["demo"])
+
+
+def test_a_tilde_in_the_folder_of_configs(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    for flags in (["--config-dir=~/cfg"], ["--config-dir", "~/cfg"]):
+        assert f"{here}/cfg" in rewrite("infer", ["data=demo", *flags], ["demo"])[-1]
+        assert config_dirs(flags) == [here / "cfg"]

@@ -68,10 +68,9 @@ class TestFrames:
     @pytest.mark.parametrize(
         "names",
         [
-            [f"{number}.png" for number in range(5)],  # a few
+            [f"{number}.png" for number in range(3)],  # a few
             [f"{name}.png" for name in "abcdefghij"],  # no numbers
             [f"{number**2}.jpg" for number in range(20)],  # photos that were picked
-            [f"{kind}_{number}.png" for kind in "ab" for number in range(10)],  # two series
         ],
     )
     def test_other_images_do_not_look_so(self, names: list[str], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from cover.datasets.lsvq import LSVQ
 from scipy.io import savemat
 
 from cover.errors import UsageError
+from cover.rows import Row
 from tests.datasets.conftest import Miniset, reader
 from tests.helpers.minisets import KINDS, make_miniset
 
@@ -438,3 +440,67 @@ def test_the_cards_are_in_the_documentation(kind: str, root: Path) -> None:
     card = yaml.safe_load((root / "configs/data" / f"{kind}.yaml").read_text())["card"]
     cells = [f"`{kind}`", *(value for key, value in card.items() if key != "source")]
     assert f"| {' | '.join(cells)} |" in (root / "docs/datasets.md").read_text()
+
+
+class TestKonvidInMatlab:
+    """Names and scores in the forms that MATLAB users keep them in."""
+
+    SCORES = np.array([3.5, 2.25])
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        for name in ("4542323058", "10053703034"):
+            (tmp_path / "KoNViD_1k_videos").mkdir(exist_ok=True)
+            (tmp_path / f"KoNViD_1k_videos/{name}.mp4").touch()
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            pytest.param({"flickr_ids": np.array([4542323058.0, 10053703034.0]), "mos": SCORES}, id="numbers"),
+            pytest.param({"video_names": ["4542323058.mp4", "10053703034.mp4"], "scores": SCORES}, id="file names"),
+            pytest.param({"flickr_id": ["4542323058", "10053703034"], "MOS": SCORES}, id="ids as text"),
+            pytest.param(
+                {"data": {"flickr_ids": np.array([4542323058.0, 10053703034.0]), "mos": SCORES}}, id="a struct"
+            ),
+        ],
+    )
+    def test_version_5(self, variables: dict[str, Any], folder: Path, open_: Open) -> None:
+        cells = {
+            name: np.array(value, dtype=object) if isinstance(value, list) else value
+            for name, value in variables.items()
+        }
+        savemat(folder / "KoNViD_1k_mos.mat", cells)
+        self.check(list(open_("konvid_1k", folder)))
+
+    def test_version_73(self, folder: Path, open_: Open) -> None:
+        h5py = pytest.importorskip("h5py", reason="writes the file")
+        with h5py.File(folder / "KoNViD-1kinfo.mat", "w", userblock_size=512) as file:
+            names = [np.array(list(map(ord, name)), np.uint16) for name in ("4542323058.mp4", "10053703034.mp4")]
+            cells = [file.create_dataset(f"#refs#/{place}", data=name[:, None]) for place, name in enumerate(names)]
+            file.create_dataset("video_names", data=[[cell.ref for cell in cells]], dtype=h5py.ref_dtype)
+            file.create_dataset("scores", data=self.SCORES[None])
+        header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(116) + bytes(8) + b"\x00\x02IM"
+        data = (folder / "KoNViD-1kinfo.mat").read_bytes()
+        (folder / "KoNViD-1kinfo.mat").write_bytes(header + data[len(header) :])
+        self.check(list(open_("konvid_1k", folder)))
+
+    def check(self, rows: list[Row]) -> None:
+        assert [(row.path.name, row.mos) for row in rows] == [("4542323058.mp4", 3.5), ("10053703034.mp4", 2.25)]
+        assert all(row.path.exists() for row in rows)
+
+    @pytest.mark.parametrize(
+        ("variables", "message"),
+        [
+            (
+                {"flickr_ids": np.arange(3.0), "mos": SCORES},
+                r"of one length \(found: flickr_ids, mos\)",
+            ),
+            ({"flickr_ids": np.array([np.nan, 4542323058]), "mos": SCORES}, r"entry 1: the video has no name"),
+            ({"flickr_ids": np.arange(2.0), "mos": np.array([np.nan, 2])}, r"entry 1: MOS nan is outside 1..5"),
+        ],
+    )
+    def test_what_is_no_annotation(self, variables: dict[str, Any], message: str, folder: Path, open_: Open) -> None:
+        savemat(folder / "KoNViD_1k_mos.mat", variables)
+        with pytest.raises(UsageError, match=message):
+            open_("konvid_1k", folder)

@@ -139,6 +139,12 @@ class TestListsAsPeopleHaveThem:
             pytest.param("list.csv", b"sep=;\npath;mos\none.mp4;3,0\ntwo.mp4;4,0\n", id="Excel's hint"),
             pytest.param("list.csv", b'path,mos\none.mp4,"3,0"\ntwo.mp4,"4,0"\n', id="quoted decimal commas"),
             pytest.param("list.csv", b"path|mos\none.mp4|3\ntwo.mp4|4\n", id="bars"),
+            pytest.param("list.csv", b"path,mos\rone.mp4,3\rtwo.mp4,4\r", id="lines of old Macs"),
+            pytest.param("list.txt", b"one.mp4\rtwo.mp4\r", id="a list of old Macs"),
+            pytest.param("list.txt", b"one.mp4 3\ntwo.mp4 4\n", id="pairs with blanks"),
+            pytest.param("list.txt", b"one.mp4\t3,0\ntwo.mp4\t4,5\n", id="pairs with tabs"),
+            pytest.param("list.txt", b"one.mp4; 3\ntwo.mp4; 4\n", id="pairs with semicolons"),
+            pytest.param("list.txt", b"\"one.mp4\"\n'two.mp4'\n", id="quoted names"),
             pytest.param("list.csv", b"path\tmos\none.mp4\t3\ntwo.mp4\t4\n", id="tabs in .csv"),
             pytest.param("list.csv", "path;mos\none.mp4;3,0\ntwo.mp4;4,0\n".encode("utf-16"), id="UTF-16"),
             pytest.param("list.csv", "path,mos\none.mp4,3\ntwo.mp4,4\n".encode("utf-16-be"), id="unmarked UTF-16"),
@@ -184,6 +190,25 @@ class TestListsAsPeopleHaveThem:
         (clips / "lists/list.txt").write_text("~/one.mp4\n")
         assert [row.path for row in Table(clips / "lists/list.txt")] == [clips / "one.mp4"]
 
+    def test_a_gap_does_not_hide_decimal_commas(self, clips: Path) -> None:
+        (clips / "list.csv").write_text("path;mos;x\none.mp4;3,5;-\ntwo.mp4;;1,5\n")
+        assert [(row.mos, row.extras["x"]) for row in Table(clips / "list.csv")] == [(3.5, "-"), (None, "1.5")]
+
+    def test_thousands_are_not_taken_for_decimals(self, clips: Path) -> None:
+        (clips / "list.csv").write_text('path,views,mos\none.mp4,"1,200",3\n')
+        (row,) = Table(clips / "list.csv")
+        assert (row.mos, row.extras) == (3.0, {"views": "1,200"})
+
+    def test_two_columns_of_one_name(self, clips: Path) -> None:
+        (clips / "list.csv").write_text("path,mos,mos\none.mp4,3,4\n")
+        with pytest.raises(UsageError, match=r"2 columns are called mos; rename all but one"):
+            Table(clips / "list.csv")
+
+    def test_texts_in_spreadsheets(self, clips: Path) -> None:
+        pytest.importorskip("openpyxl", reason="writes the spreadsheet")
+        pd.DataFrame({"path": ["one.mp4", "two.mp4"], "mos": ["3,5", "4"]}).to_excel(clips / "r.xlsx", index=False)
+        assert [row.mos for row in Table(clips / "r.xlsx")] == [3.5, 4.0]
+
     @pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
     def test_spreadsheets(self, suffix: str, clips: Path) -> None:
         engine = {".xlsx": "openpyxl", ".ods": "odf"}[suffix]
@@ -195,6 +220,9 @@ class TestListsAsPeopleHaveThem:
         assert [(row.name, row.mos) for row in Table(path)] == [("one.mp4", 3.0), ("two.mp4", 4.5)]
         assert [(row.name, row.mos) for row in Table(path, sheet="second")] == [("12", 1.0)]
         assert [(row.name, row.mos) for row in Table(path, sheet=1)] == [("12", 1.0)]
+        assert [(row.name, row.mos) for row in Table(path, sheet="1")] == [("12", 1.0)]
+        with pytest.raises(UsageError, match=r"data.sheet=-1: its sheets are"):
+            Table(path, sheet="-1")
         with pytest.raises(UsageError, match=r"data.sheet=third: its sheets are Sheet1, second"):
             Table(path, sheet="third")
 
@@ -207,6 +235,10 @@ class TestListsAsPeopleHaveThem:
         (clips / "list.csv").write_text("path:mos:note\none.mp4:1.234,5:1,2\n")
         (row,) = Table(clips / "list.csv", separator=":", decimal=",")
         assert (row.mos, row.extras) == (1234.5, {"note": "1.2"})
+        (clips / "list.csv").write_text("path\tmos\none.mp4\t3\n")
+        assert [row.mos for row in Table(clips / "list.csv", separator="tab")] == [3.0]
+        with pytest.raises(UsageError, match=r"data.separator=;;: takes one character, or tab"):
+            Table(clips / "list.csv", separator=";;")
         (clips / "list.csv").write_text("path;mos\none.mp4;3,5\n")
         with pytest.raises(UsageError, match=r"'3,5', not a number; .*read as separated by ';'; data.separator= sets"):
             Table(clips / "list.csv", decimal=".")

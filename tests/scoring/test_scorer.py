@@ -185,8 +185,13 @@ class TestSources:
             ([FRAMES[0], FRAMES[0][:32]], r"not \(32, 96, 3\) and \(64, 96, 3\)"),
             (torch.rand(4, 3, 64, 96), r"frames must be uint8 RGB of shape \(T, H, W, 3\), not float32"),
             (FRAMES[0], r"frames must be uint8 RGB of shape \(T, H, W, 3\), not uint8 \(64, 96, 3\)"),
-            (17, r"a int cannot be scored: give a file, a folder of frames, or frames as uint8"),
-            (None, r"a NoneType cannot be scored"),
+            (
+                torch.zeros(4, 64, 96, 3, dtype=torch.bfloat16),
+                r"must be dense uint8, not a tensor of torch.bfloat16",
+            ),
+            (["a.mp4", "b.mp4"], r"a list holds the frames of one video; score files one by one"),
+            (17, r"int objects cannot be scored; give a file, a folder of frames, or frames as uint8"),
+            (None, r"NoneType objects cannot be scored"),
         ],
     )
     def test_others_are_refused_in_one_line(self, source: Any, message: str, scorer: Scorer) -> None:

@@ -181,6 +181,39 @@ class TestFramesThatAreReordered:
         assert not load_views(path, ViewSpec()).notes
 
 
+def late(packet: av.Packet, time: int) -> None:
+    """Decoding times of a recorder, whose clock jumps now and then."""
+    decoding_times(packet, time)
+    step = packet.duration or 1
+    if time // step in (20, 41):
+        packet.pts += step + step // 2
+        packet.dts = packet.pts - 2 * step
+
+
+def in_part(packet: av.Packet, time: int) -> None:
+    """Right times at first, decoding times later: two recordings in one file."""
+    if time // (packet.duration or 1) >= COUNT // 2:
+        decoding_times(packet, time)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "nut"])
+@pytest.mark.parametrize("change", [late, in_part])
+def test_times_that_mislead_now_and_then(
+    change: Callable[[av.Packet, int], None], suffix: str, folder: Path, tmp_path: Path
+) -> None:
+    options = {**X264, "x264-params": "keyint=30:min-keyint=30:scenecut=0"}
+    source = write_clip(tmp_path / "source.mkv", COUNT, options=options)
+    path = remuxed(source, tmp_path / f"misleading.{suffix}", CONTAINERS[suffix], change)
+    check(path, list(range(COUNT)))
+    assert not load_views(path, ViewSpec()).notes
+
+
+def test_a_stream_without_reordering_keeps_its_index(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "plain.mp4", COUNT, options={"preset": "veryfast", "bf": "0"}, gop=24)
+    assert not index_video(path).counted
+    check(path, list(range(COUNT)))
+
+
 def test_times_that_rise_are_those_of_the_frames(folder: Path) -> None:
     source = clip(folder, "libx264", "mp4")
     path = remuxed(source, folder / "times.mkv", "matroska", decoding_times)

@@ -1,14 +1,16 @@
 """Files as phones, recorders, editors and renderers write them."""
 
+import io
 import struct
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cover.errors import VideoError
 from cover.video import ViewSpec, decode, load_views, probe
@@ -80,12 +82,34 @@ class TestOrientation:
         np.testing.assert_array_equal(first(said), shown(first(plain)))
 
     @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_motion_jpeg_with_exif(self, orientation: int, tmp_path: Path) -> None:
+        """PyAV does not list side data of kinds that it does not know."""
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        jpeg = io.BytesIO()
+        Image.fromarray(numbered_frame(3)).save(jpeg, "JPEG", exif=exif)
+        with av.open(str(tmp_path / "clip.avi"), "w") as output:
+            stream = output.add_stream("mjpeg", rate=25)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+            for number in range(3):
+                packet = av.Packet(jpeg.getvalue())
+                packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
+                packet.pts = packet.dts = number
+                output.mux(packet)
+        coded = first(tmp_path / "clip.avi", rotate=False)
+        shown = ImageOps.exif_transpose(self.with_exif(coded, exif))
+        np.testing.assert_array_equal(first(tmp_path / "clip.avi"), np.array(shown))
+
+    def with_exif(self, picture: np.ndarray, exif: Image.Exif) -> Image.Image:
+        png = io.BytesIO()
+        Image.fromarray(picture).save(png, "PNG", exif=exif)
+        return Image.open(png)
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
     def test_photos(self, orientation: int, tmp_path: Path) -> None:
         exif = Image.Exif()
         exif[0x0112] = orientation
         Image.fromarray(numbered_frame(3)).save(tmp_path / "photo.png", exif=exif)
-        from PIL import ImageOps
-
         with Image.open(tmp_path / "photo.png") as image:
             expected = np.array(ImageOps.exif_transpose(image))
         np.testing.assert_array_equal(first(tmp_path / "photo.png"), expected)
@@ -121,6 +145,7 @@ class TestSeveralStreams:
             ([(192, 384, 0, 24), (96, 192, 500, 25)], 0),  # a preview that is a frame longer
             ([(192, 384, 500, 10), (96, 192, 0, 50)], 1),  # the longest, though small
             ([(96, 192, 0, 25), (96, 192, 500, 25)], 0),  # alike: the first
+            ([(192, 384, 500, 2), (96, 192, 0, 50)], 1),  # slides
         ],
     )
     def test_the_real_one_is_scored_and_named(
@@ -139,6 +164,10 @@ class TestSeveralStreams:
         loaded = load_views(path, ViewSpec(), stream=0)
         assert (loaded.info.width, loaded.notes) == (192, [])
         assert read_number(next(decode(path, [3], stream=0))[1]) == 503
+
+    def test_pictures_are_not_concerned(self, tmp_path: Path) -> None:
+        Image.fromarray(numbered_frame(3)).save(tmp_path / "photo.png")
+        assert load_views(tmp_path / "photo.png", ViewSpec(), stream=1).info.image
 
     def test_one_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(VideoError, match=r"data.stream=2: it has 1 video streams, counted from 0"):
@@ -176,11 +205,32 @@ class TestTiff:
             pytest.param(PICTURE.astype(np.int32), id="int32 of 0..255"),
             pytest.param(PICTURE.astype(np.int32) * 257, id="int32 of 0..65535"),
             pytest.param(PICTURE.astype(np.uint16) * 257, id="uint16"),
+            pytest.param(PICTURE.astype(np.uint16), id="uint16 of 0..255"),
+            pytest.param(np.zeros((64, 192), np.uint16) + PICTURE * np.uint16(0), id="black"),
         ],
     )
     def test_the_right_picture(self, values: np.ndarray, tmp_path: Path) -> None:
         Image.fromarray(values).save(tmp_path / "gray.tif")
-        np.testing.assert_array_equal(first(tmp_path / "gray.tif"), np.repeat(self.PICTURE[..., None], 3, axis=2))
+        expected = self.PICTURE if values.any() else np.zeros_like(self.PICTURE)
+        np.testing.assert_array_equal(first(tmp_path / "gray.tif"), np.repeat(expected[..., None], 3, axis=2))
+
+    def test_fractions_that_resampling_has_overshot(self, tmp_path: Path) -> None:
+        values = self.PICTURE.astype(np.float32) / 255 * 1.04 - 0.02
+        Image.fromarray(values).save(tmp_path / "gray.tif")
+        expected = (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
+        np.testing.assert_array_equal(first(tmp_path / "gray.tif")[..., 0], expected)
+
+    def test_white_is_zero(self, tmp_path: Path) -> None:
+        from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+        tags = ImageFileDirectory_v2()
+        tags[262] = 0
+        Image.fromarray(255 * 257 - self.PICTURE.astype(np.uint16) * 257).save(tmp_path / "gray.tif", tiffinfo=tags)
+        data = bytearray((tmp_path / "gray.tif").read_bytes())
+        place = data.index(struct.pack("<HHI", 262, 3, 1)) + 8  # Pillow writes the tag that it prefers
+        data[place] = 0
+        (tmp_path / "gray.tif").write_bytes(data)
+        np.testing.assert_array_equal(first(tmp_path / "gray.tif")[..., 0], self.PICTURE)
 
     @pytest.mark.parametrize(
         "values",
@@ -188,6 +238,9 @@ class TestTiff:
             pytest.param(PICTURE.astype(np.float32) - 50, id="negative"),
             pytest.param(np.where(PICTURE > 99, np.nan, 1).astype(np.float32), id="not a number"),
             pytest.param(PICTURE.astype(np.int32) << 20, id="beyond 16 bits"),
+            pytest.param(PICTURE.astype(np.uint16) * 16, id="12 bits in 16"),
+            pytest.param(PICTURE.astype(np.float32) / 100, id="another range of fractions"),
+            pytest.param((PICTURE > 99).astype(np.int32), id="0 and 1"),
         ],
     )
     def test_or_refused(self, values: np.ndarray, tmp_path: Path) -> None:
@@ -256,7 +309,7 @@ class TestFolderOfFrames:
         for number in range(1, 30, 2):
             Image.fromarray(numbered_frame(number, HEIGHT * 2, WIDTH * 2)).save(folder / f"frame{number}.png")
         (note,) = load_views(folder, ViewSpec()).notes
-        assert f"the frame size changes; all frames were resized to {WIDTH}x{HEIGHT}" in note
+        assert note == "15 of 30 frames have another size than the first, and are resized to it"
 
     def test_names_of_two_kinds_are_said(self, folder: Path) -> None:
         self.write(folder, range(3), "mask{}.png")
