@@ -104,11 +104,10 @@ def _read_text(text: str, what: str, usual: str, separator: str | None, decimal:
         if len(separator) != 1 or separator in '\r\n"':
             raise UsageError(f"{what}: data.separator={separator}: takes one character, or tab")
     lines = text.splitlines(keepends=True)
-    if lines and (named := re.fullmatch(r"sep=(.)\s*", lines[0])):  # Excel's own hint
-        separator, first = separator or named[1], 1
-    else:
-        first = 0
-    found = separator or _separator(next((line for line in lines[first:] if line.strip()), ""), usual)
+    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
+    if lines and (named := re.fullmatch(r"sep=(.)\s*", lines[first])):  # Excel's own hint
+        separator, first = separator or named[1], first + 1
+    found = separator or _separator(lines[first] if first < len(lines) else "", usual)
     layout = f"read as separated by {_NAMES.get(found, repr(found))}; data.separator= sets another"
     reader = csv.reader(io.StringIO("".join(lines[first:]), newline=""), delimiter=found, strict=True)
     try:

@@ -136,6 +136,7 @@ class TestListsAsPeopleHaveThem:
             pytest.param("list.csv", b" path , mos \n one.mp4 , 3 \n two.mp4,4\t\n", id="blanks in cells"),
             pytest.param("list.tsv", b"path\t mos\none.mp4 \t3\ntwo.mp4\t4\n", id="blanks in tabs"),
             pytest.param("list.csv", b"path;mos\none.mp4;3,0\ntwo.mp4;4,0\n", id="semicolons and decimal commas"),
+            pytest.param("list.csv", b"\n \npath,mos\none.mp4,3\ntwo.mp4,4\n", id="blank lines first"),
             pytest.param("list.csv", b"sep=;\npath;mos\none.mp4;3,0\ntwo.mp4;4,0\n", id="Excel's hint"),
             pytest.param("list.csv", b'path,mos\none.mp4,"3,0"\ntwo.mp4,"4,0"\n', id="quoted decimal commas"),
             pytest.param("list.csv", b"path|mos\none.mp4|3\ntwo.mp4|4\n", id="bars"),
