@@ -24,6 +24,7 @@ TEXT = {".csv": ",", ".tsv": "\t"}
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {"\t": "tab", " ": "blank"}
+_SPREADSHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BY_NAME = {"tab": "\t", "\\t": "\t", "blank": " ", "comma": ",", "semicolon": ";"}
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
@@ -71,6 +72,8 @@ def read_table(
         return table if decimal == "." else _with_points(table, every=decimal == ",")
     if suffix == PARQUET:
         return _read_parquet(path, what)
+    if _is_spreadsheet(path, what):
+        raise UsageError(f"{what}: a spreadsheet by its content; give it its own suffix (.xlsx, .ods, .xls)")
     return _read_text(read_text(path, what), what, TEXT.get(suffix, ","), separator, decimal)
 
 
@@ -103,6 +106,8 @@ def _read_text(text: str, what: str, usual: str, separator: str | None, decimal:
         separator = _BY_NAME.get(separator, separator)
         if len(separator) != 1 or separator in '\r\n"':
             raise UsageError(f"{what}: data.separator={separator}: takes one character, or tab")
+    if not text.strip():
+        raise UsageError(f"{what}: the file is empty")
     lines = text.splitlines(keepends=True)
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     if lines and (named := re.fullmatch(r"sep=(.)\s*", lines[first])):  # Excel's own hint
@@ -111,7 +116,7 @@ def _read_text(text: str, what: str, usual: str, separator: str | None, decimal:
     layout = f"read as separated by {_NAMES.get(found, repr(found))}; data.separator= sets another"
     reader = csv.reader(io.StringIO("".join(lines[first:]), newline=""), delimiter=found, strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [_western(name.strip()) for name in next(reader, [])]
         records = list(_records(reader, header, what, layout, first))
     except csv.Error as error:
         raise UsageError(f"{what}, line {reader.line_num + first}: not a readable table ({error})") from error
@@ -129,6 +134,20 @@ def _records(
         if any(cell.strip() for cell in cells):
             padded = [*cells, *[""] * (len(header) - len(cells))]
             yield where, {name: cell for name, cell in zip(header, padded, strict=False) if name}
+
+
+def _is_spreadsheet(path: Path, what: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in _SPREADSHEET_MAGIC
+    except OSError as error:
+        raise UsageError(f"{what}: {error.strerror or error}") from error
+
+
+def _western(text: str) -> str:
+    """Text whose bytes are no UTF-8, from the code page of Western Windows."""
+    raw = text.encode("utf-8", "surrogateescape")
+    return raw.decode("cp1252", "replace") if any("\udc80" <= mark <= "\udcff" for mark in text) else text
 
 
 def _separator(header: str, usual: str) -> str:
@@ -182,10 +201,13 @@ def _read_spreadsheet(path: Path, what: str, sheet: str | int | None) -> Table:
     except OSError as error:
         raise UsageError(f"{what}: {error.strerror or error}") from error
     except Exception as error:
-        raise UsageError(f"{what}: not a readable spreadsheet ({' '.join(str(error).split())})") from error
+        remedy = "" if _is_spreadsheet(path, what) else "; text has the suffix .csv, .tsv or .txt"
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{what}: not a readable spreadsheet ({reason}){remedy}") from error
     if frame is None:
         raise UsageError(f"{what}: data.sheet={sheet}: its sheets are {', '.join(names)}")
-    return _of_frame(frame.dropna(how="all"), first=2)
+    layout = f"read from sheet {wanted} of {', '.join(names)}, whose first row is the header; data.sheet= sets another"
+    return replace(_of_frame(frame.dropna(how="all"), first=2), layout=layout)
 
 
 def _read_parquet(path: Path, what: str) -> Table:

@@ -79,8 +79,15 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
         rewritten += ["data=table", f"data.path={predictions.partition('=')[2]}"]
     naming = [argument for argument in rewritten if argument.startswith(_NAMES_DATA)]
     if not flags - _SWEEP_FLAGS - _config_flags(arguments) and {*naming} <= {f"experiment={name}" for name in recipes}:
-        raise UsageError(f"no input: pass data=PATH or data=NAME ({', '.join(sorted(datasets))}); --help shows more")
+        meant = next((argument.partition("=")[2] for argument in arguments if _is_like_data(argument)), "")
+        hint = f"; did you mean data={meant}?" if meant else ""
+        names = ", ".join(sorted(datasets))
+        raise UsageError(f"no input: pass data=PATH or data=NAME ({names}); --help shows more{hint}")
     return _flags_last(rewritten)
+
+
+def _is_like_data(argument: str) -> bool:
+    return bool(difflib.get_close_matches(argument.partition("=")[0], ["data"], n=1))
 
 
 def _flags_last(arguments: Sequence[str]) -> list[str]:
@@ -152,6 +159,8 @@ def _check_form(arguments: Sequence[str], datasets: Sequence[str]) -> None:
         raise UsageError(
             f"{' '.join(given)}: data= is given {len(given)} times; name a folder, a glob or a list that holds them all"
         )
+    if "=" in arguments:
+        raise UsageError("no blanks around =: options are key=value, such as data=mydir")
     flag = ""
     for argument in arguments:
         waiting = flag in _FLAGS_WITH_VALUE | {"--info", "-i", "--shell-completion", "-sc"}
@@ -179,6 +188,8 @@ def _data(value: str, datasets: Sequence[str], sweeping: bool) -> list[str]:
     if os.path.lexists(value) or (glob.has_magic(value) and glob.glob(value, recursive=True)):  # noqa: PTH207
         table = Path(value).suffix.lower() in _TABLE_SUFFIXES and Path(value).is_file()
         return [f"data={'table' if table else 'folder'}", f"data.path={_quoted(value)}"]
+    if glob.has_magic(value):
+        raise UsageError(f"data={value}: the glob matches no file")
     close = difflib.get_close_matches(value, datasets, n=1) or difflib.get_close_matches(value, _beside(value), n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     raise UsageError(
@@ -190,7 +201,7 @@ def _beside(value: str) -> list[str]:
     """Paths beside the one that is not there, for a suggestion."""
     parent = os.path.dirname(value)  # noqa: PTH120 - keeps the form that the user wrote
     try:
-        return [os.path.join(parent, name) for name in os.listdir(parent or ".")]  # noqa: PTH118, PTH208
+        return [os.path.join(parent, name) for name in os.listdir(parent or ".") if name[0] != "."]  # noqa: PTH118, PTH208
     except OSError:
         return []
 

@@ -4,9 +4,10 @@ import difflib
 import importlib
 import logging
 import os
+import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn
@@ -19,9 +20,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 import cover
 from cover.cli.arguments import config_dirs, rewrite
-from cover.cli.help import OVERVIEW, command_help
+from cover.cli.help import OVERVIEW, command_help, groups
 from cover.cli.streams import steady_streams
 from cover.config.compose import config_folder, plain
+from cover.config.describe import options_of
 from cover.config.resolvers import register_resolvers
 from cover.config.schema import SCHEMAS
 from cover.errors import CoverError, UsageError
@@ -100,7 +102,7 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
         sys.exit(EXIT_USAGE)
     except (UsageError, HydraException, OmegaConfBaseException, OSError) as error:
         # A resolver's own words are in the cause; an OSError is about the results folder, which Hydra makes.
-        _say(_own_words(error))
+        _say(_better_words(task, _own_words(error)))
         sys.exit(EXIT_USAGE)
     except SystemExit as exit_:  # of Hydra's own flags
         sys.exit(EXIT_USAGE if exit_.code else EXIT_OK)
@@ -169,6 +171,24 @@ def _own_words(error: BaseException) -> BaseException:
             return inner
         inner = inner.__cause__ or inner.__context__
     return error
+
+
+def _better_words(task: str, error: BaseException) -> BaseException:
+    """Say which option or config was meant, where Hydra says how to append one."""
+    first = str(error).splitlines()[0] if str(error) else ""
+    if match := re.match(r"Could not (?:override|append) '(?:\+\+?)?([\w.]+)", first):
+        names = {option.name for option in options_of(SCHEMAS[task])}
+        return UsageError(f"{match[1]}: there is no such option{_meant(match[1], names)}")
+    if match := re.search(r"Could not find '(\w+)/([^']+)'", str(error)):
+        names = set(groups().get(match[1], []))
+        listed = f" ({', '.join(sorted(names))})" if names else ""
+        return UsageError(f"{match[1]}={match[2]}: there is no such config{listed}{_meant(match[2], names)}")
+    return error
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _print(text: str) -> None:

@@ -93,6 +93,8 @@ class DataOptions(Options):
     separator: str | None = Field(None, description="data=table: what separates columns; default: found by looking")
     decimal: Literal[".", ","] | None = Field(None, description="data=table: decimal mark of numbers, likewise")
     sheet: str | WholeNumber | None = Field(None, description="data=table: sheet of a spreadsheet, by name or number")
+    column: str | None = Field(None, description="data=table: header of the paths; default: path, filename, file...")
+    mos: str | None = Field(None, description="data=table: header of the ratings; default: mos or score")
     path: Path | None = Field(None, description="data=folder, table: a directory, file, glob or list")
     root: Path | None = Field(None, description="where relative paths start")
     annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")

@@ -143,6 +143,6 @@ def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
         return None
     which = "median of the branches' SROCC" if len(votes) > 1 else "SROCC"
     return (
-        f"scores and ratings run against each other ({which}: {found:.2f} on {count} videos): if low ratings are those "
-        "of good videos, set data.lower_is_better=true"
+        f"scores and ratings run against each other ({which}: {found:.2f} on {count} videos): "
+        "data.lower_is_better=true is for ratings where low is good (DMOS), and for no others"
     )

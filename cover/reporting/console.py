@@ -1,6 +1,7 @@
 """Tables and summaries on the terminal."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,9 @@ def summary(
             spread.add(name, str(len(values)), *(f"{figure:.4f}" for figure in figures))
         parts += [spread, _ranking(scores, names)]
     parts.append(Text(f"{len(scores)} scored, {len(errors)} failed" + (f", {len(notes)} with notes" if notes else "")))
-    parts += [Text(f"{printable(file)}: {reason}") for file, reason in errors.items() if len(errors) <= _FEW_ERRORS]
+    parts += [Text(f"{printable(file)}: {reason}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
+    if len(errors) > _FEW_ERRORS:
+        parts.append(Text(f"and {len(errors) - _FEW_ERRORS} more"))
     parts += [Text(remark) for remark in remarks]
     parts.append(Text(f"scores: {table or folder / 'scores.csv'}"))
     if errors:

@@ -122,8 +122,9 @@ def _notes(files: list[Path]) -> tuple[str, ...]:
     if not missing:
         return ()
     named = ", ".join(str(number) for number in missing[:_MOST_NAMED]) + (", ..." if len(missing) > _MOST_NAMED else "")
+    what = "1 frame is" if len(missing) == 1 else f"{len(missing)} frames are"
     return (
-        f"{len(missing)} frames are missing between the first and the last (number {named}); they were passed over",
+        f"{what} missing between the first and the last (number {named}): those there were taken one after the other",
     )
 
 

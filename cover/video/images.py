@@ -201,6 +201,8 @@ def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
     tags = dict(image.tag_v2) if image.format == "TIFF" else {}  # type: ignore[attr-defined]
     low, high = float(values.min()), float(values.max())
     white = _white(image.mode, tags, low, high)
+    if white is None and not (math.isfinite(low) and math.isfinite(high)):
+        raise VideoError(f"{shown(path)}: it holds values that are no numbers (NaN or infinite)")
     if white is None:
         kind = "floating-point" if image.mode == "F" else "integer"
         raise VideoError(

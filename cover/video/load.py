@@ -126,7 +126,9 @@ def _array(source: Any) -> np.ndarray:
             raise VideoError("frames: a list holds the frames of one video; score files one by one")
         frames = [_array(frame) for frame in source]
         if len({frame.shape for frame in frames}) != 1:
-            sizes = " and ".join(sorted({str(frame.shape) for frame in frames})) or "none"
+            if not frames:
+                raise VideoError("frames: the list is empty")
+            sizes = " and ".join(sorted({str(frame.shape) for frame in frames}))
             raise VideoError(f"frames: a list must hold frames of one shape, (H, W, 3), not {sizes}")
         return np.stack(frames)
     if hasattr(source, "detach"):  # a torch tensor; torch is not imported for it
@@ -150,7 +152,10 @@ def _load_frames(
 ) -> LoadedViews:
     where = shown(name) if name else "frames"
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
-        raise VideoError(f"{where}: frames must be uint8 RGB of shape (T, H, W, 3), not {frames.dtype} {frames.shape}")
+        remedy = "; (frames * 255).round().astype('uint8') of 0..1" if frames.dtype.kind == "f" else ""
+        raise VideoError(
+            f"{where}: frames must be uint8 RGB of shape (T, H, W, 3), not {frames.dtype} {frames.shape}{remedy}"
+        )
     count, height, width = frames.shape[:3]
     info = VideoInfo("array", "raw", width, height, count, fps=fps, pixel_format="rgb24", image=count == 1)
     samplings = _samplings(info, spec, name, replay, where)

@@ -1,5 +1,6 @@
 """Which of a container's video streams is the video."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +38,17 @@ def numbered_stream(container: InputContainer, path: Path, number: int | None) -
     elif number < len(every):
         found = every[number] if every[number].codec_context is not None else None
     else:
-        raise VideoError(f"{shown(path)}: data.stream={number}: it has {len(every)} video streams, counted from 0")
+        raise VideoError(f"{shown(path)}: data.stream={number}: it has {_of(every)}")
     if found is None:
         if number is None and all(stream.disposition & _PICTURES for stream in every):
             others = "only audio with cover art" if every else f"only {_contents(container)}"
             raise VideoError(f"{shown(path)}: no video stream ({others})")
         raise VideoError(f"{shown(path)}: FFmpeg has no decoder for its video codec")
     return found
+
+
+def _of(streams: Sequence[VideoStream]) -> str:
+    return "one video stream, number 0" if len(streams) == 1 else f"video streams 0 to {len(streams) - 1}"
 
 
 def rivals(container: InputContainer) -> list[VideoStream]:

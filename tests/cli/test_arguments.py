@@ -52,7 +52,7 @@ def test_a_list_becomes_the_table_dataset(here: Path, name: str) -> None:
 def test_a_glob_needs_a_match(here: Path) -> None:
     (here / "a.mp4").touch()
     assert parsed(rewrite("infer", ["data=*.mp4"], DATASETS))["data"] == {"path": "*.mp4"}
-    with pytest.raises(UsageError, match="neither an existing path nor a known dataset"):
+    with pytest.raises(UsageError, match=r"data=\*.mkv: the glob matches no file"):
         rewrite("infer", ["data=*.mkv"], DATASETS)
 
 
@@ -166,6 +166,9 @@ def test_the_results_folder_is_named_after_the_data(path: str, name: str) -> Non
         (["--data", "clips"], r"--data: options have no dashes: data=VALUE$"),
         (["--batch_size=3", "data=clips"], r"--batch_size=3: options have no dashes: batch_size=3$"),
         (["data=https://example.com/a.mp4"], r"data=https://example.com/a.mp4: links are not read; download it"),
+        (["data", "=", "clips"], r"no blanks around ="),
+        (["dat=clips"], r"no input: .*; did you mean data=clips\?"),
+        (["data=clips/*.avi"], r"data=clips/\*.avi: the glob matches no file"),
         (["data=mos.mat"], r"data=mos.mat: a MATLAB file; give it as data.annotation="),
     ],
 )

@@ -97,3 +97,26 @@ def test_help_needs_no_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         cli.main()
     assert exit_.value.code == 0
     assert "usage: cover COMMAND" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["out=x"], "out: there is no such option; did you mean output?"),
+        (["bach_size=3"], "bach_size: there is no such option; did you mean batch_size?"),
+        (["views.sed=3"], "views.sed: there is no such option; did you mean views.seed?"),
+        (
+            ["model=cover_lit"],
+            "model=cover_lit: there is no such config (cover, cover_lite, tiny); did you mean cover_lite?",
+        ),
+    ],
+)
+def test_a_mistyped_option_gets_the_closest(
+    infer: Callable[..., int],  # noqa: F811
+    clips: Path,  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    assert infer(f"data={clips}/a.mp4", *options) == 2
+    assert shown_error(capfd) == f"error: {message}"

@@ -90,7 +90,7 @@ def test_parquet_that_is_damaged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "options", "message"),
     [
-        ("list.csv", "", {}, r"no column path or filename or .* \(found: none\)"),
+        ("list.csv", "", {}, "the file is empty"),
         (
             "list.csv",
             "clip,mos\na.mp4,3\n",
@@ -243,6 +243,23 @@ class TestListsAsPeopleHaveThem:
         (clips / "list.csv").write_text("path;mos\none.mp4;3,5\n")
         with pytest.raises(UsageError, match=r"'3,5', not a number; .*read as separated by ';'; data.separator= sets"):
             Table(clips / "list.csv", decimal=".")
+
+    def test_headers_in_the_code_page_of_western_windows(self, clips: Path) -> None:
+        (clips / "list.csv").write_bytes("Dateiname;\xd8 MOS\none.mp4;3,5\n".encode("cp1252"))
+        assert [row.mos for row in Table(clips / "list.csv", column="Dateiname", mos="\xd8 MOS")] == [3.5]
+
+    @pytest.mark.parametrize(
+        ("name", "data", "message"),
+        [
+            ("list.csv", b"PK\x03\x04....", r"a spreadsheet by its content; give it its own suffix"),
+            ("list.xlsx", b"path,mos\none.mp4,3\n", r"not a readable spreadsheet .*; text has the suffix .csv"),
+            ("list.csv", b" \n", r"list.csv: the file is empty"),
+        ],
+    )
+    def test_other_files_by_these_names(self, name: str, data: bytes, message: str, clips: Path) -> None:
+        (clips / name).write_bytes(data)
+        with pytest.raises(UsageError, match=message):
+            Table(clips / name)
 
     @pytest.mark.parametrize(
         ("text", "message"),

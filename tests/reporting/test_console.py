@@ -79,7 +79,8 @@ def test_few_reasons_and_what_was_left_out_are_said() -> None:
     assert "bad.mp4: no such file" in text
     assert "9 files were left out" in text
     many = {f"{number}.mp4": "no such file" for number in range(9)}
-    assert "no such file" not in shown(summary(scores(1), many, {}, Path("out")))
+    text = shown(summary(scores(1), many, {}, Path("out")))
+    assert (text.count("no such file"), "and 4 more" in text) == (5, True)
 
 
 def test_agreement_says_how_many_videos_it_stands_on() -> None:

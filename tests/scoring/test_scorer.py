@@ -181,7 +181,7 @@ class TestSources:
     @pytest.mark.parametrize(
         ("source", "message"),
         [
-            ([], r"frames: a list must hold frames of one shape, \(H, W, 3\), not none"),
+            ([], r"frames: the list is empty"),
             ([FRAMES[0], FRAMES[0][:32]], r"not \(32, 96, 3\) and \(64, 96, 3\)"),
             (torch.rand(4, 3, 64, 96), r"frames must be uint8 RGB of shape \(T, H, W, 3\), not float32"),
             (FRAMES[0], r"frames must be uint8 RGB of shape \(T, H, W, 3\), not uint8 \(64, 96, 3\)"),

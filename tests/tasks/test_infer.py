@@ -302,10 +302,10 @@ def test_paths_that_are_no_files_cost_themselves_only(infer: Run, clips: Path, t
         (["data={clips}/readme.md/"], "neither an existing path"),
         (["data=folder"], "data.path"),
         (["data={clips}", "output={clips}/readme.md"], "File exists: .*readme.md"),
-        (["data={clips}", "modle=tiny"], "Could not override 'modle'"),
+        (["data={clips}", "modle=tiny"], "modle: there is no such option; did you mean model"),
         (
             ["data={clips}", "model=tinny"],
-            "Could not find 'model/tinny' Available options in 'model': cover cover_lite tiny",
+            "model=tinny: there is no such config .*; did you mean tiny",
         ),
         (["data={clips}", "decode.timeout=[1"], "decode.timeout"),
         (["data={clips}", "trainer.accelerator=abacus"], "trainer: .*abacus"),

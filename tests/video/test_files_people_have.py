@@ -170,7 +170,7 @@ class TestSeveralStreams:
         assert load_views(tmp_path / "photo.png", ViewSpec(), stream=1).info.image
 
     def test_one_that_is_not_there(self, tmp_path: Path) -> None:
-        with pytest.raises(VideoError, match=r"data.stream=2: it has 1 video streams, counted from 0"):
+        with pytest.raises(VideoError, match=r"data.stream=2: it has one video stream, number 0"):
             load_views(write_clip(tmp_path / "one.mp4", 3), ViewSpec(), stream=2)
 
 
@@ -245,7 +245,7 @@ class TestTiff:
     )
     def test_or_refused(self, values: np.ndarray, tmp_path: Path) -> None:
         Image.fromarray(values).save(tmp_path / "gray.tif")
-        with pytest.raises(VideoError, match=r"fit no known range .*; save it with 8 or 16 bits"):
+        with pytest.raises(VideoError, match=r"fit no known range .* 8 or 16 bits|values that are no numbers"):
             load_views(tmp_path / "gray.tif", ViewSpec())
 
 
@@ -297,7 +297,7 @@ class TestFolderOfFrames:
         ("numbers", "note"),
         [
             ([*range(10), *range(13, 30)], "3 frames are missing between the first and the last (number 10, 11, 12)"),
-            ([*range(0, 100, 10), *range(110, 300, 10)], "1 frames are missing"),
+            ([*range(0, 100, 10), *range(110, 300, 10)], "1 frame is missing"),
         ],
     )
     def test_gaps_are_said(self, numbers: list[int], note: str, tmp_path: Path) -> None:
