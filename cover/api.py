@@ -6,6 +6,7 @@ import torch
 
 from cover.errors import WeightsError
 from cover.models import COVER
+from cover.scoring.reference import Reference, read_reference
 from cover.scoring.scorer import Scorer, VideoScore
 from cover.video import Source, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
@@ -50,6 +51,7 @@ def score(
     *,
     views: ViewSpec | None = None,
     fps: float | None = None,
+    reference: str | Path | Reference | None = None,
     thumbnails: bool = False,
 ) -> VideoScore:
     """Score one video or image.
@@ -61,6 +63,8 @@ def score(
         views: Frames and crops to look at; by default as the model was trained to see them, sampled at the centre, so
             that the same video has the same score every time.
         fps: Frame rate of frames in memory or in a folder, for the times of score maps.
+        reference: A results folder of ``infer`` or its ``scores.csv``, made by the same model: says where the score
+            stands (``percentile``). Scoring many videos, read it once (:func:`cover.scoring.reference.read_reference`).
         thumbnails: Whether to keep small pictures of the frames looked at.
 
     Returns:
@@ -68,5 +72,7 @@ def score(
 
     Raises:
         VideoError: The source cannot be read as a video or an image, or its score is not a finite number.
+        UsageError: The reference cannot be read.
     """
-    return Scorer(model, views).score(source, fps=fps, thumbnails=thumbnails)
+    known = read_reference(reference) if isinstance(reference, (str, Path)) else reference
+    return Scorer(model, views, reference=known).score(source, fps=fps, thumbnails=thumbnails)

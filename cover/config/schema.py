@@ -156,6 +156,9 @@ class ScoringOptions(Options):
 class InferOptions(ScoringOptions):
     """Options of ``infer``."""
 
+    reference: Path | None = Field(
+        description="results of other videos (a folder, or its scores.csv): adds where each score stands among them"
+    )
     maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
 
 

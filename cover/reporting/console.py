@@ -91,7 +91,7 @@ def summary(
         for name in names:
             values = [found[name] for found in scores.values()]
             figures = (fmean(values), pstdev(values), min(values), max(values))
-            spread.add(name, str(len(values)), *(f"{figure:.4f}" for figure in figures))
+            spread.add(name, str(len(values)), *(_shown(name, figure) for figure in figures))
         parts += [spread, _ranking(scores, names)]
     parts.append(Text(f"{len(scores)} scored, {len(errors)} failed" + (f", {len(notes)} with notes" if notes else "")))
     parts += [Text(f"{printable(file)}: {reason}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
@@ -106,6 +106,10 @@ def summary(
     return Group(*parts)
 
 
+def _shown(name: str, value: float) -> str:
+    return f"{value:.1f}" if name == "percentile" else f"{value:.4f}"
+
+
 def _ranking(scores: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> "NumberTable":
     """List the videos from best to worst; of many, the ends: where to look first."""
     ranked = sorted(scores.items(), key=lambda item: item[1]["overall"], reverse=True)
@@ -113,7 +117,7 @@ def _ranking(scores: Mapping[str, Mapping[str, float]], names: Sequence[str]) ->
     table = NumberTable([f"best {_ENDS} and worst {_ENDS}" if many else "best first", *names])
     for file, found in [*ranked[:_ENDS], *ranked[-_ENDS:]] if many else ranked:
         # An escape keeps a newline or an undecodable byte in a file name from breaking the table.
-        table.add(file if file.isprintable() else ascii(file), *(f"{found[name]:.4f}" for name in names))
+        table.add(file if file.isprintable() else ascii(file), *(_shown(name, found[name]) for name in names))
         table.section(many and len(table.rows) == _ENDS)
     return table
 

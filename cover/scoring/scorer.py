@@ -12,6 +12,7 @@ from PIL import Image
 from cover.curves import Curve
 from cover.errors import VideoError
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
+from cover.scoring.reference import Reference
 from cover.video import LoadedViews, RawFormat, Source, ViewSpec, load_views
 from cover.video.sampling import Sampling
 
@@ -30,6 +31,7 @@ class VideoScore:
         overall: Their sum.
         predicted_mos: ``overall`` on the scale of the MOS that the model was fine-tuned on; None where the weights have
             no calibration, as the published ones.
+        percentile: The share of a reference's videos that ``overall`` is above, 0 to 100; None without a reference.
         maps: Branch -> score map, float32 (T', h, w): quality over time and space, whose mean is the branch's score.
             The semantic map is constant over space.
         times: Branch -> float64 (T',): the moment that each row of the map stands for, seconds after the first frame;
@@ -45,6 +47,7 @@ class VideoScore:
     aesthetic: float
     overall: float
     predicted_mos: float | None
+    percentile: float | None
     maps: Mapping[str, np.ndarray]
     times: Mapping[str, np.ndarray]
     frames: Mapping[str, np.ndarray]
@@ -67,12 +70,20 @@ class Scorer:
         model: The network, in evaluation mode, on the device it is to run on.
         views: The views it is given; by default those it was trained on, else the published ones.
         calibration: From overall scores to the scale of a MOS; by default the one in the model's weights.
+        reference: Scores of other videos, among which a score stands.
     """
 
-    def __init__(self, model: COVER, views: ViewSpec | None = None, calibration: Curve | None = None) -> None:
+    def __init__(
+        self,
+        model: COVER,
+        views: ViewSpec | None = None,
+        calibration: Curve | None = None,
+        reference: Reference | None = None,
+    ) -> None:
         self.model = model
         self.views = views or model.views or ViewSpec()
         self.calibration = calibration or model.calibration
+        self.reference = reference
 
     def score(
         self,
@@ -145,6 +156,7 @@ class Scorer:
         return VideoScore(
             **scores,
             predicted_mos=None if self.calibration is None else float(self.calibration(scores["overall"])),
+            percentile=None if self.reference is None else self.reference.percentile(scores["overall"]),
             maps=maps,
             times=times,
             frames=frames,

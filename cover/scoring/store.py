@@ -13,6 +13,7 @@ import numpy as np
 from cover.errors import UsageError
 from cover.files import append_line, csv_line, printable, replacing, set_aside, write_text
 from cover.rows import Failure, Row, fingerprint
+from cover.scoring.reference import Reference
 
 if TYPE_CHECKING:
     from cover.scoring.scorer import VideoScore
@@ -40,7 +41,8 @@ class ResultStore:
         folder: Where; made when missing.
         identity: What makes scores comparable (model, weights, views, precision, data root), as plain data.
         rows: The videos of this run.
-        calibration: From an overall score to the scale of the MOS; ``scores.csv`` then has a last column for it.
+        calibration: From an overall score to the scale of the MOS; ``scores.csv`` then has a column for it.
+        reference: Scores of other videos; ``scores.csv`` then has a last column that says where a score stands.
         maps: Whether to keep score maps too (see :func:`write_maps`).
 
     Attributes:
@@ -54,11 +56,13 @@ class ResultStore:
         rows: Sequence[Row],
         calibration: Callable[[float], SupportsFloat] | None = None,
         *,
+        reference: Reference | None = None,
         maps: bool = False,
     ) -> None:
         self.folder = folder
         self.rows = rows
         self.calibration = calibration
+        self.reference = reference
         self.maps = maps
         self._identity = json.loads(json.dumps(identity))
         self._records: dict[str, dict[str, Any]] = {}
@@ -68,10 +72,11 @@ class ResultStore:
     def scores(self) -> dict[str, dict[str, float]]:
         """The scores so far, by video and then by score, in the order of the rows.
 
-        Where there is a calibration, ``predicted_mos`` is what it makes of ``overall``.
+        Where there is a calibration, ``predicted_mos`` is what it makes of ``overall``; with a reference,
+        ``percentile`` is where it stands.
         """
         records = {row.name: self._records[row.name] for row in self.rows if row.name in self._records}
-        return {name: self._calibrated(record["scores"]) for name, record in records.items()}
+        return {name: self._derived(record["scores"]) for name, record in records.items()}
 
     @property
     def notes(self) -> dict[str, list[str]]:
@@ -132,7 +137,7 @@ class ResultStore:
         self._records[name] = record
         # Before the table: what the table lists can always be resumed.
         append_line(self.folder / _JOURNAL, json.dumps(record))
-        append_line(self.folder / "scores.csv", _score_line(name, self._calibrated(scores)))
+        append_line(self.folder / "scores.csv", _score_line(name, self._derived(scores)))
         for note in outcome.notes:
             append_line(self.folder / "notes.csv", csv_line(name, note))
 
@@ -149,9 +154,14 @@ class ResultStore:
             else:
                 self._records[entry["Filename"]] = entry
 
-    def _calibrated(self, scores: dict[str, float]) -> dict[str, float]:
+    def _derived(self, scores: dict[str, float]) -> dict[str, float]:
         # Worked out from the overall score each time, which alone is in the journal.
-        return scores | ({"predicted_mos": float(self.calibration(scores["overall"]))} if self.calibration else {})
+        derived = {}
+        if self.calibration:
+            derived["predicted_mos"] = float(self.calibration(scores["overall"]))
+        if self.reference:
+            derived["percentile"] = self.reference.percentile(scores["overall"])
+        return scores | derived
 
     def _pending(self) -> list[Row]:
         return [row for row in self.rows if row.name not in self._records]
@@ -183,8 +193,8 @@ class ResultStore:
 
     def _write_tables(self) -> None:
         lines: dict[str, list[str]] = {name: [csv_line(*header)] for name, header in _HEADERS.items()}
-        if self.calibration:
-            lines["scores.csv"] = [csv_line(*_HEADERS["scores.csv"], "MOS")]
+        derived = [*(["MOS"] if self.calibration else []), *(["Percentile"] if self.reference else [])]
+        lines["scores.csv"] = [csv_line(*_HEADERS["scores.csv"], *derived)]
         lines["scores.csv"] += [_score_line(name, scores) for name, scores in self.scores.items()]
         lines["errors.csv"] += [
             csv_line(row.name, self.errors[row.name]) for row in self.rows if row.name in self.errors
@@ -234,4 +244,5 @@ def write_maps(folder: Path, name: str, score: "VideoScore") -> None:
 def _score_line(name: str, scores: Mapping[str, float]) -> str:
     values = [scores[score] for score in (*_SCORES, "predicted_mos") if score in scores]
     # Adding 0.0 turns -0.0 into 0.0: a rounded score has no sign without a value.
-    return csv_line(name, *(f"{round(value, 4) + 0.0:.4f}" for value in values))
+    standing = [f"{scores['percentile']:.1f}"] if "percentile" in scores else []
+    return csv_line(name, *(f"{round(value, 4) + 0.0:.4f}" for value in values), *standing)

@@ -12,6 +12,7 @@ from cover.rows import Failure, Row
 from cover.scoring.decoding import batches
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
+from cover.scoring.reference import read_reference
 from cover.scoring.store import ResultStore
 from cover.weights import PRETRAINED_WEIGHTS
 
@@ -38,7 +39,9 @@ def score_rows(
     """
     checksums = components.weights_checksums(options)
     identity = components.scoring_identity(options, root, checksums)
-    store = ResultStore(folder, identity, rows, components.calibration(options), maps=options.maps)
+    path = options.reference if isinstance(options, InferOptions) else None
+    reference = None if path is None else read_reference(path, identity)
+    store = ResultStore(folder, identity, rows, components.calibration(options), reference=reference, maps=options.maps)
     if is_main_process():
         pending = store.open(resume=options.resume)
         write_run_record(folder, record, weights_sha256=checksums)

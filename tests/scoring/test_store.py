@@ -36,6 +36,7 @@ def scored(notes: Sequence[str] = ()) -> VideoScore:
     return VideoScore(
         **SCORES,
         predicted_mos=None,
+        percentile=None,
         maps={branch: np.full((2, 3, 3), SCORES[branch], dtype=np.float32) for branch in branches},
         times={branch: np.array([0.0, 0.5]) for branch in branches},
         frames={branch: np.array([[0, 1], [12, 13]]) for branch in branches},

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -491,3 +492,17 @@ def test_the_python_api_agrees(infer: Run, clips: Path) -> None:
     }
     for branch, array in result.maps.items():
         assert array.mean() == pytest.approx(getattr(result, branch), abs=1e-6)
+
+
+def test_a_reference_says_where_scores_stand(
+    infer: Callable[..., int], clips: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert infer(f"data={clips}", "output=catalogue") in (0, 1)
+    assert infer(f"data={clips}", "output=again", "reference=catalogue") in (0, 1)
+    table = pd.read_csv("again/scores.csv")
+    assert list(table)[-1] == "Percentile"
+    order = table["Overall"].rank()
+    assert table["Percentile"].tolist() == pytest.approx(((order - 0.5) / len(table) * 100).tolist(), abs=0.051)
+    capfd.readouterr()
+    assert infer(f"data={clips}", "output=other", "reference=catalogue", "views.sampling=random") == 2
+    assert "reference=catalogue: its scores are of other views" in capfd.readouterr().err

@@ -1,0 +1,80 @@
+"""A reference distribution: where a score stands among those of many videos."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cover.errors import UsageError
+
+_COLUMN = "Overall"
+_DECIMALS = 4  # of scores.csv
+_COMPARED = ("model", "weights", "views")  # of a results folder's identity: what makes scores comparable
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Overall scores of many videos, by the same model on the same views.
+
+    Attributes:
+        scores: Ascending, float64 (n,).
+        source: Where they are from.
+    """
+
+    scores: np.ndarray
+    source: Path
+
+    def percentile(self, score: float) -> float:
+        """Give the share of the reference's videos that a score is above, 0 to 100; equal ones count half.
+
+        Scores are equal that are so in a table, to four decimals.
+        """
+        below, upto = (np.searchsorted(self.scores, round(score, _DECIMALS), side) for side in ("left", "right"))
+        return float(50 * (below + upto) / len(self.scores))
+
+
+def read_reference(path: str | Path, identity: Mapping[str, Any] | None = None) -> Reference:
+    """Read the scores of a finished run.
+
+    Args:
+        path: A results folder of ``infer``, or a table with a column ``Overall``, such as its ``scores.csv``.
+        identity: What the scores that are to be compared follow from, as in a results folder; None compares nothing.
+
+    Raises:
+        UsageError: There are no scores, or the folder's are of another model, other weights or views.
+    """
+    path = Path(path)
+    table = path / "scores.csv" if path.is_dir() else path
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if _COLUMN not in (rows.fieldnames or ()):
+                raise UsageError(f"reference={path}: no column {_COLUMN}; it takes a results folder or its scores.csv")
+            scores = np.sort([float(row[_COLUMN]) for row in rows])
+    except OSError as error:
+        raise UsageError(f"reference={path}: {table}: {error.strerror or error}") from error
+    except (ValueError, TypeError, csv.Error) as error:
+        raise UsageError(f"reference={path}: {table} holds a score that is no number ({error})") from error
+    if not len(scores) or not np.isfinite(scores).all():
+        raise UsageError(f"reference={path}: {table} holds no scores, or some that are not finite")
+    if path.is_dir() and identity is not None:
+        _check_alike(path, json.loads(json.dumps(identity)))
+    return Reference(scores, path)
+
+
+def _check_alike(folder: Path, identity: Mapping[str, Any]) -> None:
+    try:
+        with (folder / "journal.jsonl").open(encoding="utf-8") as file:
+            theirs = json.loads(file.readline())["identity"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # a folder that somebody made of a table
+    for name in _COMPARED:
+        if theirs.get(name) != identity.get(name):
+            raise UsageError(
+                f"reference={folder}: its scores are of {'another' if name == 'model' else 'other'} {name}; "
+                "score its videos with the same options"
+            )
