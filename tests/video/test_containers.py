@@ -176,7 +176,10 @@ class TestFramesThatAreReordered:
     def test_with_decoding_times_for_presentation_times(self, codec: str, suffix: str, folder: Path) -> None:
         # Which headers a stream carries within depends on where it comes from.
         source = clip(folder, codec, "ts" if suffix in ("avi", "asf", "ts", "wtv") else "mkv")
-        path = remuxed(source, folder / f"remuxed_{codec}.{suffix}", CONTAINERS[suffix], decoding_times)
+        try:
+            path = remuxed(source, folder / f"remuxed_{codec}.{suffix}", CONTAINERS[suffix], decoding_times)
+        except _CannotWriteError as error:
+            pytest.skip(f"this FFmpeg does not write it: {error}")
         check(path, list(range(COUNT)))
         assert not load_views(path, ViewSpec()).notes
 
