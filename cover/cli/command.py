@@ -40,6 +40,7 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 _ENVIRONMENT = {
     "HYDRA_FULL_ERROR": "1",  # Hydra raises what it would print with a trace
+    "HF_HUB_DISABLE_TELEMETRY": "1",
     "WANDB_ERROR_REPORTING": "false",  # which sends reports when the package is only imported
 }
 

@@ -36,6 +36,7 @@ _EXTRAS = {  # what a base install lacks -> the extra that has it
     "torchmetrics": "train",
     "wandb": "wandb",
     "h5py": "datasets",
+    "timm": "backbones",
     "python_calamine": "datasets",
     "pyarrow": "datasets",
 }
@@ -202,6 +203,8 @@ def build_model(options: ScoringOptions) -> "COVER":
             model = COVER(**options.model.net)
     except (TypeError, ValueError) as error:
         raise UsageError(f"model: {error}") from error
+    except ModuleNotFoundError as error:
+        raise missing_extra(error, "model.net") from error
     load_weights(model, None if options.weights is None else str(options.weights), options.clip_weights)
     return model
 

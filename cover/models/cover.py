@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from cover.models.aesthetic import AestheticBackbone
+from cover.models.frame import FrameBackbone
 from cover.models.fusion import CrossGate, QualityHead
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
 
 BRANCHES = ("semantic", "technical", "aesthetic")
+_OWN = {"semantic": SemanticBackbone, "technical": TechnicalBackbone, "aesthetic": AestheticBackbone}
 GATED_BRANCHES = ("technical", "aesthetic")
 SCORES = (*BRANCHES, "overall")
 
@@ -38,7 +40,8 @@ class COVER(nn.Module):
         model.load_state_dict(state_dict, assign=True)
 
     Args:
-        semantic: Arguments of :class:`~cover.models.semantic.SemanticBackbone`.
+        semantic: Arguments of :class:`~cover.models.semantic.SemanticBackbone`; of any branch, those of
+            :class:`~cover.models.frame.FrameBackbone` where ``timm`` is among them.
         technical: Arguments of :class:`~cover.models.technical.TechnicalBackbone`.
         aesthetic: Arguments of :class:`~cover.models.aesthetic.AestheticBackbone`.
         head_hidden: Hidden channels of the heads.
@@ -67,18 +70,13 @@ class COVER(nn.Module):
         super().__init__()
         self.calibration: Callable[[ArrayLike], NDArray[np.float64]] | None = None
         self.views: Any = None
-        semantic_backbone = SemanticBackbone(**(semantic or {}))
-        technical_backbone = TechnicalBackbone(**(technical or {}))
-        aesthetic_backbone = AestheticBackbone(**(aesthetic or {}))
-        channels = semantic_backbone.out_channels
-        if not channels == technical_backbone.out_channels == aesthetic_backbone.out_channels:
-            raise ValueError(
-                f"the branches must agree in output channels: semantic has {channels}, technical "
-                f"{technical_backbone.out_channels}, aesthetic {aesthetic_backbone.out_channels}"
-            )
-        self.backbones = nn.ModuleDict(
-            {"semantic": semantic_backbone, "technical": technical_backbone, "aesthetic": aesthetic_backbone}
-        )
+        arguments = {"semantic": semantic or {}, "technical": technical or {}, "aesthetic": aesthetic or {}}
+        backbones = {branch: _backbone(branch, values) for branch, values in arguments.items()}
+        channels: int = backbones["semantic"].out_channels
+        if len({backbone.out_channels for backbone in backbones.values()}) > 1:
+            each = ", ".join(f"{branch} has {backbone.out_channels}" for branch, backbone in backbones.items())
+            raise ValueError(f"the branches must agree in output channels: {each}")
+        self.backbones = nn.ModuleDict(backbones)
         self.gates = nn.ModuleDict({branch: CrossGate(channels, gate_dropout) for branch in GATED_BRANCHES})
         self.heads = nn.ModuleDict({branch: QualityHead(channels, head_hidden, head_dropout) for branch in BRANCHES})
 
@@ -93,9 +91,8 @@ class COVER(nn.Module):
         """
         normalized = {}
         for branch, view in views.items():
-            mean, std = (
-                torch.tensor(values, device=view.device).view(3, 1, 1, 1) for values in PIXEL_STATISTICS[branch]
-            )
+            statistics: Any = getattr(self.backbones[branch], "pixel_statistics", PIXEL_STATISTICS[branch])
+            mean, std = (torch.tensor(values, device=view.device).view(3, 1, 1, 1) for values in statistics)
             normalized[branch] = (view.float() - mean).div_(std)
         return normalized
 
@@ -146,6 +143,10 @@ class COVER(nn.Module):
     def forward(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Normalised views (see :meth:`features`) -> score maps (see :meth:`score_maps`)."""
         return self.score_maps(self.features(views))
+
+
+def _backbone(branch: str, arguments: Mapping[str, Any]) -> Any:
+    return FrameBackbone(branch, **arguments) if "timm" in arguments else _OWN[branch](**arguments)
 
 
 def branch_scores(maps: Mapping[str, Tensor]) -> dict[str, Tensor]:

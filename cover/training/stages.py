@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from cover.errors import UsageError
-from cover.models import BRANCHES, COVER, fan_in_, whiten_
+from cover.models import BRANCHES, COVER, FrameBackbone, fan_in_, whiten_
 from cover.training.curve_writer import CurveWriter, read_curves
 from cover.training.data import TrainingData
 from cover.training.direction import StartingDirection
@@ -188,6 +188,8 @@ def _fit(
 def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingData) -> None:
     """Initialise some branches anew, their patch embeddings as filters that whiten what they will see."""
     for branch in branches:
+        if isinstance(model.backbones[branch], FrameBackbone):
+            raise UsageError(f"from_scratch: the {branch} branch is a network of timm, which is made to start trained")
         fan_in_(model.backbones[branch])
     seen: dict[str, list[torch.Tensor]] = {branch: [] for branch in branches}
     count = 0

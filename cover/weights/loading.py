@@ -29,6 +29,7 @@ from cover.weights.keys import (
     Rule,
     rename,
 )
+from cover.weights.networks import timm_state
 from cover.weights.pretrained import forked, fresh, inflated
 from cover.weights.published import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, WeightsFile, sha256_of
 from cover.weights.reading import calibration_in, read_about, read_state_dict
@@ -67,7 +68,7 @@ def load_weights(
             unchanged then.
     """
     filling = _Filling(model)
-    tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
+    tower = {name for name in filling.needed if name.startswith(f"{IMAGE_TOWER}visual.")}
     source, clip = _Source(weights), _Source(clip_weights)
     calibration: Curve | None = None
     first = True
@@ -222,16 +223,25 @@ class _Filling:
             raise WeightsError(f"{path} lacks {len(missing)} of the tensors the model needs{hint}: {_some(missing)}")
 
 
-def _start(filling: _Filling, model: nn.Module, cache: Path | None) -> None:
+def _start(filling: _Filling, model: Any, cache: Path | None) -> None:
     """Fill all but the image tower with what training from scratch starts from."""
     for branch, key, shaped, rules, unused in (
         ("aesthetic", "convnext_tiny", inflated, CONVNEXT_RULES, CONVNEXT_UNUSED),
         ("technical", "swin3d_t", forked, SWIN_RULES, SWIN_UNUSED),
     ):
+        if hasattr(model.backbones[branch], "pretrained"):
+            continue
         path = fetch(PUBLISHED[key], cache)
         filling.take(path, shaped(read_state_dict(path), filling.needed), rules, unused)
         filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.")], path)
-    for name, tensor in fresh(model, ("gates.", "heads.")).items():
+    networks = [branch for branch, backbone in model.backbones.items() if hasattr(backbone, "pretrained")]
+    for branch in networks:
+        state = timm_state(model.backbones[branch])
+        path = Path(str(model.backbones[branch].name))
+        filling.take(path, {f"backbones.{branch}.net.{name}": tensor for name, tensor in state.items()})
+        filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.net.")], path)
+    drawn = ("gates.", "heads.", *(f"backbones.{branch}.projection" for branch in networks))
+    for name, tensor in fresh(model, drawn).items():
         if name not in filling.taken:
             place = filling.needed[name]
             filling.taken[name] = tensor.to("cpu" if place.is_meta else place.device, place.dtype)

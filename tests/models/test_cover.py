@@ -160,7 +160,7 @@ def test_weights_load_into_a_model_on_the_meta_device(tiny: COVER, make_views: M
 
 
 def test_branches_of_other_widths_are_refused() -> None:
-    with pytest.raises(ValueError, match="semantic has 32, technical 64, aesthetic 64"):
+    with pytest.raises(ValueError, match="semantic has 32, technical has 64, aesthetic has 64"):
         COVER(**{**TINY, "semantic": {**TINY["semantic"], "output_dim": 32}})
 
 
