@@ -111,10 +111,11 @@ def fitter(x: Array, y: Array, fit: Fit) -> Callable[[Array, Array], Curve | Non
         if not correlated(x, y):
             return Line(0.0, float(y.mean()))
         r = pearson(x, y)
-        if logistics and (curve := logistics.fit(x, y, above=abs(r))):
-            return curve
         slope = float(y.std() / x.std()) * (1.0 if fit == "rescale" else r)
-        return Line(slope, float(y.mean() - slope * x.mean()))
+        line = Line(slope, float(y.mean() - slope * x.mean()))
+        curve = logistics.fit(x, y, above=abs(r)) if logistics else None
+        # Of two that are all but exact, the one with the larger correlation may have the larger error by rounding.
+        return curve if curve and np.linalg.norm(curve(x) - y) <= np.linalg.norm(line(x) - y) else line
 
     return fitted
 

@@ -107,7 +107,7 @@ def test_help_needs_no_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["views.sed=3"], "views.sed: there is no such option; did you mean views.seed?"),
         (
             ["model=cover_lit"],
-            "model=cover_lit: there is no such config (cover, cover_lite, tiny); did you mean cover_lite?",
+            "model=cover_lit: there is no such config (cover, cover_lite, timm, tiny); did you mean cover_lite?",
         ),
     ],
 )

@@ -156,6 +156,7 @@ class TestProperties:
     @given(pairs=st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=5, max_size=40))
     @settings(max_examples=40, deadline=None)
     @example([(0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (174.0, 1.0), (2.337e-11, 0.0)])
+    @example([(0.0, 0.0), (1.5, 0.0), (7.696305044791062e-10, 0.0), (7.696305044791062e-10, 0.0), (-67929.0, 5.0)])
     def test_never_worse_than_the_line(self, pairs: list[tuple[float, float]]) -> None:
         pred, mos = np.array(pairs).T
         logistic, line = rmse(pred, mos), rmse(pred, mos, "linear")
