@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from .labels_txt import is_labels_txt, read_labels_txt
 
 _PATH_COLUMNS = ("path", "filename", "file", "video", "name")
 _MOS_COLUMNS = ("mos", "score")
-_PAIR = re.compile(r"(?P<path>.+?\.\w+)[\s;,]+(?P<mos>[+-]?\d+(?:[.,]\d+)?)")
 _LABELS = ("path", "duration", "fps", "mos")
 
 
@@ -105,15 +103,7 @@ class Table:
             known = {*_PATH_COLUMNS, *([column.strip().lower()] if column else [])}
             if len(table.header) > 1 and known & {name.lower() for name in table.header}:
                 return table
-        return self._pairs(names) or RawTable(["path"], [("", {"path": line}) for line in names])
-
-    def _pairs(self, lines: list[str]) -> RawTable | None:
-        """Read lines of a name and a score, whatever is between them; None where one is something else."""
-        found = [_PAIR.fullmatch(line.strip()) for line in lines]
-        if not lines or None in found or os.path.lexists(self.root / lines[0].strip()):
-            return None
-        cells = [{"path": match["path"], "mos": match["mos"].replace(",", ".")} for match in found if match]
-        return RawTable(["path", "mos"], [(f"entry {place}", pair) for place, pair in enumerate(cells, start=1)])
+        return RawTable(["path"], [("", {"path": line}) for line in names])
 
     def _find(self, table: RawTable, option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:
         """A column as the header writes it: the one that is wanted, or the first of the usual ones."""

@@ -38,6 +38,15 @@ EXIT_USAGE = 2
 EXIT_UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
+_FREE = (
+    "trainer",
+    "optimizer",
+    "logger",
+    "net",
+    "also",
+    "stages",
+)  # nodes that hold other people's arguments, or names
+
 _ENVIRONMENT = {
     "HYDRA_FULL_ERROR": "1",  # Hydra raises what it would print with a trace
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -178,7 +187,11 @@ def _better_words(task: str, error: BaseException) -> BaseException:
     """Say which option or config was meant, where Hydra says how to append one."""
     first = str(error).splitlines()[0] if str(error) else ""
     if match := re.match(r"Could not (?:override|append) '(?:\+\+?)?([\w.]+)", first):
-        names = {option.name for option in options_of(SCHEMAS[task])}
+        names = {option.name for option in options_of(SCHEMAS[task]) if "*" not in option.name}
+        if match[1] in names:
+            return UsageError(f"{match[1]}: this data= has no such option")
+        if any(node in match[1].split(".")[:-1] for node in _FREE):
+            return error  # these take further arguments with a plus, as Hydra says
         return UsageError(f"{match[1]}: there is no such option{_meant(match[1], names)}")
     if match := re.search(r"Could not find '(\w+)/([^']+)'", str(error)):
         names = set(groups().get(match[1], []))

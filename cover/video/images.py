@@ -225,11 +225,12 @@ def _white(mode: str, tags: Mapping[int, Any], low: float, high: float) -> float
         return None
     if not tags:  # formats that have no choice of range
         return 65535
-    signed = _first(tags.get(_TIFF_SAMPLE_FORMAT)) == _SIGNED and _first(tags.get(_TIFF_BITS)) == 16
+    signed = _first(tags.get(_TIFF_SAMPLE_FORMAT)) == _SIGNED
+    if _first(tags.get(_TIFF_BITS)) == 16:
+        return 32767 if signed else 65535
     if high <= 255:
         return 255 if high != 1 else None
-    full = 32767 if signed else 65535
-    return full if _DARK * 65535 < high <= full else None
+    return 65535 if _DARK * 65535 < high <= 65535 else None
 
 
 def _first(value: Any) -> Any:

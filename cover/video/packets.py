@@ -15,8 +15,10 @@ from av.video.stream import VideoStream
 _MAX_REORDER = 64
 # Frames decoded to find out which come before the first keyframe; more of them are counted instead.
 _MOST_LEADING = 300
-# Packets of a group of pictures that are kept to look at their order.
-_LONGEST_GROUP = 512
+# Packets whose order is looked at together: of short groups of pictures several, since what leads in an open group can
+# only be decoded after the group before it, and of a long one no more than so many.
+_SHORTEST_RUN, _LONGEST_GROUP = 24, 512
+_LEADING_IN = 8
 # Groups, and packets of each, that are looked at where a stream does not say whether it reorders.
 _FIRST_GROUPS, _FIRST_PACKETS = 3, 24
 # Of reordered packets, far more than one in this many has an earlier time than the one before.
@@ -146,8 +148,8 @@ class _OrderCheck:
     """A look for decoding times that are given as presentation times.
 
     Where a decoder reorders frames, their packets' times go up and down; in a group of pictures whose times (nearly)
-    only rise, either nothing is reordered, or the times are those of decoding. The decoder tells which: such a group
-    is decoded, and its frames have to come out with rising times.
+    only rise, either nothing is reordered, or the times are those of decoding. The decoder tells which: such a group,
+    with the next ones where it is short, is decoded, and its frames have to come out with rising times.
     """
 
     def __init__(self, stream: VideoStream) -> None:
@@ -157,13 +159,13 @@ class _OrderCheck:
         self._groups = 0
 
     def add(self, packet: Packet, *, checking: bool) -> None:
-        if packet.is_keyframe:
+        if packet.is_keyframe and len(self._group) >= _SHORTEST_RUN:
             self.end(checking=checking)
         if len(self._group) < _LONGEST_GROUP:
             self._group.append(packet)
 
     def end(self, *, checking: bool) -> None:
-        """Check a group that is whole, if the decoder is free for it."""
+        """Check a run of whole groups, if the decoder is free for it."""
         group, self._group = self._group, []
         self._groups += 1
         if checking and not self.misleading and self._is_doubtful(group):
@@ -183,7 +185,10 @@ class _OrderCheck:
         errors: list[Exception] = []
         context.flush_buffers()
         sent = [*(group[:_FIRST_PACKETS] if unsure else group), None]
-        frames = [frame for packet in sent for frame in decode_packet(self._stream, packet, errors)]
+        frames: list[VideoFrame] = []
+        for place, packet in enumerate(sent):
+            # What leads in an open group cannot be decoded without the group before it, which is no damage.
+            frames += decode_packet(self._stream, packet, errors if place >= _LEADING_IN else [])
         context.flush_buffers()
         times = [frame.pts for frame in frames if frame.pts is not None]
         if errors or any(frame.is_corrupt for frame in frames):

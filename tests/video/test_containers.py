@@ -211,6 +211,20 @@ def test_times_that_mislead_now_and_then(
     assert not load_views(path, ViewSpec()).notes
 
 
+@pytest.mark.parametrize("length", [2, 3, 5])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video", "mpeg4"])
+def test_short_open_groups_with_decoding_times(codec: str, length: int, tmp_path: Path) -> None:
+    x264 = {
+        "preset": "veryfast",
+        "x264-params": f"open-gop=1:keyint={length}:min-keyint=1:bframes={min(length - 1, 2)}:b-adapt=0",
+    }
+    options = x264 if codec == "libx264" else {"bf": str(min(length - 1, 2))}
+    source = write_clip(tmp_path / "source.mkv", COUNT, codec, gop=length, options=options)
+    path = remuxed(source, tmp_path / "misleading.mkv", "matroska", decoding_times)
+    assert ffmpeg_order(path) == list(range(COUNT))
+    check(path, list(range(COUNT)))
+
+
 def test_a_stream_without_reordering_keeps_its_index(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "plain.mp4", COUNT, options={"preset": "veryfast", "bf": "0"}, gop=24)
     assert not index_video(path).counted
