@@ -68,7 +68,7 @@ def read_table(
     """
     suffix = path.suffix.lower()
     if suffix in SPREADSHEETS:
-        table = _read_spreadsheet(path, what, sheet)
+        table = read_spreadsheet(path, what, sheet)
         return table if decimal == "." else _with_points(table, every=decimal == ",")
     if suffix == PARQUET:
         return _read_parquet(path, what)
@@ -101,22 +101,51 @@ def read_text(path: Path, what: str) -> str:
     return data.decode("utf-8-sig", "surrogateescape")  # whatever it is, its reader will say what it lacks
 
 
-def _read_text(text: str, what: str, usual: str, separator: str | None, decimal: str | None) -> Table:
-    if separator is not None:
-        separator = _BY_NAME.get(separator, separator)
-        if len(separator) != 1 or separator in '\r\n"':
-            raise UsageError(f"{what}: data.separator={separator}: takes one character, or tab")
-    if not text.strip():
-        raise UsageError(f"{what}: the file is empty")
+def header_of(text: str, what: str, separator: str | None = None) -> list[str]:
+    """Read the names of columns that text has as a table, and no more of it.
+
+    Args:
+        text: All of it.
+        what: What to call its file in messages.
+        separator: What separates the columns; None finds out.
+
+    Raises:
+        UsageError: The separator is none.
+    """
+    lines, first, mark = _start(text, what, ",", separator)
+    return _names(next(csv.reader(lines[first:], delimiter=mark), []))
+
+
+def _start(text: str, what: str, usual: str, separator: str | None) -> tuple[list[str], int, str]:
+    """The lines of text, the number of the one that is the header, and what separates the columns."""
+    mark = _mark(separator, what)
     lines = text.splitlines(keepends=True)
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     if lines and (named := re.fullmatch(r"sep=(.)\s*", lines[first])):  # Excel's own hint
-        separator, first = separator or named[1], first + 1
-    found = separator or _separator(lines[first] if first < len(lines) else "", usual)
+        mark, first = mark or named[1], first + 1
+    return lines, first, mark or _separator(lines[first] if first < len(lines) else "", usual)
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    return [western(cell.strip()) for cell in cells]
+
+
+def _mark(separator: str | None, what: str) -> str | None:
+    """A separator as one character, which some have a name for; None where it is to be found."""
+    mark = None if separator is None else _BY_NAME.get(separator, separator)
+    if mark is not None and (len(mark) != 1 or mark in '\r\n"'):
+        raise UsageError(f"{what}: data.separator={separator}: takes one character, or tab")
+    return mark
+
+
+def _read_text(text: str, what: str, usual: str, separator: str | None, decimal: str | None) -> Table:
+    if not text.strip():
+        raise UsageError(f"{what}: the file is empty")
+    lines, first, found = _start(text, what, usual, separator)
     layout = f"read as separated by {_NAMES.get(found, repr(found))}; data.separator= sets another"
     reader = csv.reader(io.StringIO("".join(lines[first:]), newline=""), delimiter=found, strict=True)
     try:
-        header = [_western(name.strip()) for name in next(reader, [])]
+        header = _names(next(reader, []))
         records = list(_records(reader, header, what, layout, first))
     except csv.Error as error:
         raise UsageError(f"{what}, line {reader.line_num + first}: not a readable table ({error})") from error
@@ -144,8 +173,8 @@ def _is_spreadsheet(path: Path, what: str) -> bool:
         raise UsageError(f"{what}: {error.strerror or error}") from error
 
 
-def _western(text: str) -> str:
-    """Text whose bytes are no UTF-8, from the code page of Western Windows."""
+def western(text: str) -> str:
+    """Read text whose bytes are no UTF-8 (lone surrogates) in the code page of Western Windows; other text stays."""
     raw = text.encode("utf-8", "surrogateescape")
     return raw.decode("cp1252", "replace") if any("\udc80" <= mark <= "\udcff" for mark in text) else text
 
@@ -183,7 +212,12 @@ def _point(cell: object) -> object:
     return text.replace(",", ".") if _WITH_COMMA.fullmatch(text) else cell
 
 
-def _read_spreadsheet(path: Path, what: str, sheet: str | int | None) -> Table:
+def read_spreadsheet(path: Path, what: str, sheet: str | int | None = None) -> Table:
+    """Read a sheet of a spreadsheet, whatever the suffix of its file; see :func:`read_table`.
+
+    Raises:
+        UsageError: The file cannot be read, has no such sheet, or python-calamine is missing.
+    """
     import pandas as pd
 
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cover.errors import UsageError
 from cover.files import printable
 from cover.rows import Row
-from cover.tables import PARQUET, SPREADSHEETS, TEXT, read_table, read_text
+from cover.tables import PARQUET, SPREADSHEETS, TEXT, header_of, read_table, read_text
 from cover.tables import Table as RawTable
 
 from ._listing import Listing
@@ -96,13 +96,13 @@ class Table:
                 for label in labels
             ]
             return RawTable(list(_LABELS), records)
-        lines = read_text(self.path, self._what).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        text = read_text(self.path, self._what)
+        header = header_of(text, self._what, separator)  # Excel's "Unicode text" is a table, too
+        known = {*_PATH_COLUMNS, *([column.strip().lower()] if column else [])}
+        if len(header) > 1 and known & {name.lower() for name in header}:
+            return read_table(self.path, self._what, separator=separator, decimal=decimal)
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         names = [line for line in lines if line.strip() and not line.startswith("#")]
-        if names:  # Excel's "Unicode text" is a table, too
-            table = read_table(self.path, self._what, separator=separator, decimal=decimal)
-            known = {*_PATH_COLUMNS, *([column.strip().lower()] if column else [])}
-            if len(table.header) > 1 and known & {name.lower() for name in table.header}:
-                return table
         return RawTable(["path"], [("", {"path": line}) for line in names])
 
     def _find(self, table: RawTable, option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:

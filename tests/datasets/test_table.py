@@ -51,6 +51,12 @@ def test_scores_are_optional(tmp_path: Path) -> None:
     assert [row.mos for row in Table(write(tmp_path, "list.txt", "# clips\na.mp4\n\nb.mp4\n"))] == [None, None]
 
 
+def test_a_list_of_names_with_separators_in_them(tmp_path: Path) -> None:
+    names = ["a.mp4", "b, c, d.mp4", "e; f.mp4", 'g "h".mp4', "path, mos.mp4"]
+    table = Table(write(tmp_path, "list.txt", "".join(f"{name}\n" for name in names)))
+    assert [row.name for row in table] == names
+
+
 def test_the_text_form_of_the_field(tmp_path: Path) -> None:
     table = Table(write(tmp_path, "labels.txt", "a.mp4, 8.0, 25, 3.5\nb/c.mp4, -1, -1, 4\n"))
     assert [(row.name, row.mos) for row in table] == [("a.mp4", 3.5), ("b/c.mp4", 4.0)]
