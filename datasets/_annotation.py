@@ -14,7 +14,7 @@ from scipy.io.matlab import MatReadError
 
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.tables import read_table
+from cover.tables import Table, read_table
 
 from ._listing import Listing
 from .labels_txt import Label, is_labels_txt, read_labels_txt
@@ -222,7 +222,15 @@ def read_csv(path: Path, required: Sequence[str]) -> list[Record]:
     Raises:
         UsageError: The file cannot be read, lacks a column, or a row has more fields than the header.
     """
-    table = read_table(path, str(path))
+    return records_of(path, read_table(path, str(path)), required)
+
+
+def records_of(path: Path, table: Table, required: Sequence[str]) -> list[Record]:
+    """Makes the rows of a table records.
+
+    Raises:
+        UsageError: It lacks a column.
+    """
     check_columns(path, table.header, required)
     return [
         Record(f"{path}, {where}", {name: "" if cell is None else str(cell) for name, cell in cells.items()})

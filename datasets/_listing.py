@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from cover.tables import western
+
 
 class Listing:
     """The files below a folder; each folder is listed once.
@@ -58,9 +60,7 @@ class Listing:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    names = [name, name.strip(), name.strip().strip("\"'")]
-    if any("\udc80" <= character <= "\udcff" for character in name):
-        names.append(name.encode("utf-8", "surrogateescape").decode("cp1252", "replace").strip())
+    names = [name, name.strip(), name.strip().strip("\"'"), western(name).strip()]
     for spelled in dict.fromkeys(names):
         yield spelled
         if "\\" in spelled:

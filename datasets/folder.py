@@ -3,12 +3,14 @@
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from cover.errors import UsageError
 from cover.rows import Row
 from cover.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, looks_like_frames
+
+_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
 
 
 class Folder:
@@ -34,14 +36,14 @@ class Folder:
         if os.path.lexists(text):  # a name with * or [ in it that exists is that file, not a pattern
             here = Path(text)
             self.root = here if here.is_dir() else here.parent
-            files = self._directory(here, frames) if here.is_dir() else [here]
+            files: Collection[Path] = self._directory(here, frames) if here.is_dir() else [here]
         elif glob.has_magic(text):
             self.root = _fixed_part(text)
-            found = sorted(map(Path, glob.glob(text, recursive=True)))  # noqa: PTH207
+            found = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
             files = [file for file in found if not file.is_dir()]
             if frames:
                 inside = [file for folder in found if folder.is_dir() for file in _search(folder)]
-                files = sorted(_folded([*files, *filter(_is_known, inside)]))
+                files = _folded([*files, *filter(_is_known, inside)])
             else:
                 self._hint(files)
             if not files:
@@ -60,7 +62,7 @@ class Folder:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _directory(self, path: Path, frames: bool) -> Iterable[Path]:
+    def _directory(self, path: Path, frames: bool) -> Collection[Path]:
         every = list(_search(path))
         files = [file for file in every if _is_known(file)]
         others = Counter(file.suffix.lower() or "no suffix" for file in every) - Counter(
@@ -72,11 +74,8 @@ class Folder:
                 f"data={path}: no video or image in it{there} (files with unusual suffixes are found by a glob)"
             )
         if others:
-            what = (
-                "1 file with another suffix was"
-                if others.total() == 1
-                else f"{others.total()} files with other suffixes were"
-            )
+            one = others.total() == 1
+            what = "1 file with another suffix was" if one else f"{others.total()} files with other suffixes were"
             self.remarks.append(f"{what} left out: {_counts(others)}")
         if frames:
             return _folded(files)
@@ -96,7 +95,7 @@ class Folder:
 
 
 def _is_known(file: Path) -> bool:
-    return file.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
+    return file.suffix.lower() in _SUFFIXES
 
 
 def _folded(files: Iterable[Path]) -> set[Path]:

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-import pandas as pd
+from cover.tables import read_spreadsheet, read_table
 
-from cover.errors import UsageError
-
-from ._annotation import AnnotatedDataset, Annotations, Rating, Record, check_columns, read_csv, read_start
+from ._annotation import AnnotatedDataset, Annotations, Rating, read_start, records_of
 
 _H264 = "original_videos_h264"
 _RAW = "original_videos"
@@ -51,8 +49,9 @@ class YouTubeUGC(AnnotatedDataset):
 
     def _from_native(self, path: Path) -> Iterator[Rating]:
         columns = ["vid", "MOS full"]
-        is_workbook = read_start(path, 2) == b"PK"  # a workbook is a ZIP archive
-        for record in _read_workbook(path, columns) if is_workbook else read_csv(path, columns):
+        is_workbook = read_start(path, 2) == b"PK"  # a workbook is a ZIP archive, whatever its name
+        table = read_spreadsheet(path, str(path), _SHEET) if is_workbook else read_table(path, str(path))
+        for record in records_of(path, table, columns):
             name = f"{_H264}/{record.text('vid')}{_CODED}"
             extras = self._about(name) | record.numbers(
                 mos_std="std full",
@@ -84,18 +83,3 @@ class YouTubeUGC(AnnotatedDataset):
 def _name(path: str) -> re.Match[str] | None:
     """The parts of a name such as ``Sports_2160P-4e9f_crf_10_ss_00_t_20.0.mp4``."""
     return re.match(r"(?P<vid>(?P<category>[A-Za-z]+)_(?P<lines>\d+)P-[0-9a-z]+)", PurePosixPath(path).name)
-
-
-def _read_workbook(path: Path, columns: list[str]) -> list[Record]:
-    try:
-        sheet = pd.read_excel(path, sheet_name=_SHEET, dtype=str, engine="calamine")
-    except ImportError as error:
-        raise UsageError(
-            f"{path}: reading it needs python-calamine: pip install 'cover-vqa[datasets]', or save its sheet as CSV"
-        ) from error
-    except Exception as error:
-        raise UsageError(f"{path}: no readable workbook with a sheet {_SHEET} ({error})") from error
-    check_columns(path, list(map(str, sheet.columns)), columns)
-    records = enumerate(sheet.fillna("").to_dict("records"), start=2)  # row 1 is the header
-    rows = ((number, {str(name): str(value) for name, value in record.items()}) for number, record in records)
-    return [Record(f"{path}, row {number}", row) for number, row in rows if any(row.values())]

@@ -70,9 +70,9 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
             continue
         if key == "output":
             _check_output(value, task, sweeping)
-        if equals and value.startswith("~") and _takes_literal(key.lstrip("+"), value):
-            value = at_home(value)
-        literal = equals and not _is_hydra_syntax(value, sweeping) and _takes_literal(key.lstrip("+"), value)
+        literal = equals and _takes_literal(key.lstrip("+"), value)
+        value = at_home(value) if literal else value
+        literal = literal and not _is_hydra_syntax(value, sweeping)
         rewritten.append(f"{key}={_quoted(value)}" if literal else f"{key}{equals}{value}")
     predictions = next((argument for argument in rewritten if argument.startswith("predictions=")), None)
     if predictions and not any(argument.startswith(("data=", "experiment=")) for argument in rewritten):

@@ -1,6 +1,5 @@
 """A reference distribution: where a score stands among those of many videos."""
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cover.errors import UsageError
+from cover.tables import read_table
 
 _COLUMN = "Overall"
 _DECIMALS = 4  # of scores.csv
@@ -49,15 +49,12 @@ def read_reference(path: str | Path, identity: Mapping[str, Any] | None = None) 
     """
     path = Path(path)
     table = path / "scores.csv" if path.is_dir() else path
+    read = read_table(table, f"reference={path}: {table}")
+    if _COLUMN not in read.header:
+        raise UsageError(f"reference={path}: no column {_COLUMN}; it takes a results folder or its scores.csv")
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if _COLUMN not in (rows.fieldnames or ()):
-                raise UsageError(f"reference={path}: no column {_COLUMN}; it takes a results folder or its scores.csv")
-            scores = np.sort([float(row[_COLUMN]) for row in rows])
-    except OSError as error:
-        raise UsageError(f"reference={path}: {table}: {error.strerror or error}") from error
-    except (ValueError, TypeError, csv.Error) as error:
+        scores = np.sort([float(str(cells[_COLUMN])) for _, cells in read.records])
+    except ValueError as error:
         raise UsageError(f"reference={path}: {table} holds a score that is no number ({error})") from error
     if not len(scores) or not np.isfinite(scores).all():
         raise UsageError(f"reference={path}: {table} holds no scores, or some that are not finite")

@@ -41,11 +41,14 @@ def looks_like_frames(names: list[str]) -> bool:
 
 
 def _is_dense(numbers: list[int]) -> bool:
-    ordered = sorted(set(numbers))
-    if len(ordered) < _FEWEST:
-        return False
-    step = math.gcd(*np.diff(ordered).tolist())
-    return len(ordered) > _MOST_OF_THEM * ((ordered[-1] - ordered[0]) // step + 1)
+    there = set(numbers)
+    return len(there) >= _FEWEST and len(there) > _MOST_OF_THEM * len(_regular(there))
+
+
+def _regular(numbers: set[int]) -> range:
+    """From the first to the last of the numbers, in the steps that frames are numbered by."""
+    ordered = sorted(numbers)
+    return range(ordered[0], ordered[-1] + 1, math.gcd(*np.diff(ordered).tolist()) or 1)
 
 
 def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
@@ -136,13 +139,11 @@ def _other_sizes(files: list[Path], size: tuple[int, int]) -> tuple[str, ...]:
 
 
 def _missing(numbers: list[int]) -> list[int]:
-    """Numbers that are left out; frames may be numbered in steps."""
-    ordered = sorted(set(numbers))
-    step = math.gcd(*np.diff(ordered).tolist()) if len(ordered) > 1 else 1
+    """Numbers that are left out."""
+    there = set(numbers)
+    regular = _regular(there) if there else range(0)
     # A sparse numbering (time stamps) has no gaps to speak of.
-    if not ordered or (ordered[-1] - ordered[0]) // step > 2 * len(ordered):
-        return []
-    return sorted(set(range(ordered[0], ordered[-1], step)) - set(ordered))
+    return sorted(set(regular) - there) if len(regular) <= 2 * len(there) + 1 else []
 
 
 def _natural(name: str) -> tuple[list[tuple[int, str]], str]:

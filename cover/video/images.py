@@ -200,9 +200,9 @@ def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
     values = np.asarray(image)
     tags = dict(image.tag_v2) if image.format == "TIFF" else {}  # type: ignore[attr-defined]
     low, high = float(values.min()), float(values.max())
-    white = _white(image.mode, tags, low, high)
-    if white is None and not (math.isfinite(low) and math.isfinite(high)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise VideoError(f"{shown(path)}: it holds values that are no numbers (NaN or infinite)")
+    white = _white(image.mode, tags, low, high)
     if white is None:
         kind = "floating-point" if image.mode == "F" else "integer"
         raise VideoError(
@@ -215,8 +215,6 @@ def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
 
 def _white(mode: str, tags: Mapping[int, Any], low: float, high: float) -> float | None:
     """Tell which value is white, as far as a file's values show it; None where a guess could come out black."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return None
     if mode == "F":  # resampling leaves values a little outside of their range
         if low >= -0.1 and high <= 1.1:
             return 1

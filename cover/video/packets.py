@@ -112,12 +112,13 @@ def set_threads(stream: VideoStream, threads: int) -> None:
     stream.codec_context.thread_count = threads
 
 
-def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
+def scan_packets(container: InputContainer, stream: VideoStream, *, timed: bool) -> Scan:
     """Read every packet of a stream, decoding what has to be: up to the first keyframe, and where times are in doubt.
 
     Args:
         container: An open container.
         stream: Its stream, not decoded yet.
+        timed: Whether times count at all; else nothing is decoded to find out whether they mislead.
 
     Returns:
         What was found.
@@ -135,11 +136,11 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
         scan.head = scan.head or bytes(packet)
         if not beginning.over:
             beginning.add(decode_packet(stream, packet, []))
-        order.add(packet, checking=beginning.over)
+        order.add(packet, checking=timed and beginning.over)
     scan.broken |= bool(errors)
     if not beginning.over:
         beginning.add(decode_packet(stream, None, []))
-    order.end(checking=beginning.over)
+    order.end(checking=timed and beginning.over)
     scan.misleading = order.misleading
     return scan
 

@@ -136,7 +136,7 @@ def _index_image(path: Path, rotate: bool) -> VideoIndex | None:
     image = image_info(path)
     if image is None:
         return None
-    height, width = image.orientation.size(image.height, image.width) if rotate else (image.height, image.width)
+    height, width = (image.orientation if rotate else UPRIGHT).size(image.height, image.width)
     info = VideoInfo(
         image.format,
         image.format,
@@ -152,7 +152,8 @@ def _index_image(path: Path, rotate: bool) -> VideoIndex | None:
 
 
 def _index_video(path: Path, container: InputContainer, stream: VideoStream, rotate: bool, threads: int) -> VideoIndex:
-    scan = scan_packets(container, stream)
+    timed = container.format.name not in _WITHOUT_PTS
+    scan = scan_packets(container, stream, timed=timed)
     number = list(container.streams.video).index(stream)
     if scan.encrypted:  # of which some frames may come out, as noise
         raise VideoError(f"{shown(path)}: encrypted; decrypt it first")
@@ -163,8 +164,9 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
     if info.width * info.height > MAX_PIXELS:
         raise VideoError(f"{shown(path)}: frames are larger than the limit of {MAX_PIXELS} pixels")
     notes = _notes(scan, stream)
-    order = presentation_order(scan) if info.container not in _WITHOUT_PTS else None
-    times = None if order is None else np.array(scan.pts, dtype=np.int64)[order]
+    order = presentation_order(scan) if timed else None
+    pts = np.array([] if order is None else scan.pts, dtype=np.int64)  # some are None where there is no order
+    times = None if order is None else pts[order]
     if order is None or scan.misleading:
         with open_video(path, stream=number) as opened:
             count = count_frames(*opened, threads)
@@ -179,7 +181,6 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
             time_base=stream.time_base,
             notes=notes,
         )
-    pts = np.array(scan.pts, dtype=np.int64)
     keys = np.flatnonzero(scan.key)
     keys = keys[np.argsort(pts[keys], kind="stable")]
     return VideoIndex(

@@ -8,7 +8,7 @@ torchvision's (``convnext_tiny`` and ``swin3d_t``).
 import re
 from collections.abc import Callable, Sequence
 
-IMAGE_TOWER = "backbones.semantic."  # our names that a CLIP file fills and COVER.pth does not
+IMAGE_TOWER = "backbones.semantic.visual."  # our names that a CLIP file fills and COVER.pth does not
 
 Rule = tuple[str, str | Callable[[re.Match[str]], str]]
 
@@ -42,7 +42,7 @@ COVER_RULES: Sequence[Rule] = (
     (r"^(semantic|technical|aesthetic)_head\.fc_last\.", r"heads.\1.score."),
 )
 
-CLIP_RULES: Sequence[Rule] = ((r"^visual\.", rf"{IMAGE_TOWER}visual."),)
+CLIP_RULES: Sequence[Rule] = ((r"^visual\.", IMAGE_TOWER),)
 
 CONVNEXT_RULES: Sequence[Rule] = (
     # torchvision keeps the stem (place 0), stages (odd places) and the downsamplings between them in one list.

@@ -68,7 +68,7 @@ def load_weights(
             unchanged then.
     """
     filling = _Filling(model)
-    tower = {name for name in filling.needed if name.startswith(f"{IMAGE_TOWER}visual.")}
+    tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
     source, clip = _Source(weights), _Source(clip_weights)
     calibration: Curve | None = None
     first = True
@@ -225,16 +225,16 @@ class _Filling:
 
 def _start(filling: _Filling, model: Any, cache: Path | None) -> None:
     """Fill all but the image tower with what training from scratch starts from."""
+    networks = [branch for branch, backbone in model.backbones.items() if hasattr(backbone, "pretrained")]
     for branch, key, shaped, rules, unused in (
         ("aesthetic", "convnext_tiny", inflated, CONVNEXT_RULES, CONVNEXT_UNUSED),
         ("technical", "swin3d_t", forked, SWIN_RULES, SWIN_UNUSED),
     ):
-        if hasattr(model.backbones[branch], "pretrained"):
+        if branch in networks:
             continue
         path = fetch(PUBLISHED[key], cache)
         filling.take(path, shaped(read_state_dict(path), filling.needed), rules, unused)
         filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.")], path)
-    networks = [branch for branch, backbone in model.backbones.items() if hasattr(backbone, "pretrained")]
     for branch in networks:
         state = timm_state(model.backbones[branch])
         path = Path(str(model.backbones[branch].name))

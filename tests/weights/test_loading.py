@@ -191,7 +191,7 @@ def test_a_checkpoint_without_the_tower_takes_it_from_the_clip_file(tmp_path, to
     assert torch.equal(
         copy.state_dict()["heads.semantic.hidden.bias"], model.state_dict()["heads.semantic.hidden.bias"]
     )
-    assert torch.equal(copy.state_dict()[f"{IMAGE_TOWER}visual.ln_pre.bias"], TOWER["visual.ln_pre.bias"].float())
+    assert torch.equal(copy.state_dict()[f"{IMAGE_TOWER}ln_pre.bias"], TOWER["visual.ln_pre.bias"].float())
 
 
 def test_a_clip_file_fills_nothing_but_the_tower(tmp_path, official, caplog):
