@@ -6,7 +6,7 @@ import torch
 
 from cover.errors import WeightsError
 from cover.models import COVER
-from cover.scoring.reference import Reference, read_reference
+from cover.scoring.reference import Reference, read_reference, shipped_reference
 from cover.scoring.scorer import Scorer, VideoScore
 from cover.video import Source, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
@@ -39,6 +39,7 @@ def load_model(
         with torch.device("meta"):
             model = COVER(**about.get("net", {}))
         model.views = ViewSpec.from_dict(about["views"]) if "views" in about else None
+        model.reference = shipped_reference(about)
     except (TypeError, ValueError, KeyError) as error:
         raise WeightsError(f"{path} is damaged: what it says of its model makes no sense ({error})") from error
     load_weights(model, path, clip_weights)
@@ -64,7 +65,8 @@ def score(
             that the same video has the same score every time.
         fps: Frame rate of frames in memory or in a folder, for the times of score maps.
         reference: A results folder of ``infer`` or its ``scores.csv``, made by the same model: says where the score
-            stands (``percentile``). Scoring many videos, read it once (:func:`cover.scoring.reference.read_reference`).
+            stands (``percentile``); unless given, what comes with the weights. Scoring many videos, read it once
+            (:func:`cover.scoring.reference.read_reference`).
         thumbnails: Whether to keep small pictures of the frames looked at.
 
     Returns:

@@ -1,49 +1,40 @@
 """What makes the weights that ship."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
-from cover.models import BRANCHES, COVER, branch_scores
-from tests.helpers.tiny import tiny_model
-from tools.ship import balanced
-
-
-@pytest.fixture(scope="module")
-def model() -> COVER:
-    return tiny_model()
+from cover import load_model
+from cover.models import COVER
+from cover.weights import read_about, save_weights
+from tools import ship
 
 
-@pytest.fixture(scope="module")
-def features(model: COVER) -> dict[str, torch.Tensor]:
-    channels = model.backbones["semantic"].out_channels
-    draw = torch.Generator().manual_seed(1)
-    shapes = {"semantic": (20, channels, 2), "technical": (20, channels, 2, 2, 2), "aesthetic": (20, channels, 2, 2, 2)}
-    return {branch: torch.randn(shape, generator=draw) for branch, shape in shapes.items()}
-
-
-def scores(model: COVER, features: dict[str, torch.Tensor]) -> pd.DataFrame:
-    with torch.no_grad():
-        found = branch_scores(model.score_maps(features))
-    return pd.DataFrame({name: values.numpy().astype(float) for name, values in found.items()})
-
-
-def test_branches_weigh_what_held_out_clips_say(model: COVER, features: dict[str, torch.Tensor]) -> None:
-    before = scores(model, features)
-    shares = {"semantic": 2.0, "technical": 5.0, "aesthetic": 0.5}
-    before["mos"] = 3 + sum(share * before[branch] for branch, share in shares.items())
-    model.load_state_dict(balanced(model.state_dict(), before))
-    after = scores(model, features)
-    assert after["overall"].mean() == pytest.approx(0, abs=1e-4)
-    assert after["overall"].std(ddof=0) == pytest.approx(1, abs=1e-4)
-    assert np.corrcoef(after["overall"], before["mos"])[0, 1] == pytest.approx(1, abs=1e-6)
-    for branch in BRANCHES:
-        assert after[branch].mean() == pytest.approx(0, abs=1e-4)
-
-
-def test_a_branch_that_says_nothing_is_not_shipped() -> None:
-    held_out = pd.DataFrame({"mos": [1.0, 2, 3, 4], "semantic": [1.0, 2, 3, 4], "technical": [4.0, 3, 2, 1]})
-    held_out["aesthetic"] = [1.0, 2, 1, 2]
-    with pytest.raises(ValueError, match="'technical': 0"):
-        balanced({}, held_out)
+def test_shipping_keeps_scores_and_adds_a_reference(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = yaml.safe_load((root / "configs/model/cover_lite.yaml").read_text())["net"]
+    torch.manual_seed(0)
+    model = COVER(**net)
+    save_weights(model, tmp_path / "best.safetensors", {"net": {"pretrained": "/somewhere/on/my/machine"}})
+    pd.DataFrame({"Filename": ["a", "b", "c"], "overall": [0.5, -1.0, np.nan]}).to_csv(tmp_path / "held_out.csv")
+    monkeypatch.setitem(ship.SHIPPED, "cover_lite", tmp_path / "shipped.safetensors")
+    arguments = ["best.safetensors", "cover_lite", "held_out.csv", "--of", "stills", "--card", "for a test"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ship", *arguments])
+    ship.main()
+    about = read_about(tmp_path / "shipped.safetensors")
+    assert about["net"] == net
+    assert about["card"] == "for a test"
+    assert about["reference"]["of"] == "2 stills"
+    shipped = load_model(tmp_path / "shipped.safetensors")
+    assert shipped.reference.percentile(0.7) == 100
+    assert shipped.reference.percentile(-0.25) == 50
+    for name, tensor in shipped.state_dict().items():
+        assert tensor.dtype == torch.float32
+        torch.testing.assert_close(tensor, model.state_dict()[name], rtol=1e-3, atol=1e-5)

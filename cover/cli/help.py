@@ -65,7 +65,7 @@ usage: cover train data=DATASET data.root=DIR [key=value ...]
   experiment=linear_probe            the last layer of the heads only
   experiment=k_splits                the official ten 80/20 splits, median and spread
   experiment=pretrain                from ImageNet, Kinetics and CLIP weights
-  experiment=lite_synthetic data.sources=DIR   a small model from nothing, on synthetic distortions
+  experiment=lite data.sources=DIR also.appeal.path=labels.csv   how cover_lite was made
   +data@also.vqc=live_vqc +also.vqc.share=0.5  a further dataset, half of it in each epoch
   +data@validation=lsvq validation.split=test  a dataset to validate on
   weights=best.ckpt                  start from a checkpoint instead of the published weights

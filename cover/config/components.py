@@ -14,13 +14,14 @@ import hydra
 from hydra.errors import InstantiationException
 
 import cover
-from cover.config.schema import DataOptions, DecodeOptions, ScoringOptions, ViewOptions
+from cover.config.schema import DataOptions, DecodeOptions, InferOptions, ScoringOptions, ViewOptions
 from cover.curves import Curve
 from cover.errors import UsageError
 from cover.processes import available_cpus
 from cover.scoring.decoding import Decoder
+from cover.scoring.reference import Reference, read_reference, shipped_reference
 from cover.video import RawFormat, ViewSpec
-from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_calibration, sha256_of
+from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_about, read_calibration, sha256_of
 
 if TYPE_CHECKING:
     import lightning
@@ -148,7 +149,7 @@ def weights_checksums(options: ScoringOptions) -> dict[str, str] | str:
     for option, published in (("weights", PUBLISHED["cover"]), ("clip_weights", PUBLISHED["clip_vit_l14"])):
         value = getattr(options, option)
         if value == PRETRAINED_WEIGHTS:
-            checksums[option] = PRETRAINED_WEIGHTS  # files of known checksums and a fixed seed
+            checksums[option] = _start_checksum(options.model.net)
             continue
         try:
             checksums[option] = published.sha256 if value is None else sha256_of(value)
@@ -157,9 +158,34 @@ def weights_checksums(options: ScoringOptions) -> dict[str, str] | str:
     return checksums
 
 
+def _start_checksum(net: Mapping[str, Any]) -> str:
+    """Identify what training starts from: files of known checksums, a fixed seed, and networks that the user names."""
+    named = [arguments.get("pretrained") for arguments in net.values() if isinstance(arguments, Mapping)]
+    files = sorted({file for file in named if isinstance(file, str)})
+    try:
+        return " ".join([PRETRAINED_WEIGHTS, *(sha256_of(Path(file)) for file in files)])
+    except OSError as error:
+        raise UsageError(f"model.net: pretrained={error.filename}: {error.strerror or error}") from error
+
+
 def calibration(options: ScoringOptions) -> Curve | None:
     """Read the calibration in the weights; None where they have none."""
     return read_calibration(options.weights) if isinstance(options.weights, Path) else None
+
+
+def reference(options: InferOptions, identity: Mapping[str, Any]) -> Reference | None:
+    """Read the scores that scores are put among: those that the options name, else those that come with the weights.
+
+    Raises:
+        UsageError: What the options name cannot be read, or is of another model.
+    """
+    if options.reference is not None:
+        return read_reference(options.reference, identity)
+    if not isinstance(options.weights, Path):
+        return None
+    about = read_about(options.weights)
+    same = about.get("views") == json.loads(json.dumps(identity["views"]))
+    return shipped_reference(about) if same else None
 
 
 def scoring_identity(options: ScoringOptions, root: Path, checksums: dict[str, str] | str) -> dict[str, Any]:
@@ -206,6 +232,21 @@ def build_model(options: ScoringOptions) -> "COVER":
     except ModuleNotFoundError as error:
         raise missing_extra(error, "model.net") from error
     load_weights(model, None if options.weights is None else str(options.weights), options.clip_weights)
+    return model
+
+
+def inference_model(options: ScoringOptions) -> "COVER":
+    """Make the model with its weights, to score with: what can be folded is.
+
+    Raises:
+        UsageError: As :func:`build_model`.
+    """
+    from cover.models import FrameBackbone
+
+    model = build_model(options)
+    for backbone in model.backbones.children():
+        if isinstance(backbone, FrameBackbone):
+            backbone.fold_batch_norms()
     return model
 
 

@@ -229,6 +229,22 @@ class TargetOptions(Options):
     aesthetic: str | None
 
 
+class BranchFitOptions(Options):
+    """What a branch's head is fitted to in closed form."""
+
+    sets: dict[str, PositiveFloat] = Field(description="share of each dataset, by its name; {}: all alike")
+    scale: PositiveFloat = Field(description="deviation of the branch's score, and so its weight in the sum")
+
+
+class RidgeOptions(Options):
+    """The stage that fits heads in closed form, by ridge regression."""
+
+    content: str | None = Field(description="column of the content; penalties are chosen on contents left out")
+    semantic: BranchFitOptions
+    technical: BranchFitOptions
+    aesthetic: BranchFitOptions
+
+
 class ByContentOptions(Options):
     """Videos that share a batch."""
 
@@ -277,6 +293,7 @@ class TrainOptions(ScoringOptions):
     protocol: TrainingProtocol
     from_scratch: bool = Field(description="initialise each backbone anew before the first stage that trains it")
     stages: dict[str, StageOptions]
+    ridge: RidgeOptions
     targets: TargetOptions
     by_content: ByContentOptions
     auxiliary: AuxiliaryOptions

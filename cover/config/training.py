@@ -64,8 +64,10 @@ def recipe(options: TrainOptions) -> "Recipe":
     Raises:
         UsageError: The loss makes no sense.
     """
+    from cover.models import BRANCHES
     from cover.training.batches import ByContent
     from cover.training.recipe import Recipe, Stage
+    from cover.training.ridge import BranchFit, Ridge
 
     loss(options)  # before anything is read
     by_content, cache = options.by_content, options.cache
@@ -89,6 +91,10 @@ def recipe(options: TrainOptions) -> "Recipe":
         by_content=None if by_content.column is None else ByContent(by_content.column, by_content.videos),
         auxiliary=options.auxiliary.columns,
         auxiliary_factor=options.auxiliary.factor,
+        ridge=Ridge(
+            {branch: BranchFit(**getattr(options.ridge, branch).model_dump()) for branch in BRANCHES},
+            options.ridge.content,
+        ),
         cache=cache_dir() / "videos" if cache.dir is None else cache.dir,
         dtype=cache.dtype,
         keep_views=cache.views,

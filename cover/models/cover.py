@@ -44,7 +44,9 @@ class COVER(nn.Module):
             :class:`~cover.models.frame.FrameBackbone` where ``timm`` is among them.
         technical: Arguments of :class:`~cover.models.technical.TechnicalBackbone`.
         aesthetic: Arguments of :class:`~cover.models.aesthetic.AestheticBackbone`.
-        head_hidden: Hidden channels of the heads.
+        gated: Whether semantics gates the other two branches, as published. Without gates every head sees its branch
+            alone, and the branches may differ in channels.
+        head_hidden: Hidden channels of the heads; 0: linear heads.
         head_dropout: Dropout of the heads in training.
         gate_dropout: Dropout of the cross gates in training.
 
@@ -52,6 +54,8 @@ class COVER(nn.Module):
         calibration: From raw overall scores, of any shape, to the scale of a MOS, float64 of the same shape; None but
             for weights that were fine-tuned with one. The scores that the model computes stay raw.
         views: The view spec it was trained with; None: as published. Metadata only; the model does not use it.
+        reference: Scores of other videos by these weights on these views, that come with them
+            (:class:`cover.scoring.reference.Reference`); None for weights without. Metadata likewise.
 
     Raises:
         ValueError: The branches differ in channels, or a size is impossible.
@@ -63,6 +67,7 @@ class COVER(nn.Module):
         semantic: Mapping[str, Any] | None = None,
         technical: Mapping[str, Any] | None = None,
         aesthetic: Mapping[str, Any] | None = None,
+        gated: bool = True,
         head_hidden: int = 64,
         head_dropout: float = 0.5,
         gate_dropout: float = 0.1,
@@ -70,15 +75,19 @@ class COVER(nn.Module):
         super().__init__()
         self.calibration: Callable[[ArrayLike], NDArray[np.float64]] | None = None
         self.views: Any = None
+        self.reference: Any = None
         arguments = {"semantic": semantic or {}, "technical": technical or {}, "aesthetic": aesthetic or {}}
         backbones = {branch: _backbone(branch, values) for branch, values in arguments.items()}
-        channels: int = backbones["semantic"].out_channels
-        if len({backbone.out_channels for backbone in backbones.values()}) > 1:
-            each = ", ".join(f"{branch} has {backbone.out_channels}" for branch, backbone in backbones.items())
+        channels: dict[str, int] = {branch: backbone.out_channels for branch, backbone in backbones.items()}
+        if gated and len(set(channels.values())) > 1:
+            each = ", ".join(f"{branch} has {count}" for branch, count in channels.items())
             raise ValueError(f"the branches must agree in output channels: {each}")
         self.backbones = nn.ModuleDict(backbones)
-        self.gates = nn.ModuleDict({branch: CrossGate(channels, gate_dropout) for branch in GATED_BRANCHES})
-        self.heads = nn.ModuleDict({branch: QualityHead(channels, head_hidden, head_dropout) for branch in BRANCHES})
+        gates = GATED_BRANCHES if gated else ()
+        self.gates = nn.ModuleDict({branch: CrossGate(channels[branch], gate_dropout) for branch in gates})
+        self.heads = nn.ModuleDict(
+            {branch: QualityHead(channels[branch], head_hidden, head_dropout) for branch in BRANCHES}
+        )
 
     def normalize(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Normalise pixels as each branch was trained.
@@ -105,13 +114,13 @@ class COVER(nn.Module):
                 those two then see it twice.
 
         Returns:
-            Features of these branches before the gates: semantic (B, C, T'), unit vectors; technical and aesthetic
-            (B, C, T', h, w).
+            Features of these branches before the gates: semantic (B, C, T'), unit vectors where there are gates;
+            technical and aesthetic (B, C, T', h, w).
         """
         features = {}
         for branch, view in views.items():
             if branch in GATED_BRANCHES and view.shape[2] == 1:
-                view = view.expand(-1, -1, 2, -1, -1)
+                view = view.expand(-1, -1, getattr(self.backbones[branch], "moment", 2), -1, -1)
             features[branch] = self.backbones[branch](view)
         return features
 
@@ -127,6 +136,21 @@ class COVER(nn.Module):
         Raises:
             ValueError: The branches differ in T'.
         """
+        gated = self.gate(features)
+        return {branch: self.heads[branch](gated[branch]) for branch in BRANCHES}
+
+    def gate(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Gate the features by semantics, where the model has gates.
+
+        Args:
+            features: What :meth:`features` returns.
+
+        Returns:
+            Branch -> what its head is given, float (B, C, T', h, w).
+
+        Raises:
+            ValueError: The branches differ in T'.
+        """
         lengths = {branch: features[branch].shape[2] for branch in BRANCHES}
         if len(set(lengths.values())) > 1:
             raise ValueError(
@@ -134,11 +158,13 @@ class COVER(nn.Module):
                 "(the technical and aesthetic views need twice the semantic view's frames)"
             )
         semantic = features["semantic"]
-        gated = {branch: self.gates[branch](semantic, features[branch]) for branch in GATED_BRANCHES}
+        gated = dict(features)
+        for branch, gate in self.gates.items():
+            gated[branch] = gate(semantic, features[branch])
         # Repeated over space before the head, not after: in training dropout then differs from place to place.
         height, width = gated["technical"].shape[3:]
         gated["semantic"] = semantic[..., None, None].expand(-1, -1, -1, height, width)
-        return {branch: self.heads[branch](gated[branch]) for branch in BRANCHES}
+        return gated
 
     def forward(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Normalised views (see :meth:`features`) -> score maps (see :meth:`score_maps`)."""

@@ -40,17 +40,24 @@ class QualityHead(nn.Module):
 
     Args:
         in_channels: Channels of the features.
-        hidden_channels: Channels between the two convolutions.
+        hidden_channels: Channels between the two convolutions, with a GELU behind the first; 0: a linear head, whose
+            first convolution gives each channel a weight and a bias (a standardisation, once fitted).
         dropout: Share of the inputs of either convolution that training drops.
     """
 
     def __init__(self, in_channels: int, hidden_channels: int = 64, dropout: float = 0.5) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Conv3d(in_channels, hidden_channels, kernel_size=1)
-        self.score = nn.Conv3d(hidden_channels, 1, kernel_size=1)
+        self.linear = hidden_channels == 0
+        channels = hidden_channels or in_channels
+        self.hidden = nn.Conv3d(in_channels, channels, kernel_size=1, groups=channels if self.linear else 1)
+        self.score = nn.Conv3d(channels, 1, kernel_size=1)
+
+    def inputs(self, features: Tensor) -> Tensor:
+        """Features (B, C, T', h, w) -> what the last convolution is given, of the same T', h, w."""
+        hidden = self.hidden(self.dropout(features))
+        return hidden if self.linear else functional.gelu(hidden)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, C, T', h, w) -> scores (B, T', h, w)."""
-        hidden = functional.gelu(self.hidden(self.dropout(features)))
-        return self.score(self.dropout(hidden)).squeeze(1)
+        return self.score(self.dropout(self.inputs(features))).squeeze(1)

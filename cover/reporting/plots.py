@@ -53,7 +53,7 @@ def draw_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     epochs = range(1, len(lines) + 1)
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.plot(epochs, [line["train/loss"] for line in lines], marker=".")
+    left.plot(epochs, [line.get("train/loss", math.nan) for line in lines], marker=".")
     left.set(title="training loss", xlabel="epoch")
     for measure, style in (("srocc", "-"), ("plcc", "--")):
         for kind, label in _VARIANTS.items():

@@ -26,7 +26,7 @@ class Reference:
     """
 
     scores: np.ndarray
-    source: Path
+    source: str
 
     def percentile(self, score: float) -> float:
         """Give the share of the reference's videos that a score is above, 0 to 100; equal ones count half.
@@ -60,7 +60,13 @@ def read_reference(path: str | Path, identity: Mapping[str, Any] | None = None) 
         raise UsageError(f"reference={path}: {table} holds no scores, or some that are not finite")
     if path.is_dir() and identity is not None:
         _check_alike(path, json.loads(json.dumps(identity)))
-    return Reference(scores, path)
+    return Reference(scores, str(path))
+
+
+def shipped_reference(about: Mapping[str, Any]) -> Reference | None:
+    """Make the reference that weights come with, of what their file says about itself; None where they have none."""
+    data = about.get("reference")
+    return None if data is None else Reference(np.sort(np.asarray(data["scores"], float)), str(data["of"]))
 
 
 def _check_alike(folder: Path, identity: Mapping[str, Any]) -> None:

@@ -70,7 +70,8 @@ class Scorer:
         model: The network, in evaluation mode, on the device it is to run on.
         views: The views it is given; by default those it was trained on, else the published ones.
         calibration: From overall scores to the scale of a MOS; by default the one in the model's weights.
-        reference: Scores of other videos, among which a score stands.
+        reference: Scores of other videos, among which a score stands; by default those that come with the model's
+            weights, if there are any, and if the views are those they were made with.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Scorer:
         self.model = model
         self.views = views or model.views or ViewSpec()
         self.calibration = calibration or model.calibration
-        self.reference = reference
+        self.reference = reference or (model.reference if self.views == model.views else None)
 
     def score(
         self,

@@ -12,7 +12,6 @@ from cover.rows import Failure, Row
 from cover.scoring.decoding import batches
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
-from cover.scoring.reference import read_reference
 from cover.scoring.store import ResultStore
 from cover.weights import PRETRAINED_WEIGHTS
 
@@ -39,8 +38,7 @@ def score_rows(
     """
     checksums = components.weights_checksums(options)
     identity = components.scoring_identity(options, root, checksums)
-    path = options.reference if isinstance(options, InferOptions) else None
-    reference = None if path is None else read_reference(path, identity)
+    reference = components.reference(options, identity) if isinstance(options, InferOptions) else None
     store = ResultStore(folder, identity, rows, components.calibration(options), reference=reference, maps=options.maps)
     if is_main_process():
         pending = store.open(resume=options.resume)
@@ -68,7 +66,7 @@ def _score(options: InferOptions | EvaluateOptions, store: ResultStore, pending:
         from cover.scoring.scorer import Scorer
 
         engine = components.local_engine(options.trainer)
-        scorer = Scorer(engine.place(components.build_model(options)), spec)
+        scorer = Scorer(engine.place(components.inference_model(options)), spec)
         progress.start(len(pending))
         for row, outcome in engine.run(scorer, batches(decoded, options.batch_size)):
             store.add(row, outcome)
@@ -98,5 +96,5 @@ def _score_distributed(options: InferOptions | EvaluateOptions, store: ResultSto
         batch_size=options.batch_size,
         replay=components.replay_folder(options.views),
     )
-    module = CoverModule(Scorer(components.build_model(options), spec))
+    module = CoverModule(Scorer(components.inference_model(options), spec))
     trainer.predict(module, datamodule=data, return_predictions=False)

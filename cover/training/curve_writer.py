@@ -35,11 +35,11 @@ class CurveWriter(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add a line."""
-        figures = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.lines.append({"stage": self.stage, "epoch": trainer.current_epoch + 1, "lr": rate, **figures})
+        figures = curve_line(self.stage, trainer.current_epoch + 1, rate, trainer.callback_metrics)
+        self.lines.append(figures)
         if trainer.is_global_zero:
-            self._write()
+            write_curves(self.path, [*self.earlier, *self.lines])
             log.info(
                 "%s, epoch %d of %s: %s", self.stage, trainer.current_epoch + 1, trainer.max_epochs, _line(figures)
             )
@@ -52,9 +52,20 @@ class CurveWriter(Callback):
         """Go back to the lines that a checkpoint has."""
         self.lines = list(state_dict["lines"])
 
-    def _write(self) -> None:
-        table = pd.DataFrame([*self.earlier, *self.lines])
-        write_text(self.path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+def curve_line(stage: str, epoch: int, rate: float, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a line of ``curves.csv`` of what Lightning logged in an epoch."""
+    return {
+        "stage": stage,
+        "epoch": epoch,
+        "lr": rate,
+        **{name: float(value) for name, value in sorted(metrics.items())},
+    }
+
+
+def write_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``curves.csv``."""
+    write_text(path, pd.DataFrame(lines).to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def read_curves(path: Path) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from cover.training.batches import ByContent, sampling_name
 from cover.training.losses import QualityLoss
+from cover.training.ridge import Ridge
 from cover.video import ViewSpec
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
@@ -24,7 +25,8 @@ class Stage:
     Attributes:
         name: Its name.
         epochs: Its length, at least 1.
-        train: Shell patterns over the names of the parameters that learn.
+        train: Shell patterns over the names of the parameters that learn; empty: none does, and the heads are fitted
+            in closed form.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Recipe:
         by_content: Number of videos per content placed together in a batch; None: as chance has it.
         auxiliary: Patterns of columns with auxiliary regression targets.
         auxiliary_factor: Factor of their squared error in the loss.
+        ridge: What a stage in closed form fits the heads to.
         cache: Folder of the caches.
         dtype: Of cached features, a key of :data:`DTYPES`.
         keep_views: Whether to cache decoded views for backbones that are trained.
@@ -82,6 +85,7 @@ class Recipe:
     by_content: ByContent | None
     auxiliary: Sequence[str]
     auxiliary_factor: float
+    ridge: Ridge
     cache: Path
     dtype: str
     keep_views: bool

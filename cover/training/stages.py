@@ -13,7 +13,7 @@ from torch import nn
 
 from cover.errors import UsageError
 from cover.models import BRANCHES, COVER, FrameBackbone, fan_in_, whiten_
-from cover.training.curve_writer import CurveWriter, read_curves
+from cover.training.curve_writer import CurveWriter, curve_line, read_curves, write_curves
 from cover.training.data import TrainingData
 from cover.training.direction import StartingDirection
 from cover.training.features import ERRORS, add_error, caches, prepare
@@ -21,6 +21,7 @@ from cover.training.module import MONITOR, Training
 from cover.training.rated import RatedSet
 from cover.training.ratings import auxiliary_columns
 from cover.training.recipe import Recipe, Stage
+from cover.training.ridge import fit_heads
 from cover.training.schedule import mark_trained
 
 log = logging.getLogger(__name__)
@@ -87,9 +88,14 @@ def run_stage(
     anew = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
     if recipe.from_scratch and anew and not (place / "last.ckpt").exists():
         _start_from_scratch(model, anew, data)
+    if not stage.train and not (place / "last.ckpt").exists():
+        fit_heads(model, data, recipe.ridge, recipe.seed)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
     training = _module(recipe, model, data, about)
-    _fit(recipe, stage, training, data, folder, logger)
+    if stage.train:
+        _fit(recipe, stage, training, data, folder, logger)
+    else:
+        _measure(recipe, stage, training, data, folder)
     chosen = torch.load(place / "best.ckpt", map_location="cpu", weights_only=True)
     model.load_state_dict({key.removeprefix("model."): value for key, value in chosen["state_dict"].items()})
     quiet = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
@@ -105,7 +111,11 @@ def run_stage(
         score=chosen["cover"]["score"],
         predictions=training.predictions,
         data=data,
-        trained=frozenset(key for key, parameter in model.named_parameters() if parameter.requires_grad),
+        trained=frozenset(
+            key
+            for key, parameter in model.named_parameters()
+            if parameter.requires_grad or (not stage.train and key.startswith("heads."))
+        ),
     )
 
 
@@ -183,6 +193,21 @@ def _fit(
     if file.exists():
         log.info("%s: resuming from %s", stage.name, file)
     trainer.fit(training, datamodule=data, ckpt_path=file if file.exists() else None)
+
+
+def _measure(recipe: Recipe, stage: Stage, training: Training, data: TrainingData, folder: Path) -> None:
+    """Validate heads that were fitted in closed form; leaves a line of curves, ``best.ckpt`` and ``last.ckpt``."""
+    place = (folder / "stages" / stage.name).absolute()
+    if (place / "last.ckpt").exists():
+        return
+    names = [known.name for known in recipe.stages]
+    earlier = [line for line in read_curves(folder / "curves.csv") if line["stage"] in names[: names.index(stage.name)]]
+    trainer = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
+    trainer.validate(training, datamodule=data, verbose=False)
+    if trainer.is_global_zero:
+        write_curves(folder / "curves.csv", [*earlier, curve_line(stage.name, 1, 0.0, trainer.callback_metrics)])
+    for name in ("best.ckpt", "last.ckpt"):
+        trainer.save_checkpoint(place / name)
 
 
 def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingData) -> None:

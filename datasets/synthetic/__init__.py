@@ -1,5 +1,6 @@
-"""Clips made from pristine photos and videos, distorted by known amounts, and rated by what was done to them."""
+"""Clips and stills made from pristine photos and videos, distorted on purpose, and rated by what was done to them."""
 
 from .dataset import Synthetic
+from .stills import Stills
 
-__all__ = ["Synthetic"]
+__all__ = ["Stills", "Synthetic"]

@@ -1,35 +1,24 @@
 """The dataset: which clips there are to be, making those that are not there yet, and their ratings."""
 
-import csv
-import io
-import json
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 from filelock import FileLock
-from pebble import ProcessPool
-from rich.console import Console
-from rich.filesize import decimal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cover.errors import UsageError
 from cover.files import write_bytes
-from cover.processes import available_cpus, completed, failure_reason
 from cover.rows import Row
 
-from ..folder import Folder
 from .codecs import STORE_ENCODER, has_encoder, store
 from .distortions import KINDS
+from .making import LOCK, Making, check, source_files
 from .rating import BRANCHES, LEVELS, rate
-from .sources import SPLITS, Source, film, generator, survey, without_copies
+from .sources import Source, film, generator
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +26,6 @@ PRISTINE, MIXED = "pristine", "mixed"
 _FORMAT = 1  # raised when the same options would make other clips
 _MIX_EVERY = 5  # one clip in so many is a mixture
 _CHUNK = 8  # clips that a process makes before it reports
-_TIMEOUT = 1800.0  # s that they may take
-_RATINGS, _RECIPE, _SURVEY, _LOCK = "ratings.csv", "synthetic.json", "sources.json", ".lock"
-
-T = TypeVar("T", bound=tuple[Any, ...])
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -104,7 +88,7 @@ class Synthetic:
     Args:
         sources: One or several folders (or files, or globs) of photos and videos.
         folder: Where the clips are, or will be.
-        split: train, validation, test, or all.
+        split: train, validation, test, or all, or several of them.
         per_content: Distorted clips of each pristine one; None: all that there are, five levels of every kind and five
             mixtures. A fifth is mixtures; of the rest, half are technical, and kinds come with two levels at first.
         takes: Pristine clips of each source.
@@ -126,7 +110,7 @@ class Synthetic:
         self,
         sources: str | Path | Sequence[str | Path] | None,
         folder: str | Path,
-        split: str = "train",
+        split: str | Sequence[str] = "train",
         per_content: int | None = 25,
         takes: int = 2,
         seconds: float = 1.5,
@@ -135,34 +119,31 @@ class Synthetic:
         seed: int = 0,
         workers: int | None = None,
     ) -> None:
-        _check(split=split, per_content=per_content, takes=takes, seconds=seconds, contents=contents, workers=workers)
+        check(split, per_content=per_content, takes=takes, contents=contents, workers=workers)
+        if not 0.2 <= seconds <= 60:
+            raise UsageError(f"data.seconds={seconds}: a clip lasts from 0.2 to 60 s")
         self.root = Path(folder)
-        self._workers = workers or available_cpus()
+        making = Making(self.root, workers)
         wanted = _kinds(kinds)
-        files = [(path, name) for path, name in _files(sources) if self.root.resolve() not in path.resolve().parents]
+        files = source_files(sources, self.root)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             # Of several processes (ranks of a training) one makes the clips, and the others find them.
-            with FileLock(self.root / _LOCK):
-                self._check_recipe({"format": _FORMAT, "seed": seed, "seconds": seconds})
-                usable = self._survey(files)
-                chosen = [source for source in usable if split in ("all", source.split)][:contents]
-                if not chosen:
-                    raise UsageError(
-                        f"data.split={split}: none of the {len(usable)} sources falls into it; add some to "
-                        "data.sources, or take data.split=all"
-                    )
+            with FileLock(self.root / LOCK):
+                making.check_recipe({"format": _FORMAT, "seed": seed, "seconds": seconds})
+                chosen = making.survey(files, split)[:contents]
                 clips = [
                     clip
                     for source in chosen
                     for take in range(min(takes, source.takes(seconds) or takes))
                     for clip in plan(source, take, wanted, per_content, seed)
                 ]
-                self._make(clips, seconds, seed)
+                chunks = in_chunks([clip for clip in clips if not (self.root / clip.name).exists()])
+                making.make("clips", make, [(self.root, chunk, seconds, seed) for chunk in chunks], len(clips))
                 self._rows = [clip.row(self.root) for clip in clips if (self.root / clip.name).exists()]
                 if not self._rows:
                     raise UsageError(f"data.sources: no clip could be made of {', '.join(s.name for s in chosen[:3])}")
-                self._write_ratings()
+                making.write_ratings(self._rows)
         except OSError as error:
             raise UsageError(f"data.folder={folder}: {error.strerror or error}") from error
 
@@ -172,139 +153,16 @@ class Synthetic:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _check_recipe(self, recipe: dict[str, Any]) -> None:
-        file = self.root / _RECIPE
-        if not file.exists():
-            write_bytes(file, json.dumps(recipe).encode())
-            return
-        try:
-            found = json.loads(file.read_bytes())
-        except ValueError:
-            found = None
-        if found != recipe:
-            raise UsageError(f"data.folder={self.root}: its clips were made with {found}, not {recipe}; take another")
 
-    def _survey(self, files: Sequence[tuple[Path, str]]) -> list[Source]:
-        """The sources that will do, in an order that has nothing to do with their names."""
-        known = self._load_survey()
-        found: list[Source] = []
-        new: list[tuple[Path, str]] = []
-        for path, name in files:
-            entry = known.get(name)
-            if entry is not None and path.exists() and entry["bytes"] == path.stat().st_size:
-                found.append(Source(path, name, **{**entry, "thumb": np.array(entry["thumb"], dtype=np.uint8)}))
-            else:
-                new.append((path, name))
-        if new:
-            seen: list[Source] = []
-            for (_, name), outcome in self._run("looking at sources", survey, new, lambda source: 1):
-                if isinstance(outcome, Source):
-                    seen.append(outcome)
-                else:
-                    log.warning("%s is left out: %s", name, outcome)
-            found += without_copies(seen, found)
-            self._save_survey(known, found)
-        usable = sorted(
-            (source for source in found if not source.flaw), key=lambda source: generator("order", source.name).random()
-        )
-        flaws = Counter(source.flaw for source in found if source.flaw)
-        if flaws:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in flaws.most_common())
-            log.info("%d of %d sources will do (left out: %s)", len(usable), len(files), reasons)
-        if not usable:
-            raise UsageError(
-                f"data.sources: none of {len(files)} files will do ({', '.join(flaws) or 'not one can be read'}); "
-                "it takes sharp photos and videos"
-            )
-        return usable
-
-    def _load_survey(self) -> dict[str, dict[str, Any]]:
-        file = self.root / _SURVEY
-        if not file.exists():
-            return {}
-        try:
-            survey = json.loads(file.read_bytes())
-        except ValueError:
-            raise UsageError(f"{file} is damaged; delete it and run again") from None
-        return survey
-
-    def _save_survey(self, known: dict[str, dict[str, Any]], found: Sequence[Source]) -> None:
-        new = {
-            source.name: {
-                field.name: getattr(source, field.name)
-                for field in fields(source)
-                if field.name not in ("path", "name")
-            }
-            | {"thumb": source.thumb.tolist()}
-            for source in found
-        }
-        write_bytes(self.root / _SURVEY, json.dumps({**known, **new}).encode())
-
-    def _make(self, clips: Sequence[Clip], seconds: float, seed: int) -> None:
-        """Makes the clips that are missing; a source that cannot be read costs its own only."""
-        for partial in self.root.glob("*/.*.part"):  # of a run that was killed
-            partial.unlink()
-        missing = [clip for clip in clips if not (self.root / clip.name).exists()]
-        if not missing:
-            return
-        console = Console(stderr=True)
-        console.print(f"making {len(missing)} of {len(clips)} clips in {self.root}", highlight=False, soft_wrap=True)
-        chunks: list[tuple[Path, list[Clip], float, int]] = []
-        for clip in missing:
-            last = chunks[-1][1] if chunks else []
-            if not last or len(last) == _CHUNK or (last[0].source.name, last[0].take) != (clip.source.name, clip.take):
-                chunks.append((self.root, last := [], seconds, seed))
-            last.append(clip)
-        size, failed = 0, set[str]()
-        for (_, part, *_), outcome in self._run("making clips", make, chunks, lambda chunk: len(chunk[1])):
-            name = part[0].source.name
-            if isinstance(outcome, int):
-                size += outcome
-            elif name not in failed:
-                failed.add(name)
-                log.warning("%s: clips of it are left out: %s", name, outcome)
-        console.print(f"made {decimal(size)} of clips", highlight=False)
-
-    def _write_ratings(self) -> None:
-        """Rates all clips of the folder, those of earlier runs too."""
-        file = self.root / _RATINGS
-        lines: dict[str, dict[str, object]] = {}
-        if file.exists():
-            with file.open(newline="", encoding="utf-8") as old:
-                lines = {str(line["path"]): dict(line) for line in csv.DictReader(old) if "path" in line}
-        lines |= {row.name: {"path": row.name, "mos": row.mos, **row.extras} for row in self._rows}
-        header = ["path", "mos", *self._rows[0].extras]
-        kept = [line for name, line in sorted(lines.items()) if (self.root / name).exists()]
-        text = io.StringIO()
-        table = csv.DictWriter(text, header, extrasaction="ignore", lineterminator="\n")
-        table.writeheader()
-        table.writerows(kept)
-        write_bytes(file, text.getvalue().encode())
-
-    def _run(
-        self, doing: str, task: Callable[..., R], todo: Sequence[T], weight: Callable[[T], int]
-    ) -> Iterator[tuple[T, R | str]]:
-        """Calls ``task(*arguments)`` in processes; yields each item with the result, or with why there is none."""
-        progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            speed_estimate_period=600,
-        )
-        bar = progress.add_task(doing, total=sum(map(weight, todo)))
-
-        def schedule(pool: ProcessPool, item: T) -> "Future[R]":
-            return pool.schedule(task, item, timeout=_TIMEOUT)
-
-        with progress, completed(schedule, todo, min(self._workers, len(todo))) as done:
-            for item, future in done:
-                outcome = _outcome(future)
-                progress.advance(bar, weight(item))
-                yield item, outcome
+def in_chunks(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Divides clips among calls of :func:`make`: those of one pristine clip together, a few at a time."""
+    chunks: list[list[Clip]] = []
+    for clip in clips:
+        last = chunks[-1] if chunks else []
+        if not last or len(last) == _CHUNK or (last[0].source.name, last[0].take) != (clip.source.name, clip.take):
+            chunks.append(last := [])
+        last.append(clip)
+    return chunks
 
 
 def plan(source: Source, take: int, kinds: Sequence[str], per_content: int | None, seed: int) -> list[Clip]:
@@ -398,34 +256,6 @@ def _name(source: Source, take: int, distortion: str, level: int) -> str:
     return f"{source.content}/{take}-{distortion}{f'-{level}' if level else ''}.mp4"
 
 
-def _outcome(future: "Future[R]") -> "R | str":
-    """The result of work in a process, or why there is none."""
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, UsageError):
-        raise error
-    return failure_reason(error, doing="making videos", worker="process", limit=f"{_TIMEOUT:g} s")
-
-
-def _files(sources: str | Path | Iterable[str | Path] | None) -> list[tuple[Path, str]]:
-    """Every source with its name: the last part of its folder's name, and the path within that."""
-    places = [sources] if isinstance(sources, (str, Path)) else list(sources or ())
-    if not places:
-        raise UsageError("data.sources: name a folder of sharp photos and videos, or several: data.sources=[a,b]")
-    found: dict[str, Path] = {}
-    for place in places:
-        try:
-            folder = Folder(place)
-        except UsageError as error:
-            raise UsageError(str(error).replace("data=", "data.sources=", 1)) from None
-        for row in folder:
-            name = f"{folder.root.resolve().name}/{row.name}"
-            if found.setdefault(name, row.path) != row.path:
-                raise UsageError(f"data.sources: {found[name]} and {row.path} have one name; rename a folder")
-    return [(path, name) for name, path in found.items()]
-
-
 def _kinds(wanted: Sequence[str] | None) -> list[str]:
     """The kinds to make, those that this installation cannot make left out unless they were asked for."""
     if not has_encoder(STORE_ENCODER):
@@ -439,13 +269,3 @@ def _kinds(wanted: Sequence[str] | None) -> list[str]:
             raise UsageError(f"data.kinds: the installed PyAV lacks encoders for {needed}; leave these kinds out")
         log.warning("left out, because the installed PyAV lacks their encoders: %s", needed)
     return [name for name in wanted or known if name not in absent]
-
-
-def _check(*, split: str, seconds: float, **counts: int | None) -> None:
-    if split not in (*SPLITS, "all"):
-        raise UsageError(f"data.split={split}: it takes {', '.join(SPLITS)} or all")
-    if not 0.2 <= seconds <= 60:
-        raise UsageError(f"data.seconds={seconds}: a clip lasts from 0.2 to 60 s")
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise UsageError(f"data.{name}={count}: it takes null or a number from 1 on")

@@ -95,7 +95,7 @@ def _on_rung(frames: np.ndarray, factor: float, code: Callable[[np.ndarray], np.
     if factor <= 1:
         return code(frames)
     height, width = frames.shape[1:3]
-    small = (max(32, _even(width / factor)), max(32, _even(height / factor)))
+    small = (max(32, even(width / factor)), max(32, even(height / factor)))
     coded = code(_each(frames, lambda image: image.resize(small, Image.Resampling.BICUBIC)))
     return _each(coded, lambda image: image.resize((width, height), Image.Resampling.BICUBIC))
 
@@ -247,7 +247,7 @@ def _tilt(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
     sine, cosine = np.sin(np.radians(strength)), np.cos(np.radians(strength))
     long, short = max(height, width), min(height, width)
     share = short / (long * sine + short * cosine)
-    rows, columns = _even(height * share), _even(width * share)
+    rows, columns = even(height * share), even(width * share)
     top, left = (height - rows) // 2, (width - columns) // 2
     box = (left, top, left + columns, top + rows)
     return _each(frames, lambda image: image.rotate(angle, Image.Resampling.BICUBIC).crop(box))
@@ -327,7 +327,7 @@ def _blank(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.
 def _crop(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """A part from one of the corners, as many px as it had; the strength is its share of each side."""
     _, height, width, _ = frames.shape
-    rows, columns = _even(max(height * strength, 32)), _even(max(width * strength, 32))
+    rows, columns = even(max(height * strength, 32)), even(max(width * strength, 32))
     top, left = ((0, height - rows)[rng.integers(2)], (0, width - columns)[rng.integers(2)])
     return np.ascontiguousarray(frames[:, top : top + rows, left : left + columns])
 
@@ -349,7 +349,8 @@ def _lut(frames: np.ndarray, table: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(table), 0, 255).astype(np.uint8)[frames]
 
 
-def _even(size: float) -> int:
+def even(size: float) -> int:
+    """Rounds a number of px down to an even one, 2 at least."""
     return max(2, int(size) // 2 * 2)
 
 

@@ -1,5 +1,6 @@
 """Where a score stands among those of other videos."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import percentileofscore
 
 from cover.errors import UsageError
-from cover.scoring.reference import Reference, read_reference
+from cover.scoring.reference import Reference, read_reference, shipped_reference
 from cover.scoring.scorer import Scorer
 from tests.helpers.tiny import tiny_model, tiny_views
 
@@ -18,7 +19,7 @@ DECIMALS = st.integers(-50_000, 50_000).map(lambda value: value / 10_000)
 
 @given(st.lists(DECIMALS, min_size=1, max_size=30), DECIMALS)
 def test_percentiles_are_those_of_scipy(scores: list[float], score: float) -> None:
-    found = Reference(np.sort(scores), Path()).percentile(score)
+    found = Reference(np.sort(scores), "theirs").percentile(score)
     assert found == pytest.approx(percentileofscore(scores, score, kind="mean"))
 
 
@@ -50,5 +51,17 @@ def test_a_scorer_says_where_a_score_stands() -> None:
     frames = np.zeros((4, 64, 96, 3), np.uint8)
     plain = Scorer(tiny_model(), tiny_views()).score(frames)
     assert plain.percentile is None
-    reference = Reference(np.array([plain.overall - 1, plain.overall + 1]), Path())
+    reference = Reference(np.array([plain.overall - 1, plain.overall + 1]), "theirs")
     assert Scorer(tiny_model(), tiny_views(), reference=reference).score(frames).percentile == 50
+
+
+def test_weights_may_bring_a_reference_for_the_views_they_were_made_with() -> None:
+    frames, model, views = np.zeros((4, 64, 96, 3), np.uint8), tiny_model(), tiny_views()
+    model.views = views
+    score = Scorer(model, views).score(frames).overall
+    model.reference = shipped_reference({"reference": {"of": "stills", "scores": [score + 1, score - 1]}})
+    assert Scorer(model, views).score(frames).percentile == 50
+    mine = Reference(np.array([score - 1]), "mine")
+    assert Scorer(model, views, reference=mine).score(frames).percentile == 100
+    assert Scorer(model, dataclasses.replace(views, seed=1)).score(frames).percentile is None
+    assert shipped_reference({}) is None
