@@ -1,7 +1,7 @@
 """A CNN on every frame by itself, in place of a branch's own backbone."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -89,6 +89,10 @@ class FrameBackbone(nn.Module):
             vectors = features.flatten(2)
             return vectors if self.projection is None else functional.normalize(vectors, dim=1)
         return features.unflatten(2, (-1, self.moment)).mean(3)
+
+    def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Give timm's state dict of the whole network as the one in here is made: without batch norms, if built in."""
+        return efficientnet.folded(state) if self.name == efficientnet.NAME else state
 
     def fold_batch_norms(self) -> None:
         """Fold batch norms into convolutions, for inference: the same features, sooner. It cannot be trained then."""

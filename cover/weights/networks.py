@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor
 
 from cover.errors import WeightsError
-from cover.models import efficientnet
 from cover.weights.reading import read_state_dict
 
 _FILES = (".safetensors", ".pth", ".pt", ".bin")
@@ -34,8 +33,7 @@ def timm_state(backbone: Any) -> dict[str, Tensor]:
                 f"{backbone.name}: timm cannot get its weights ({' '.join(str(error).split())[:200]}); on a machine "
                 f"without a network, give a file: model.net.{backbone.branch}.pretrained=FILE"
             ) from error
-    if backbone.name == efficientnet.NAME:
-        whole = efficientnet.folded(whole)
+    whole = backbone.adapted(whole)
     by_key = {_key(name): tensor for name, tensor in whole.items()}
     return {name: by_key[_key(name)] for name in backbone.net.state_dict() if _key(name) in by_key}
 
