@@ -1,6 +1,6 @@
 """BRISQUE, NIQE, PIQE and the variance of the Laplacian of pictures, to hold a model against.
 
-    python benchmarks/classic.py ratings.csv classic.csv [--limit 500]
+    python benchmarks/classic.py ratings.csv classic.csv [--split test] [--limit 500]
 
 The packages are old and need old libraries, so this file stands alone, in an environment of its own:
 ``pip install 'numpy<2' 'scipy<1.12' 'opencv-python<4.12' brisque pypiqe scikit-video``. The first argument
@@ -82,10 +82,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--split", help="only rows with this in the column split")
     parser.add_argument("--limit", type=int, help="so many rows, evenly spread")
     options = parser.parse_args()
     with options.table.open(newline="", encoding="utf-8") as file:
-        names = [row["path"] for row in csv.DictReader(file)]
+        rows = [row for row in csv.DictReader(file) if options.split in (None, row.get("split"))]
+    names = [row["path"] for row in rows]
     names = names[:: max(1, len(names) // options.limit)] if options.limit else names
     with ProcessPoolExecutor() as pool, options.output.open("w", newline="", encoding="utf-8") as file:
         writer = None

@@ -33,6 +33,7 @@ usage: cover infer data=WHAT [key=value ...]        (from a checkout: python inf
   data=demo model=cover_lite      generated videos and the small model that ships: no download
   output=results.csv              the table there, the rest in results/
   weights=best.ckpt               fine-tuned weights
+  reference=outputs/catalogue     where each score stands among earlier results
   views.sampling=random views.seed=1 views.samples=4   average 4 random samplings
   maps=true                       keep quality over time and space
   trainer=gpu trainer.precision=bf16-mixed

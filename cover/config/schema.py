@@ -98,8 +98,10 @@ class DataOptions(Options):
     path: Path | None = Field(None, description="data=folder, table: a directory, file, glob or list")
     root: Path | None = Field(None, description="where relative paths start")
     annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")
-    folder: Path | None = Field(None, description="data=demo, synthetic: where made videos are kept")
-    sources: Path | list[Path] | None = Field(None, description="data=synthetic: folders of sharp photos and videos")
+    folder: Path | None = Field(None, description="data=demo, synthetic, stills: where what is made is kept")
+    sources: Path | list[Path] | None = Field(
+        None, description="data=synthetic, stills: folders of sharp photos and videos"
+    )
     share: PositiveFloat = Field(1.0, description="fraction of a further dataset used per epoch")
 
 
@@ -232,7 +234,9 @@ class TargetOptions(Options):
 class BranchFitOptions(Options):
     """What a branch's head is fitted to in closed form."""
 
-    sets: dict[str, PositiveFloat] = Field(description="share of each dataset, by its name; {}: all alike")
+    sets: dict[str, PositiveFloat] | None = Field(
+        description="datasets by name, and their shares: {stills: 1}; null: all alike"
+    )
     scale: PositiveFloat = Field(description="deviation of the branch's score, and so its weight in the sum")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cover.config import components
 from cover.config.listing import dataset_rows
-from cover.config.schema import DataOptions, TargetOptions, TrainOptions
+from cover.config.schema import BranchFitOptions, DataOptions, TargetOptions, TrainOptions
 from cover.errors import UsageError
 from cover.evaluation.protocol import Protocol
 from cover.evaluation.rated import rated_rows
@@ -39,12 +39,21 @@ def check_options(options: TrainOptions) -> None:
         UsageError: The options do not go together.
     """
     if not any(stage.epochs for stage in options.stages.values()):
-        raise UsageError("stages: no stage has an epoch; set stages.heads.epochs or stages.full.epochs")
+        raise UsageError("stages: no stage has an epoch; set that of stages.ridge, stages.heads or stages.full")
     for name in ("check_val_every_n_epoch", "limit_val_batches"):
         if name in options.trainer:
             raise UsageError(f"trainer.{name}: every epoch is validated, on all videos; leave it out")
+    names = [node.name for node in (options.data, *options.also.values())]
+    for branch, fit in _fits(options).items():
+        if unknown := set(fit.sets or ()) - set(names):
+            raise UsageError(f"ridge.{branch}.sets: no dataset {min(unknown)!r} here, only {', '.join(names)}")
     components.require_logger(options.logger)
     centered(options)
+
+
+def _fits(options: TrainOptions) -> dict[str, BranchFitOptions]:
+    ridge = options.ridge
+    return {"semantic": ridge.semantic, "technical": ridge.technical, "aesthetic": ridge.aesthetic}
 
 
 def centered(options: TrainOptions) -> ViewSpec:
@@ -64,7 +73,6 @@ def recipe(options: TrainOptions) -> "Recipe":
     Raises:
         UsageError: The loss makes no sense.
     """
-    from cover.models import BRANCHES
     from cover.training.batches import ByContent
     from cover.training.recipe import Recipe, Stage
     from cover.training.ridge import BranchFit, Ridge
@@ -92,7 +100,7 @@ def recipe(options: TrainOptions) -> "Recipe":
         auxiliary=options.auxiliary.columns,
         auxiliary_factor=options.auxiliary.factor,
         ridge=Ridge(
-            {branch: BranchFit(**getattr(options.ridge, branch).model_dump()) for branch in BRANCHES},
+            {branch: BranchFit(fit.sets or {}, fit.scale) for branch, fit in _fits(options).items()},
             options.ridge.content,
         ),
         cache=cache_dir() / "videos" if cache.dir is None else cache.dir,

@@ -50,12 +50,15 @@ class NumberTable:
         rows = [[_writable(cell, console.encoding) for cell in cells] for cells in self.rows]
         columns = list(zip(self.headers, *rows, strict=True))
         lines = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
-        roomy = min(lines[0], _NAME) + sum(lines[1:]) + 3 * len(lines) + 1 <= place.max_width
+        needed = min(lines[0], _NAME) + sum(lines[1:])
+        roomy = needed + 3 * len(lines) + 1 <= place.max_width
+        whole_headers = needed + len(lines) <= place.max_width
         table = Table() if roomy else Table(box=SIMPLE, padding=0, show_edge=False)
         table.add_column(self.headers[0], overflow="fold")
         for column, line in zip(columns[1:], lines[1:], strict=True):
             whole = max((len(word) for cell in column[1:] for word in cell.split()), default=1)
-            table.add_column(column[0], justify="right", overflow="fold", width=line if roomy else max(whole, _HEADER))
+            width = line if roomy or whole_headers else max(whole, _HEADER)
+            table.add_column(column[0], justify="right", overflow="fold", width=width)
         for number, cells in enumerate(rows, start=1):
             table.add_row(*map(Text, cells), end_section=number in self._ends)
         yield from console.render(table, place.update_width(max(place.max_width, _LEAST)))

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cover.errors import UsageError
 from cover.evaluation.correlation import srocc
 from cover.models import BRANCHES, COVER
 from cover.training.data import TrainingData
@@ -124,15 +123,10 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
         data: The videos.
         ridge: What each branch is fitted to.
         seed: Of the folds.
-
-    Raises:
-        UsageError: A branch is fitted to a dataset that there is not.
     """
     numbers = {rated.name: number for number, rated in enumerate(data.sets)}
     pooled = _pooled(model, data)
     for branch, wanted in ridge.branches.items():
-        if unknown := wanted.sets.keys() - numbers.keys():
-            raise UsageError(f"ridge.{branch}.sets: no dataset {min(unknown)!r} here, only {', '.join(numbers)}")
         shares = {numbers[name]: share for name, share in (wanted.sets or dict.fromkeys(numbers, 1.0)).items()}
         videos = [video for video in pooled if numbers[data.owners[video].name] in shares]
         owned = [(data.owners[video], data.videos[video]) for video in videos]
@@ -146,7 +140,7 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
         )
         _set_head(model.heads[branch], found, wanted.scale)
         figures = ", ".join(f"{data.sets[number].name} {value:.3f}" for number, value in found.srocc.items())
-        log.info("%s: penalty %g; SROCC with contents left out: %s", branch, found.strength, figures)
+        log.info("%s: penalty %g; SROCC on what a fit did not see: %s", branch, found.strength, figures)
 
 
 def _set_head(head: Any, found: Fit, scale: float) -> None:

@@ -351,6 +351,38 @@ def test_a_linear_probe_leaves_the_rest_alone(train: Run) -> None:
     assert {name for name in start if not torch.equal(start[name], best[name])} <= trained.keys()
 
 
+class TestHeadsInClosedForm:
+    CLOSED = ("stages.ridge.epochs=1", "resamples=0")
+
+    def test_on_their_own(self, train: Run, rated: Path, run: Callable[..., int]) -> None:
+        fits = "ridge.technical={sets: {ratings.csv: 1}, scale: 0.5}"
+        assert train(*self.CLOSED, "stages.heads.epochs=0", fits, "output=out") == 0
+        curves = pd.read_csv("out/curves.csv")
+        assert curves[["stage", "epoch"]].to_numpy().tolist() == [["ridge", 1]]
+        assert curves["val/score"].notna().all()
+        assert {path.name for path in Path("out").iterdir()} >= RESULTS | PICTURES | {"heads.safetensors"}
+        table = pd.read_csv("out/predictions.csv")
+        fitted = table[table["split"] == "train"]
+        assert fitted["technical"].std(ddof=0) == pytest.approx(0.5, rel=1e-3)
+        assert fitted["semantic"].std(ddof=0) == pytest.approx(1, rel=1e-3)
+        assert srocc(fitted["technical"], fitted["mos"]) > 0.5
+        start, best = tiny_model().state_dict(), read_state_dict("out/best.ckpt")
+        changed = {name for name in start if not torch.equal(start[name], best[name])}
+        branches = ("semantic", "technical", "aesthetic")
+        assert changed == {f"heads.{branch}.score.{name}" for branch in branches for name in ("weight", "bias")}
+
+    def test_as_the_start_of_training(self, train: Run) -> None:
+        assert train(*self.CLOSED, "stages.heads.epochs=1", "output=out") == 0
+        curves = pd.read_csv("out/curves.csv")
+        assert curves[["stage", "epoch"]].to_numpy().tolist() == [["ridge", 1], ["heads", 1]]
+        assert Path("out/metrics.json").exists()
+
+    def test_a_dataset_that_there_is_not(self, train: Run, capsys: pytest.CaptureFixture[str]) -> None:
+        assert train(*self.CLOSED, "ridge.semantic.sets={kinds: 1}", "output=out") == 2
+        assert "ridge.semantic.sets: no dataset 'kinds' here, only ratings.csv" in capsys.readouterr().err
+        assert not Path("out/errors.csv").exists()
+
+
 LONG = ("lite", "finetune_full")
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from cover.errors import UsageError
 from cover.models import BRANCHES, COVER, branch_scores
 from cover.rows import Row
 from cover.scoring.decoding import Decoder
@@ -145,8 +144,3 @@ class TestHeads:
         with torch.no_grad():
             technical = branch_scores(model.score_maps(features))["technical"].numpy()
         assert np.corrcoef(technical[:30], data.mos[:30])[0, 1] > 0.999
-
-    def test_a_dataset_that_there_is_not(self, tmp_path: Path) -> None:
-        data, _ = self.data(tmp_path)
-        with pytest.raises(UsageError, match=r"ridge.semantic.sets: no dataset 'kinds' here, only one"):
-            fit_heads(self.model(0), data, Ridge({"semantic": BranchFit({"kinds": 1.0}, 1.0)}), seed=0)
