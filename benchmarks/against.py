@@ -24,6 +24,7 @@ def table(predictions: Path, classic: Path, ratings: Path) -> pd.DataFrame:
     rated = pd.read_csv(ratings).set_index("path")
     joined = rated.join(scores, how="inner").join(others, how="inner")
     measures = [*SCORES, *others.columns]
+    joined = joined.dropna(subset=measures)  # every measure on the same files
     lines = {"all": joined}
     if "distortion" in joined:
         pristine = joined["distortion"] == PRISTINE

@@ -88,7 +88,9 @@ def main() -> None:
     with options.table.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if options.split in (None, row.get("split"))]
     names = [row["path"] for row in rows]
-    names = names[:: max(1, len(names) // options.limit)] if options.limit else names
+    if options.limit:
+        chosen = np.linspace(0, len(names) - 1, min(options.limit, len(names))).round().astype(int)
+        names = [names[number] for number in chosen]
     with ProcessPoolExecutor() as pool, options.output.open("w", newline="", encoding="utf-8") as file:
         writer = None
         for number, (name, values) in enumerate(

@@ -10,6 +10,7 @@ held out come with them as a reference distribution, as quantiles.
 
 import argparse
 import dataclasses
+import json
 from pathlib import Path
 
 import hydra
@@ -21,7 +22,7 @@ from cover.config.components import view_spec
 from cover.config.compose import checked, config_folder, plain
 from cover.config.resolvers import register_resolvers
 from cover.config.schema import ViewOptions
-from cover.weights import SHIPPED, read_state_dict, save_weights
+from cover.weights import SHIPPED, read_about, read_state_dict, save_weights
 
 QUANTILES = 400
 
@@ -48,10 +49,15 @@ def main() -> None:
         "reference": {"of": f"{len(overall)} {options.of}", "scores": [round(float(score), 4) for score in scores]},
         "card": options.card,
     }
-    state = read_state_dict(options.checkpoint)
+    trained = read_about(options.checkpoint).get("views", about["views"])
+    if trained != json.loads(json.dumps(about["views"])):
+        parser.error(f"{options.checkpoint} was trained on other views than configs/views/{options.name}.yaml has")
+    state = {name: tensor.to(torch.float16) for name, tensor in read_state_dict(options.checkpoint).items()}
+    if wide := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        parser.error(f"{options.checkpoint}: {wide[0]} is too large for half precision")
     file = SHIPPED[options.name]
     # No calibration: the ratings that it learnt from are of no one scale, and a column MOS would say so.
-    save_weights({name: tensor.to(torch.float16) for name, tensor in state.items()}, file, about)
+    save_weights(state, file, about)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 

@@ -220,7 +220,9 @@ class StageOptions(Options):
     """One stage of a training."""
 
     epochs: WholeNumber = Field(description="its length; 0 skips it")
-    train: list[str] = Field(description="patterns of parameter names that learn; a backbone that none names is frozen")
+    train: list[str] = Field(
+        description="patterns of parameters that learn; a backbone that none names is frozen; []: heads in closed form"
+    )
 
 
 class TargetOptions(Options):

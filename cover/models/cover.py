@@ -114,7 +114,8 @@ class COVER(nn.Module):
                 those two then see it twice.
 
         Returns:
-            Features of these branches before the gates: semantic (B, C, T'), unit vectors where there are gates;
+            Features of these branches before the gates: semantic (B, C, T'), unit vectors but for a
+            :class:`~cover.models.frame.FrameBackbone` without ``out_channels``;
             technical and aesthetic (B, C, T', h, w).
         """
         features = {}
@@ -155,7 +156,7 @@ class COVER(nn.Module):
         if len(set(lengths.values())) > 1:
             raise ValueError(
                 f"the branches' features must agree in time, these do not: {lengths} "
-                "(the technical and aesthetic views need twice the semantic view's frames)"
+                "(the published technical and aesthetic views have twice the semantic view's frames)"
             )
         semantic = features["semantic"]
         gated = dict(features)

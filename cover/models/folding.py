@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-_SIDE = 64  # px of the noise that shows which batch norm is behind which convolution
 _TOLERANCE = 1e-3
 
 
 @torch.no_grad()
-def fold_batch_norms(network: nn.Module) -> nn.Module:
+def fold_batch_norms(network: nn.Module, side: int = 64) -> nn.Module:
     """Fold every batch norm that directly follows a convolution into it.
 
     Pairs are found by running the network on noise: a batch norm whose input is the very tensor of a convolution.
@@ -22,13 +21,16 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 
     Args:
         network: Takes images, float (B, 3, H, W), and gives tensors. It is left as it is.
+        side: Of the noise, in px.
 
     Returns:
         A copy in evaluation mode that gives the same, or the network itself where nothing can be folded.
     """
+    if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+        return network
     folded = copy.deepcopy(network).eval()
     device = next(network.parameters()).device
-    noise = torch.rand(1, 3, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0)).to(device)
+    noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
     before = folded(noise)
     for norm, conv in _pairs(folded, noise).items():
         before_it: Any = folded.get_submodule(conv)

@@ -26,7 +26,9 @@ class FrameBackbone(nn.Module):
     Args:
         branch: ``semantic``, ``technical`` or ``aesthetic``.
         timm: timm's name of the network, such as ``tf_efficientnet_lite0``.
-        stages: Which of its stages, from 0; unless given, all of them.
+        stages: Which of its stages, from 0; unless given, all of them. Of the built-in network: its seven stages of
+            blocks, and as number 7 the convolution behind them; of others those of timm's ``features_only``, one for
+            each resolution.
         out_channels: C, by a 1x1 convolution; the semantic vectors then have unit length, as the cross gates expect
             them. None: the channels of the stages as they are, for models without gates.
         grid: Cells of the map along an axis: of the technical branch one for each fragment.
@@ -59,6 +61,8 @@ class FrameBackbone(nn.Module):
         gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        if grid < 1 or moment < 1:
+            raise ValueError(f"{branch}: grid {grid} and moment {moment} must be at least 1")
         self.net: Any
         if timm == efficientnet.NAME:
             self.net, channels, self.pixel_statistics = _built_in(branch, stages)
@@ -97,7 +101,7 @@ class FrameBackbone(nn.Module):
     def fold_batch_norms(self) -> None:
         """Fold batch norms into convolutions, for inference: the same features, sooner. It cannot be trained then."""
         if self.name != efficientnet.NAME:
-            self.net = fold_batch_norms(self.net)
+            self.net = fold_batch_norms(self.net, self.net.pretrained_cfg["input_size"][-1])
 
     def _cells(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) -> the stages' means over each cell, (N, channels, grid, grid)."""
@@ -139,6 +143,6 @@ def _of_timm(branch: str, name: str, stages: Sequence[int] | None) -> tuple[nn.M
         chosen: dict[str, Any] = {} if stages is None else {"out_indices": tuple(stages)}
         network: Any = timm.create_model(name, features_only=True, **chosen)
     except (RuntimeError, IndexError, AssertionError, AttributeError) as error:
-        raise ValueError(f"{branch}: {name} gives no features of stages {stages}: {error}") from error
+        raise ValueError(f"{branch}: {name} gives no features of stages {list(stages or ())}: {error}") from error
     mean, std = (network.pretrained_cfg[key] for key in ("mean", "std"))
     return network, network.feature_info.channels(), (tuple(255 * v for v in mean), tuple(255 * v for v in std))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cover.errors import UsageError
 from cover.evaluation.correlation import srocc
 from cover.models import BRANCHES, COVER
 from cover.training.data import TrainingData
@@ -123,6 +124,9 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
         data: The videos.
         ridge: What each branch is fitted to.
         seed: Of the folds.
+
+    Raises:
+        UsageError: There is no column of that name for the content, or but one content.
     """
     numbers = {rated.name: number for number, rated in enumerate(data.sets)}
     pooled = _pooled(model, data)
@@ -130,12 +134,17 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
         shares = {numbers[name]: share for name, share in (wanted.sets or dict.fromkeys(numbers, 1.0)).items()}
         videos = [video for video in pooled if numbers[data.owners[video].name] in shares]
         owned = [(data.owners[video], data.videos[video]) for video in videos]
+        groups = _numbered([row.extras.get(ridge.content or "", row.name) for _, row in owned])
+        if ridge.content and not any(ridge.content in row.extras for _, row in owned):
+            raise UsageError(f"ridge.content={ridge.content}: no dataset that {branch} is fitted to has such a column")
+        if len(np.unique(groups)) < 2:
+            raise UsageError(f"ridge: {branch} is fitted to one content, and no penalty can be chosen by others")
         found = fit(
             np.stack([pooled[video][branch] for video in videos]).astype(np.float64),
             np.array([rated.standardized(row, branch) for rated, row in owned]),
             np.array([numbers[rated.name] for rated, _ in owned]),
             shares,
-            _numbered([row.extras.get(ridge.content or "", row.name) for _, row in owned]),
+            groups,
             seed,
         )
         _set_head(model.heads[branch], found, wanted.scale)
@@ -178,15 +187,17 @@ def _solve(
     inputs: np.ndarray, ratings: np.ndarray, sets: np.ndarray, shares: Mapping[int, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means and deviations of the inputs, and weights, (C, strengths), that give values of deviation 1."""
+    there = {number: share for number, share in shares.items() if (sets == number).any()}
+    total = sum(there.values())
     weights = np.zeros(len(inputs))
     centered, targets, mean = inputs.copy(), ratings.astype(np.float64), np.zeros(inputs.shape[1])
-    for number, share in shares.items():
+    for number, share in there.items():
         of_set = sets == number
-        weights[of_set] = share / sum(shares.values()) / max(1, of_set.sum())
-        middle = inputs[of_set].mean(0) if of_set.any() else mean
-        mean = mean + share / sum(shares.values()) * middle
+        weights[of_set] = share / total / of_set.sum()
+        middle = inputs[of_set].mean(0)
+        mean = mean + share / total * middle
         centered[of_set] -= middle
-        targets[of_set] -= targets[of_set].mean() if of_set.any() else 0
+        targets[of_set] -= targets[of_set].mean()
     deviation = np.sqrt(weights @ centered**2)
     deviation = np.where(deviation > _CONSTANT, deviation, 1.0)
     z = centered / deviation

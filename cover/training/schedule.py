@@ -22,7 +22,7 @@ def mark_trained(model: COVER, patterns: Sequence[str]) -> list[str]:
     """
     names = [name for name, _ in model.named_parameters()]
     if not model.gates:  # none to train; recipes name them for models that have some
-        patterns = [pattern for pattern in patterns if not pattern.startswith("gates.")]
+        patterns = [p for p in patterns if not p.startswith("gates.")] or list(patterns)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"{pattern!r} matches no parameter (names begin with backbones., gates. or heads.)")

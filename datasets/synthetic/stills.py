@@ -129,12 +129,12 @@ class Stills:
     what a frame of that size does, the others reduced. Of each window come a pristine still and 30 others
     (:data:`CHANGES`): half of them H.264 or H.265 at 0.15 to 1 times the size.
 
-    The MOS is the rank of a still's VMAF among all, from 1 to 5: VMAF bunches at its ends, where people still see
-    differences, and a rank is learnt a little better.
+    The MOS is the rank of a still's VMAF among those that are given, from 1 to 5: VMAF bunches at its ends, where
+    people still see differences, and a rank is learnt a little better.
 
-    Beside the stills lies ``ratings.csv`` (path, mos and extras, for ``data=table``). The extras of a row: ``content``,
-    ``reference`` (its pristine still), ``distortion``, ``vmaf`` and ``split``, as those of
-    :class:`datasets.synthetic.Synthetic` of the same sources.
+    Beside the stills lies ``ratings.csv`` (path, mos and extras, for ``data=table``), ranked among all in the folder.
+    The extras of a row: ``content``, ``reference`` (its pristine still), ``distortion``, ``vmaf`` and ``split``, as
+    those of :class:`datasets.synthetic.Synthetic` of the same sources.
 
     Args:
         sources: One or several folders (or files, or globs) of photos; of videos, the middle frame.
@@ -183,7 +183,8 @@ class Stills:
                 if not lines:
                     raise UsageError(f"data.sources: no still could be made (a source needs {_SHORT_SIDE} px)")
                 self._rows = _rows(self.root, lines)
-                making.write_ratings(self._rows)
+                tables = sorted(self.root.glob("*/*.csv"))
+                making.write_ratings(_rows(self.root, [line for table in tables for line in _listed(table)]))
         except OSError as error:
             raise UsageError(f"data.folder={folder}: {error.strerror or error}") from error
 

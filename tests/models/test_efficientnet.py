@@ -106,6 +106,12 @@ class TestFolding:
                 torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4 * float(wanted.abs().max()))
         assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())  # it is left as it is
 
+    def test_a_network_of_one_size_without_batch_norms_is_left(self) -> None:
+        backbone = FrameBackbone("semantic", "vit_tiny_patch16_224", stages=[2], out_channels=8)
+        network = backbone.net
+        backbone.fold_batch_norms()
+        assert backbone.net is network
+
     def test_a_convolution_that_something_else_sees_is_left(self) -> None:
         class Forked(nn.Module):
             def __init__(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cover.errors import UsageError
 from cover.models import BRANCHES, COVER, branch_scores
 from cover.rows import Row
 from cover.scoring.decoding import Decoder
@@ -134,6 +135,16 @@ class TestHeads:
             assert scores[branch].std() == pytest.approx(expected.scale, rel=1e-3)
             assert scores[branch].mean() == pytest.approx(0, abs=1e-3)
         assert np.corrcoef(scores["technical"], data.mos)[0, 1] > (0.999 if hidden == 0 else 0.8)
+
+    def test_contents_that_are_not_there(self, tmp_path: Path) -> None:
+        data, _ = self.data(tmp_path)
+        fits = {"semantic": BranchFit({}, 1.0)}
+        with pytest.raises(UsageError, match=r"ridge.content=scene: no dataset that semantic is fitted to has"):
+            fit_heads(self.model(0), data, Ridge(fits, "scene"), seed=0)
+        for row in data.videos:
+            row.extras["content"] = "alone"
+        with pytest.raises(UsageError, match="semantic is fitted to one content"):
+            fit_heads(self.model(0), data, Ridge(fits, "content"), seed=0)
 
     def test_a_branch_sees_the_datasets_it_is_to_see(self, tmp_path: Path) -> None:
         data, features = self.data(tmp_path, ("one", "two"))
