@@ -373,7 +373,7 @@ def test_a_part_of_it(made: Synthetic, sources: Path) -> None:
     assert [row.extras["distortion"] for row in rows] == [PRISTINE, "blur", "blur"]
     table = Table(made.root / "ratings.csv")
     assert {row.name for row in table} >= {row.name for row in made}  # those of the other runs are still rated
-    with pytest.raises(UsageError, match=r"data.folder=.* were made with .*'seed': 0.*; take another"):
+    with pytest.raises(UsageError, match=r"data.folder=.* was made with .*'seed': 0.*; take another"):
         Synthetic(sources, made.root, **{**options, "seed": 1})
 
 

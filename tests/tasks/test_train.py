@@ -426,9 +426,9 @@ def test_every_recipe_takes_a_step(train: Run, rated: Path, tmp_path: Path, reci
 
 
 def pristine(folder: Path, side: int) -> Path:
-    """Two photos, of which one falls to the part to train on and one to that to validate on."""
+    """Three photos, one for each split."""
     folder.mkdir()
-    lacking = {"train", "validation"}
+    lacking = {"train", "validation", "test"}
     number = 0
     while lacking:
         path = folder / f"{(number := number + 1)}.png"
