@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from PIL import Image
 SMALLEST = 200  # px; NIQE needs more than two patches of 96
 
 
+@lru_cache
 def measures() -> dict[str, Callable[[np.ndarray], float]]:
     """The measures by name; each takes RGB, uint8 (H, W, 3)."""
     import brisque

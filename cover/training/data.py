@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -88,7 +88,11 @@ class TrainingData(lightning.LightningDataModule):
         rated_alone = [branch for branch in BRANCHES if any(branch in rated.columns for rated in sets)]
         self.own = {branch: [rated.standardized(row, branch) for rated, row in owned] for branch in rated_alone}
         self._together = 1 if by_content is None else by_content.videos
-        self._contents = None if by_content is None else [_numbered(rated.train, by_content.column) for rated in sets]
+        self._contents = (
+            None
+            if by_content is None
+            else [numbered(row.extras[by_content.column] for row in rated.train) for rated in sets]
+        )
         self._numbers = torch.tensor([number for numbers in self._contents or () for number in numbers])
         self.auxiliary_count = len(auxiliary)
         self._auxiliary = _standardized_columns(self.videos[: self.trained], auxiliary) if auxiliary else None
@@ -230,10 +234,10 @@ class _VideoBatches(IterableDataset):
         )
 
 
-def _numbered(rows: Sequence[Row], column: str) -> list[int]:
-    """For each row the number of its value in a column."""
+def numbered(values: Iterable[object]) -> list[int]:
+    """Number values by their text, in the order in which they first come; equal ones get one number."""
     numbers: dict[str, int] = {}
-    return [numbers.setdefault(str(row.extras[column]), len(numbers)) for row in rows]
+    return [numbers.setdefault(str(value), len(numbers)) for value in values]
 
 
 def _standardized_columns(rows: Sequence[Row], columns: Sequence[str]) -> Tensor:

@@ -1,7 +1,7 @@
 """Heads fitted in closed form: ridge regression of ratings on what their last, linear layer is given."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from cover.errors import UsageError
 from cover.evaluation.correlation import srocc
 from cover.models import BRANCHES, COVER
-from cover.training.data import TrainingData
+from cover.training.data import TrainingData, numbered
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
         shares = {numbers[name]: share for name, share in (wanted.sets or dict.fromkeys(numbers, 1.0)).items()}
         videos = [video for video in pooled if numbers[data.owners[video].name] in shares]
         owned = [(data.owners[video], data.videos[video]) for video in videos]
-        groups = _numbered([row.extras.get(ridge.content or "", row.name) for _, row in owned])
+        groups = np.array(numbered(row.extras.get(ridge.content or "", row.name) for _, row in owned))
         if ridge.content and not any(ridge.content in row.extras for _, row in owned):
             raise UsageError(f"ridge.content={ridge.content}: no dataset that {branch} is fitted to has such a column")
         if len(np.unique(groups)) < 2:
@@ -206,8 +206,3 @@ def _solve(
     solved = np.stack([vectors @ (towards / (np.maximum(values, 0) + strength)) for strength in STRENGTHS], axis=1)
     spread = np.sqrt(weights @ (z @ solved) ** 2)
     return mean, deviation, solved / np.maximum(spread, _CONSTANT)
-
-
-def _numbered(values: Sequence[object]) -> np.ndarray:
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(str(value), len(numbers)) for value in values])

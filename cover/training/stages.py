@@ -169,9 +169,7 @@ def _fit(
 ) -> None:
     """Fit, from the last checkpoint where there is one; leaves ``best.ckpt`` and ``last.ckpt``."""
     place = (folder / "stages" / stage.name).absolute()
-    names = [known.name for known in recipe.stages]
-    before = names[: names.index(stage.name)]
-    earlier = [line for line in read_curves(folder / "curves.csv") if line["stage"] in before]
+    before, earlier = _earlier(recipe, stage, folder)
     best = ModelCheckpoint(
         place, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=True, enable_version_counter=False
     )
@@ -195,13 +193,19 @@ def _fit(
     trainer.fit(training, datamodule=data, ckpt_path=file if file.exists() else None)
 
 
+def _earlier(recipe: Recipe, stage: Stage, folder: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """The names of the stages before one, and their lines of curves."""
+    names = [known.name for known in recipe.stages]
+    before = names[: names.index(stage.name)]
+    return before, [line for line in read_curves(folder / "curves.csv") if line["stage"] in before]
+
+
 def _measure(recipe: Recipe, stage: Stage, training: Training, data: TrainingData, folder: Path) -> None:
     """Validate heads that were fitted in closed form; leaves a line of curves, ``best.ckpt`` and ``last.ckpt``."""
     place = (folder / "stages" / stage.name).absolute()
     if (place / "last.ckpt").exists():
         return
-    names = [known.name for known in recipe.stages]
-    earlier = [line for line in read_curves(folder / "curves.csv") if line["stage"] in names[: names.index(stage.name)]]
+    _, earlier = _earlier(recipe, stage, folder)
     trainer = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
     trainer.validate(training, datamodule=data, verbose=False)
     if trainer.is_global_zero:

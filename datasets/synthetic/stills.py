@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.stats import rankdata
 
 from cover.errors import UsageError
-from cover.files import write_bytes
+from cover.files import write_bytes, write_rows
 from cover.rows import Row
 from cover.video import decode
 
@@ -228,9 +228,7 @@ def make(folder: Path, windows: Sequence[Window], seed: int) -> int:
             write_bytes(folder / path, file.getvalue())
             size += len(file.getvalue())
             lines.append([path, source.content, take, name.partition("-")[2] or name, f"{figure:.3f}", source.split])
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([_COLUMNS, *lines])
-        write_bytes(folder / window.table, text.getvalue().encode())
+        write_rows(folder / window.table, _COLUMNS, lines)
     return size
 
 
