@@ -57,18 +57,73 @@ class Logistic:
         return self.b1 > self.b2 and self.b4 > 0
 
 
-Curve: TypeAlias = Line | Logistic
+@dataclass(frozen=True)
+class Logistic5:
+    """The 5-parameter logistic: b1 * (1 / 2 - 1 / (1 + exp(b2 * (x - b3)))) + b4 * x + b5, a logistic on a line.
+
+    Source: Sheikh, Sabir and Bovik, "A Statistical Evaluation of Recent Full Reference Image Quality Assessment
+    Algorithms", IEEE TIP 15(11), 2006. It need not be monotonic.
+    """
+
+    b1: float
+    b2: float
+    b3: float
+    b4: float
+    b5: float
+
+    def __call__(self, pred: ArrayLike) -> _Array:
+        """Give the MOS expected at each prediction, float64 of the same shape."""
+        from scipy.special import expit
+
+        x = np.asarray(pred, dtype=np.float64)
+        return self.b1 * (expit(self.b2 * (x - self.b3)) - 0.5) + self.b4 * x + self.b5
+
+
+@dataclass(frozen=True)
+class Cubic:
+    """A third-order polynomial c0 + c1 t + c2 t^2 + c3 t^3 of t = (x - middle) / half, -1..1 where it was fitted.
+
+    Attributes:
+        c0: Its coefficients, in units of the MOS.
+        c1: Likewise.
+        c2: Likewise.
+        c3: Likewise.
+        middle: Of the predictions it was fitted to.
+        half: Half of their range, positive.
+        bounded: Whether predictions beyond that range count as its ends, as a monotonic one is monotonic only there.
+    """
+
+    c0: float
+    c1: float
+    c2: float
+    c3: float
+    middle: float
+    half: float
+    bounded: bool
+
+    def __call__(self, pred: ArrayLike) -> _Array:
+        """Give the MOS expected at each prediction, float64 of the same shape."""
+        t = (np.asarray(pred, dtype=np.float64) - self.middle) / self.half
+        t = np.clip(t, -1, 1) if self.bounded else t
+        return self.c0 + t * (self.c1 + t * (self.c2 + t * self.c3))
+
+
+Calibration: TypeAlias = Line | Logistic
+"""A curve that a checkpoint may hold."""
+
+Curve: TypeAlias = Calibration | Logistic5 | Cubic
+"""A curve that predictions are measured after."""
 
 _KINDS: dict[str, type[Line | Logistic]] = {"line": Line, "logistic": Logistic}
 
 
-def to_plain(curve: Curve) -> dict[str, Any]:
+def to_plain(curve: Calibration) -> dict[str, Any]:
     """Describe a calibration as plain data, for a checkpoint or JSON: its ``kind``, and its parameters as floats."""
     (kind,) = (kind for kind, type_ in _KINDS.items() if isinstance(curve, type_))
     return {"kind": kind, **{name: float(value) for name, value in dataclasses.asdict(curve).items()}}
 
 
-def from_plain(data: object) -> Curve:
+def from_plain(data: object) -> Calibration:
     """Make the calibration that :func:`to_plain` described.
 
     Raises:

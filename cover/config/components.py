@@ -15,7 +15,7 @@ from hydra.errors import InstantiationException
 
 import cover
 from cover.config.schema import DataOptions, DecodeOptions, InferOptions, ScoringOptions, ViewOptions
-from cover.curves import Curve
+from cover.curves import Calibration
 from cover.errors import UsageError
 from cover.processes import available_cpus
 from cover.scoring.decoding import Decoder
@@ -168,7 +168,7 @@ def _start_checksum(net: Mapping[str, Any]) -> str:
         raise UsageError(f"model.net: pretrained={error.filename}: {error.strerror or error}") from error
 
 
-def calibration(options: ScoringOptions) -> Curve | None:
+def calibration(options: ScoringOptions) -> Calibration | None:
     """Read the calibration in the weights; None where they have none."""
     return read_calibration(options.weights) if isinstance(options.weights, Path) else None
 

@@ -51,7 +51,10 @@ WholeNumber = Annotated[int, _number((int,), lambda n: n >= 0, "a whole number")
 NonNegative = Annotated[float, _number((int, float), lambda n: n >= 0, "a number, 0 for none")]
 Fraction = Annotated[float, _number((float,), lambda n: 0 < n < 1, "a number between 0 and 1, or null")]
 Free = dict[str, Any]
-Fit = Literal["logistic", "linear", "rescale", "none"]
+Fit = Annotated[
+    Literal["logistic4", "logistic5", "cubic", "cubic_free", "linear", "rescale", "none"],
+    BeforeValidator(lambda value: "logistic4" if value == "logistic" else value),  # its earlier name
+]
 Splits = Literal["full", "random", "grouped", "column", "file"]
 
 

@@ -1,20 +1,21 @@
 """Calibration: the curve from overall scores to the scale of the MOS that a model was fine-tuned on.
 
-The curve is the one that PLCC and RMSE are measured after (``logistic`` of :func:`cover.evaluation.fits.fit_curve`), if
-it rises: then it changes the scale of the scores and not their order. Those are measured on the videos that it was
-fitted to; a calibration also meets scores beyond theirs, so it must not run away there.
+The curve is the one that PLCC and RMSE are measured after (``logistic4`` of
+:func:`cover.evaluation.fits.fit_curve`), if it rises: then it changes the scale of the scores and not their order.
+Those are measured on the videos that it was fitted to; a calibration also meets scores beyond theirs, so it must not
+run away there.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cover.curves import Curve, Logistic
+from cover.curves import Calibration, Line, Logistic
 from cover.evaluation.fits import fit_curve
 
 _REACH = 0.5  # how far beyond the ratings the curve may lead, as a share of their range
 
 
-def calibrate(pred: ArrayLike, mos: ArrayLike) -> Curve | None:
+def calibrate(pred: ArrayLike, mos: ArrayLike) -> Calibration | None:
     """Fit the rising curve that takes overall scores to the scale of the MOS.
 
     Args:
@@ -30,10 +31,10 @@ def calibrate(pred: ArrayLike, mos: ArrayLike) -> Curve | None:
     Raises:
         ValueError: The two are not 1-D or differ in length.
     """
-    curve = fit_curve(pred, mos, "logistic")
+    curve = fit_curve(pred, mos, "logistic4")
     if isinstance(curve, Logistic):
         low, high = float(np.min(mos)), float(np.max(mos))
         reach = _REACH * (high - low)
         if curve.b1 > high + reach or curve.b2 < low - reach:
             curve = fit_curve(pred, mos, "linear")
-    return curve if curve is not None and curve.rises else None
+    return curve if isinstance(curve, (Line, Logistic)) and curve.rises else None

@@ -14,8 +14,9 @@ constant predictions            NaN                PLCC NaN; RMSE with every fit
                                                    deviation (``none``: as it is)
 constant MOS                    NaN                PLCC NaN; RMSE 0 (``none``: as it is)
 NaN or infinity anywhere        NaN                NaN
-too few videos                  NaN for n < 2      NaN for no more than the fit has parameters: ``logistic`` needs 5,
-                                                   ``linear`` and ``rescale`` 3, ``none`` 2 for PLCC and 1 for RMSE
+too few videos                  NaN for n < 3      NaN for no more than the fit has parameters: ``logistic5`` needs 6,
+                                                   ``logistic4`` and cubics 5, ``linear`` and ``rescale`` 3, ``none`` 3
+                                                   for PLCC and 1 for RMSE
 lengths differ, not 1-D         ValueError         ValueError
 ==============================  =================  ====================================================================
 """
@@ -27,8 +28,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.special import expit
 
-from cover.curves import Curve, Line
-from cover.evaluation.fits import Array, Fit, correlated, fit_curve, pairs, pearson
+from cover.curves import Curve, Line, Logistic
+from cover.evaluation.arrays import Array, correlated, pairs, pearson
+from cover.evaluation.fits import Fit, fit_curve
 
 
 def srocc(pred: ArrayLike, mos: ArrayLike) -> float:
@@ -54,7 +56,7 @@ def krocc(pred: ArrayLike, mos: ArrayLike) -> float:
     return krocc_of(x, y)
 
 
-def plcc(pred: ArrayLike, mos: ArrayLike, fit: Fit = "logistic") -> float:
+def plcc(pred: ArrayLike, mos: ArrayLike, fit: Fit = "logistic4") -> float:
     """Pearson's linear correlation of the fitted predictions with the MOS, -1 to 1.
 
     Args:
@@ -72,7 +74,7 @@ def plcc(pred: ArrayLike, mos: ArrayLike, fit: Fit = "logistic") -> float:
     return plcc_of(x, y, fit_curve(x, y, fit))
 
 
-def rmse(pred: ArrayLike, mos: ArrayLike, fit: Fit = "logistic") -> float:
+def rmse(pred: ArrayLike, mos: ArrayLike, fit: Fit = "logistic4") -> float:
     """Root mean squared error of the fitted predictions, on the scale of the MOS. Otherwise as :func:`plcc`."""
     x, y = pairs(pred, mos)
     return rmse_of(x, y, fit_curve(x, y, fit))
@@ -95,7 +97,9 @@ def plcc_of(x: Array, y: Array, curve: Curve | None) -> float:
     # Of the curve's shape, not of its values: where it is nearly flat, those differ by rounding alone.
     if isinstance(curve, Line):
         return float(np.sign(curve.slope)) * pearson(x, y)
-    return float(np.sign(curve.b1 - curve.b2)) * pearson(expit((x - curve.b3) / curve.b4), y)
+    if isinstance(curve, Logistic):
+        return float(np.sign(curve.b1 - curve.b2)) * pearson(expit((x - curve.b3) / curve.b4), y)
+    return pearson(curve(x), y)
 
 
 def rmse_of(x: Array, y: Array, curve: Curve | None) -> float:

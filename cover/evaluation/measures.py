@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cover.evaluation.arrays import FEWEST_CORRELATED, Array, constant, finite, pairs
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
-from cover.evaluation.fits import Array, Fit, fitter, pairs
+from cover.evaluation.fits import FEWEST, Fit, fitter, known
+from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, agreement, counts, interval, part, resampled
 
 _FEWEST, _UNLIKELY = 8, 1.96  # the latter: standard deviations
-MEASURES = ("srocc", "krocc", "plcc", "rmse")
+_OPPOSED = -0.3
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Measures:
         plcc: Pearson's correlation after the fit.
         rmse: Root mean squared error after the fit, on the scale of the MOS.
         ci95: Measure -> ends of its 95 % bootstrap interval; empty when none was asked for.
+        undefined: Why measures or intervals are undefined, one line each.
     """
 
     n: int
@@ -35,40 +38,45 @@ class Measures:
     plcc: float
     rmse: float
     ci95: dict[str, tuple[float, float]] = field(default_factory=dict)
+    undefined: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON, which has no NaN: undefined values are None."""
         values = dataclasses.asdict(self)
-        intervals = {name: [_or_none(end) for end in ends] for name, ends in values.pop("ci95").items()}
-        return {name: _or_none(value) for name, value in values.items()} | {"ci95": intervals}
+        intervals = {name: [or_none(end) for end in ends] for name, ends in values.pop("ci95").items()}
+        reasons = list(values.pop("undefined"))
+        return {name: or_none(value) for name, value in values.items()} | {"ci95": intervals, "undefined": reasons}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Measures":
         """Make the measures that :meth:`as_dict` converted."""
         values = {name: math.nan if data[name] is None else data[name] for name in MEASURES}
         ends = {name: [math.nan if end is None else end for end in both] for name, both in data["ci95"].items()}
-        return cls(data["n"], **values, ci95={name: (low, high) for name, (low, high) in ends.items()})
+        ci95 = {name: (low, high) for name, (low, high) in ends.items()}
+        return cls(data["n"], **values, ci95=ci95, undefined=tuple(data["undefined"]))
 
 
 def measure(
-    pred: ArrayLike, mos: ArrayLike, *, fit: Fit = "logistic", resamples: int = 1000, seed: int = 0
+    pred: ArrayLike, mos: ArrayLike, *, fit: Fit = "logistic4", resamples: int = 1000, seed: int = 0
 ) -> Measures:
     """Compute all four measures with 95 % bootstrap intervals.
 
     The intervals are the 2.5th and 97.5th percentiles over ``resamples`` resamplings of n videos with replacement;
     every measure sees the same ones. The curve is fitted anew to each, the logistic from where the fit to all videos
     ended. Those in which a measure is undefined (all videos alike) do not count for it; its interval is NaN where the
-    measure itself is, and where more than half of them do not count.
+    measure itself is, where more than half of them do not count, below 5 videos, and around a perfect correlation,
+    which all resamplings share. Of more than 2500 videos a random part is resampled
+    (:mod:`cover.evaluation.resampling`).
 
     Args:
         pred: (n,) predictions, any real type.
         mos: (n,) mean opinion scores.
-        fit: The curve for PLCC and RMSE: one of :data:`FITS`.
-        resamples: Resamplings for the intervals; 0 for none. 1000 of 1200 videos take 2 to 3 seconds.
+        fit: The curve for PLCC and RMSE: one of :data:`~cover.evaluation.fits.FITS`.
+        resamples: Resamplings for the intervals; 0 for none.
         seed: Of the resampling. The same videos have the same intervals in whatever order they come.
 
     Returns:
-        The measures, undefined ones as NaN (see the module's table).
+        The measures, undefined ones as NaN (see the table of :mod:`cover.evaluation.correlation`).
 
     Raises:
         ValueError: The two are not 1-D or differ in length, the fit is unknown, or ``resamples`` is negative.
@@ -76,19 +84,76 @@ def measure(
     if resamples < 0:
         raise ValueError(f"resamples={resamples} must not be negative")
     x, y = pairs(pred, mos)
-    fitted = fitter(x, y, fit)
+    curve = fitter(x, y, fit)(x, y)
+    whole = dict(
+        zip(MEASURES, (srocc_of(x, y), krocc_of(x, y), plcc_of(x, y, curve), rmse_of(x, y, curve)), strict=True)
+    )
+    ci95 = _intervals(x, y, fit, whole, resamples, seed) if resamples else {}
+    reasons = why_undefined(x, y, fit)
+    if ci95 and not reasons and any(math.isnan(low) for low, _ in ci95.values()):
+        reasons = [_no_interval(len(x))]
+    return Measures(len(x), **whole, ci95=ci95, undefined=tuple(reasons))
 
-    def values(x: Array, y: Array) -> tuple[float, float, float, float]:
-        curve = fitted(x, y)
-        return srocc_of(x, y), krocc_of(x, y), plcc_of(x, y, curve), rmse_of(x, y, curve)
 
-    # Not scipy.stats.bootstrap: one degenerate resample makes its interval NaN.
-    whole = values(x, y)
-    rng = np.random.default_rng(seed)
-    resamplings = (rng.integers(len(x), size=len(x)) for _ in range(resamples if any(map(math.isfinite, whole)) else 0))
-    table = np.array([values(x[chosen], y[chosen]) for chosen in resamplings]).reshape(-1, len(MEASURES))
-    ci95 = {name: _interval(whole[i], table[:, i]) for i, name in enumerate(MEASURES)} if resamples else {}
-    return Measures(len(x), *whole, ci95)
+def _intervals(
+    x: Array, y: Array, fit: Fit, whole: Mapping[str, float], resamples: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    if len(x) < FEWEST_RESAMPLED or not any(map(math.isfinite, whole.values())):
+        return dict.fromkeys(MEASURES, (math.nan, math.nan))
+    chosen = part(len(x), seed)
+    some_x, some_y = (x, y) if chosen is None else (x[chosen], y[chosen])
+    statistic = agreement(some_x, some_y, fit)
+    found = resampled(statistic, counts(len(some_x), resamples, seed))
+    if chosen is None:
+        ends = {name: interval(whole[name], found[name]) for name in MEASURES}
+    else:
+        centres, share = statistic(np.ones((1, len(some_x)))), len(some_x) / len(x)
+        ends = {
+            name: interval(whole[name], found[name], centre=float(centres[name][0]), share=share) for name in MEASURES
+        }
+    # All resamplings of a perfect order are in perfect order, which says nothing of other videos.
+    perfect = {name for name in ("srocc", "krocc", "plcc") if ends[name][0] == ends[name][1]}
+    return ends | dict.fromkeys(perfect, (math.nan, math.nan))
+
+
+def why_undefined(pred: ArrayLike, mos: ArrayLike, fit: Fit) -> list[str]:
+    """Say why measures are undefined, one line a reason; none where all are defined.
+
+    Args:
+        pred: (n,) predictions.
+        mos: (n,) mean opinion scores.
+        fit: The curve for PLCC and RMSE.
+
+    Raises:
+        ValueError: The two are not 1-D or differ in length.
+    """
+    x, y = pairs(pred, mos)
+    fit, count = known(fit), len(x)
+    if count == 0:
+        return ["no video has both a score and a MOS"]
+    if not finite(x, y):
+        return ["a score or a MOS is not finite"]
+    reasons = []
+    if count < FEWEST_CORRELATED:
+        reasons.append(f"{_videos(count)}: correlations need {FEWEST_CORRELATED}")
+    if count < FEWEST[fit]:
+        reasons.append(
+            f"{_videos(count)}: PLCC and RMSE after fit={fit} need {FEWEST[fit]}; fit=none takes scores as they are"
+        )
+    for values, what in ((x, "scores"), (y, "MOS")):
+        if count >= FEWEST_CORRELATED and constant(values):
+            reasons.append(f"all {count} {what} are {values[0]:g}: there is no correlation")
+    return reasons
+
+
+def _no_interval(count: int) -> str:
+    if count < FEWEST_RESAMPLED:
+        return f"{_videos(count)}: intervals need {FEWEST_RESAMPLED}"
+    return f"{_videos(count)}: where scores and MOS agree perfectly, resampling gives no interval"
+
+
+def _videos(count: int) -> str:
+    return f"{count} video{'s' if count != 1 else ''}"
 
 
 def median(splits: Sequence[Measures]) -> Measures:
@@ -99,22 +164,20 @@ def median(splits: Sequence[Measures]) -> Measures:
     """
     figures = {name: np.array([getattr(split, name) for split in splits]) for name in MEASURES}
     ends = {name: np.nanpercentile(values, [2.5, 97.5]) for name, values in figures.items() if len(splits) > 1}
+    middle = {name: float(np.median(values)) for name, values in figures.items()}
     return Measures(
         n=int(np.median([split.n for split in splits])),
-        **{name: float(np.median(values)) for name, values in figures.items()},
+        srocc=middle["srocc"],
+        krocc=middle["krocc"],
+        plcc=middle["plcc"],
+        rmse=middle["rmse"],
         ci95={name: (float(low), float(high)) for name, (low, high) in ends.items()},
+        undefined=tuple(dict.fromkeys(reason for split in splits for reason in split.undefined)),
     )
 
 
-def _interval(value: float, found: Array) -> tuple[float, float]:
-    defined = found[np.isfinite(found)]
-    if not math.isfinite(value) or 2 * len(defined) < len(found):
-        return math.nan, math.nan
-    low, high = np.percentile(defined, [2.5, 97.5]).tolist()
-    return low, high
-
-
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
+    """Give a figure as JSON has it, which knows no NaN."""
     return value if math.isfinite(value) else None
 
 
@@ -128,21 +191,23 @@ def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
         mos: Ratings, (n,).
 
     Returns:
-        One line, where Spearman's correlation is further below 0 than one in forty chance orders would have it; else
-        None, as for fewer than eight videos.
+        One line, where Spearman's correlation is below -0.3, or further below 0 than one in forty chance orders would
+        have it, which eight videos at least can tell; else None.
     """
     votes = {name: values for name, values in scores.items() if name != "overall"} or scores
     columns = np.array([np.asarray(values, dtype=np.float64) for values in (*votes.values(), mos)])
     columns = columns[:, np.isfinite(columns).all(axis=0)]
     count = columns.shape[1]
-    if count < _FEWEST:
+    if count < FEWEST_CORRELATED:
         return None
     found = float(np.median([srocc_of(*pairs(values, columns[-1])) for values in columns[:-1]]))
     # Of chance orders, SROCC has the variance 1 / (n - 1) (Kendall and Gibbons, Rank Correlation Methods).
-    if not found * math.sqrt(count - 1) < -_UNLIKELY:
+    sure = count >= _FEWEST and found * math.sqrt(count - 1) < -_UNLIKELY
+    if not sure and not found < _OPPOSED:
         return None
     which = "median of the branches' SROCC" if len(votes) > 1 else "SROCC"
     return (
-        f"scores and ratings run against each other ({which}: {found:.2f} on {count} videos): "
+        f"scores and ratings {'' if sure else 'seem to '}run against each other "
+        f"({which}: {found:.2f} on {count} videos): "
         "data.lower_is_better=true is for ratings where low is good (DMOS), and for no others"
     )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from cover.curves import Curve
+from cover.curves import Calibration
 from cover.errors import VideoError
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
 from cover.scoring.reference import Reference
@@ -78,7 +78,7 @@ class Scorer:
         self,
         model: COVER,
         views: ViewSpec | None = None,
-        calibration: Curve | None = None,
+        calibration: Calibration | None = None,
         reference: Reference | None = None,
     ) -> None:
         self.model = model

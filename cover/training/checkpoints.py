@@ -7,7 +7,7 @@ from typing import Any
 import lightning
 import torch
 
-from cover.curves import Curve, to_plain
+from cover.curves import Calibration, to_plain
 from cover.files import replacing
 from cover.models import COVER
 from cover.training.stages import StageResult
@@ -15,7 +15,12 @@ from cover.weights import save_weights
 
 
 def write_weights(
-    model: COVER, result: StageResult, curve: Curve | None, trained: set[str], about: Mapping[str, Any], folder: Path
+    model: COVER,
+    result: StageResult,
+    curve: Calibration | None,
+    trained: set[str],
+    about: Mapping[str, Any],
+    folder: Path,
 ) -> None:
     """Write ``best.ckpt``, which is whole, and only what was trained: ``heads`` or ``trained.safetensors``.
 

@@ -15,7 +15,7 @@ import pandas as pd
 from lightning.pytorch.loggers import Logger
 
 import cover
-from cover.curves import Curve
+from cover.curves import Calibration
 from cover.evaluation.calibration import calibrate
 from cover.files import LOCK, set_aside, write_rows
 from cover.models import COVER, SCORES
@@ -42,7 +42,7 @@ class Outcome:
     """
 
     best: StageResult
-    curve: Curve | None
+    curve: Calibration | None
 
     def table(self) -> pd.DataFrame:
         """Tabulate the scores of every video by the best weights.
@@ -88,7 +88,7 @@ def train_stages(
     lightning.seed_everything(recipe.seed, verbose=False)
     model = make_model()
     best: StageResult | None = None
-    curve: Curve | None = None
+    curve: Calibration | None = None
     trained: set[str] = set()
     for stage in recipe.stages:
         result = run_stage(recipe, stage, model, sets, folder, logger, about, trained)
@@ -156,7 +156,7 @@ def tidy(recipe: Recipe, folder: Path) -> None:
         shutil.rmtree(stages)
 
 
-def _calibration(result: StageResult) -> Curve | None:
+def _calibration(result: StageResult) -> Calibration | None:
     """The curve from overall scores to the MOS of the first set, fitted to the videos that were trained on."""
     data, place = result.data, SCORES.index("overall")
     videos = [video for video in result.predictions if video < data.trained and data.owners[video] is data.sets[0]]

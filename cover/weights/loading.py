@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from cover.curves import Curve
+from cover.curves import Calibration
 from cover.errors import WeightsError
 from cover.files import replacing
 from cover.weights.download import fetch
@@ -70,7 +70,7 @@ def load_weights(
     filling = _Filling(model)
     tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
     source, clip = _Source(weights), _Source(clip_weights)
-    calibration: Curve | None = None
+    calibration: Calibration | None = None
     first = True
     tower_path: Path | None = None
     partial = False

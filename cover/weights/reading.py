@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cover.curves import Curve, from_plain
+from cover.curves import Calibration, from_plain
 from cover.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_about(path: str | Path) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
-def read_calibration(path: str | Path) -> Curve | None:
+def read_calibration(path: str | Path) -> Calibration | None:
     """Read the curve from overall scores to the MOS scale that a weight file has; None where it has none.
 
     Raises:
@@ -80,7 +80,7 @@ def read_calibration(path: str | Path) -> Curve | None:
     return calibration_in(read_about(path), Path(path))
 
 
-def calibration_in(about: Mapping[str, Any], path: Path) -> Curve | None:
+def calibration_in(about: Mapping[str, Any], path: Path) -> Calibration | None:
     """Make the calibration of what a file says about itself (see :func:`read_calibration`)."""
     data = about.get("calibration")
     try:

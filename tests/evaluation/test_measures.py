@@ -18,6 +18,7 @@ from cover.curves import Line, Logistic
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
 from cover.evaluation.fits import FITS, Fit, fit_curve
 from cover.evaluation.measures import MEASURES, measure, opposed
+from cover.evaluation.resampling import counts, interval
 
 FILES = {"KoNViD-1k": "kv1k", "LSVQ test": "ltest", "CVD2014": "cvd2014", "YouTube-UGC": "ytugc"}
 COLUMNS = {"overall": "overall_fused", "aesthetic": "aesthetic_raw", "technical": "technical_raw"}
@@ -62,7 +63,7 @@ class TestPublishedFigures:
             "huge": pred * 1e9,
         }[scale]
         figures = [srocc(pred, mos), krocc(pred, mos)]
-        for fit in ("rescale", "logistic"):
+        for fit in ("rescale", "logistic4"):
             figures += [plcc(pred, mos, fit), rmse(pred, mos, fit)]
         assert digits(figures) == printed(shared, dataset, branch)
 
@@ -75,7 +76,7 @@ class TestPublishedFigures:
 
 class TestAgainstScipy:
     @given(
-        pairs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=30),
+        pairs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=30),
     )
     def test_rank_correlations_with_ties(self, pairs: list[tuple[int, int]]) -> None:
         pred, mos = np.array(pairs).T
@@ -137,7 +138,7 @@ GRID = st.integers(-4096, 4096).map(lambda value: value / 256)
 
 
 class TestProperties:
-    @pytest.mark.parametrize("fit", ["logistic", "linear", "rescale"])
+    @pytest.mark.parametrize("fit", ["logistic4", "linear", "rescale"])
     @given(
         pairs=st.lists(st.tuples(GRID, st.integers(100, 500).map(lambda value: value / 100)), min_size=5, max_size=40),
         factor=st.floats(1e-4, 1e4),
@@ -206,12 +207,12 @@ Y = [1.0, 3.0, 2.0, 5.0, 3.0, 4.0]
 class TestUndefined:
     """The table in the module's docstring."""
 
-    def check(self, pred: Any, mos: Any, fit: Fit = "logistic", **expected: float | None) -> None:
+    def check(self, pred: Any, mos: Any, fit: Fit = "logistic4", **expected: float | None) -> None:
         found = measure(pred, mos, fit=fit, resamples=10).as_dict()
         assert {name: found[name] for name in MEASURES} == pytest.approx(NOTHING | expected)
         assert {name for name, ends in found["ci95"].items() if ends != [None, None]} <= set(expected)
 
-    @pytest.mark.parametrize("fit", ["logistic", "linear", "rescale"])
+    @pytest.mark.parametrize("fit", ["logistic4", "linear", "rescale"])
     @pytest.mark.filterwarnings("error")
     def test_constants(self, fit: Fit) -> None:
         self.check([0.1] * 6, Y, fit, rmse=float(np.std(Y)))
@@ -231,13 +232,24 @@ class TestUndefined:
         self.check(*pair, fit)
         assert fit_curve(*pair, fit) is None
 
-    @pytest.mark.parametrize(("fit", "needed"), [("logistic", 5), ("linear", 3), ("rescale", 3), ("none", 2)])
-    @pytest.mark.parametrize("n", range(6))
+    @pytest.mark.parametrize(
+        ("fit", "needed"),
+        [
+            ("logistic4", 5),
+            ("logistic5", 6),
+            ("cubic", 5),
+            ("cubic_free", 5),
+            ("linear", 3),
+            ("rescale", 3),
+            ("none", 3),
+        ],
+    )
+    @pytest.mark.parametrize("n", range(7))
     @pytest.mark.filterwarnings("error")
     def test_few_videos(self, fit: Fit, needed: int, n: int) -> None:
         found = measure(X[:n], Y[:n], fit=fit, resamples=10)
         assert found.n == n
-        assert math.isnan(found.srocc) == math.isnan(found.krocc) == (n < 2)
+        assert math.isnan(found.srocc) == math.isnan(found.krocc) == (n < 3)
         assert math.isnan(found.plcc) == (n < needed)
         assert math.isnan(found.rmse) == (n < (1 if fit == "none" else needed))
 
@@ -247,8 +259,10 @@ class TestUndefined:
                 with pytest.raises(ValueError, match="1-D and of one length"):
                     function(pred, mos)
         for call in (plcc, rmse, fit_curve, lambda *args: measure(*args[:2], fit=args[2])):
-            with pytest.raises(ValueError, match="use one of logistic, linear, rescale, none"):
-                call(X, Y, "cubic")
+            with pytest.raises(
+                ValueError, match="use one of logistic4, logistic5, cubic, cubic_free, linear, rescale, none"
+            ):
+                call(X, Y, "quadratic")
         with pytest.raises(ValueError, match="resamples=-1"):
             measure(X, Y, resamples=-1)
 
@@ -261,7 +275,7 @@ class TestUndefined:
             return found
 
         converged = rmse(*sample)
-        monkeypatch.setattr("cover.evaluation.fits.minimize", impatient)
+        monkeypatch.setattr("cover.evaluation.logistics.minimize", impatient)
         assert converged <= rmse(*sample) < rmse(*sample, "linear")
 
 
@@ -305,7 +319,9 @@ class TestIntervals:
             for function in (plcc, rmse)
         ]
         found = measure(pred, mos, fit=fit, resamples=30, seed=7).ci95
-        np.testing.assert_allclose([found["plcc"], found["rmse"]], expected, atol=1e-4)
+        # A logistic on a line has several valleys: from scratch a draw may find a deeper one than where all videos end.
+        atol = 0.03 if fit == "logistic5" else 1e-4
+        np.testing.assert_allclose([found["plcc"], found["rmse"]], expected, atol=atol)
 
     def test_seed(self, sample: tuple[np.ndarray, np.ndarray]) -> None:
         first, again, other = (measure(*sample, resamples=20, seed=seed) for seed in (1, 1, 2))
@@ -318,12 +334,12 @@ class TestIntervals:
         assert all(math.isfinite(end) for ends in found.ci95.values() for end in ends)
 
     def test_more_than_half_of_the_draws_degenerate(self) -> None:
-        found = measure([0, 1], [1, 2], fit="none", resamples=10, seed=9)
-        rng = np.random.default_rng(9)
-        degenerate = sum(len(set(rng.integers(2, size=2))) == 1 for _ in range(10))
-        assert degenerate > 5
-        assert all(map(math.isnan, found.ci95["srocc"]))
-        assert all(map(math.isfinite, found.ci95["rmse"]))
+        found = measure([0] * 59 + [1], [1, 2] * 29 + [1, 5], fit="none", resamples=40, seed=2)
+        drawn = counts(60, 40, seed=2)
+        assert (drawn[:, -1] == 0).mean() < 0.5
+        assert all(math.isfinite(end) for ends in found.ci95.values() for end in ends)
+        alone = np.array([math.nan, math.nan, 0.5])
+        assert all(map(math.isnan, interval(0.5, alone)))
 
     def test_none_asked_for(self) -> None:
         assert measure(X, Y, resamples=0).ci95 == {}
@@ -332,7 +348,7 @@ class TestIntervals:
         found = measure([1.0] * 6, Y, resamples=5)
         text = json.dumps(found.as_dict(), allow_nan=False)
         assert json.loads(text) == found.as_dict()
-        assert list(found.as_dict()) == ["n", *MEASURES, "ci95"]
+        assert list(found.as_dict()) == ["n", *MEASURES, "ci95", "undefined"]
         assert found.as_dict()["ci95"]["srocc"] == [None, None]
         assert json.loads(json.dumps(measure(X, Y, resamples=5).as_dict()))["ci95"].keys() == set(MEASURES)
 
@@ -351,7 +367,8 @@ class TestOpposed:
             pytest.param(
                 {"overall": -UP, "semantic": -UP, "technical": UP, "aesthetic": UP}, UP, False, id="one of three"
             ),
-            pytest.param({"overall": UP[:7]}, -UP[:7], False, id="too few to tell"),
+            pytest.param({"overall": UP[:7]}, -UP[:7], True, id="few, and clear"),
+            pytest.param({"overall": UP[:2]}, -UP[:2], False, id="too few to tell"),
             pytest.param({"overall": np.append(UP, np.nan)}, -np.append(UP, 5), True, id="one without a score"),
             pytest.param({"overall": np.ones(12)}, -UP, False, id="undefined"),
         ],
@@ -363,5 +380,5 @@ class TestOpposed:
 
     def test_chance_is_seldom_taken_for_it(self) -> None:
         rng = np.random.default_rng(0)
-        found = [opposed({"overall": rng.random(30)}, rng.random(30)) is not None for _ in range(2000)]
-        assert np.mean(found) == pytest.approx(0.025, abs=0.01)
+        found = [opposed({"overall": rng.random(30)}, rng.random(30)) or "seem" for _ in range(2000)]
+        assert np.mean(["seem" not in line for line in found]) == pytest.approx(0.025, abs=0.01)

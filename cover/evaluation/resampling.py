@@ -1,0 +1,204 @@
+"""Bootstrap intervals of agreement: many resamplings at once, as counts of how often each has every video.
+
+Sets of more than :data:`LARGEST` videos are resampled within a random part of that many: the spread of a measure over
+samples of n videos falls with the square root of n, so deviations there are scaled by the root of the part's share
+(Politis and Romano, "Large Sample Confidence Regions Based on Subsamples", Annals of Statistics 22, 1994).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from cover.evaluation.arrays import Array, correlated, finite
+from cover.evaluation.cubics import fitted_cubics
+from cover.evaluation.fits import FEWEST, PARAMETERS, Fit, known
+from cover.evaluation.logistics import Logistics
+from cover.processes import available_cpus
+
+LARGEST = 2500
+"""Videos that are resampled one and all; of more, so many stand for them."""
+
+FEWEST_RESAMPLED = 5
+"""Videos below which there is no interval: their resamplings have hardly more than two different ones."""
+
+MEASURES = ("srocc", "krocc", "plcc", "rmse")
+
+_CHUNK = 2**19  # values of a matrix of counts that are worked on at once
+Statistic = Callable[[Array], Mapping[str, Array]]
+"""From counts (B, n) to values of each measure, (B,)."""
+
+
+def counts(videos: int, resamples: int, seed: int) -> Array:
+    """Draw resamplings of so many videos with replacement: how often each has every video, float64 (B, n)."""
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros((resamples, videos))
+    for row in drawn:
+        row += np.bincount(rng.integers(videos, size=videos), minlength=videos)
+    return drawn
+
+
+def part(videos: int, seed: int) -> Array | None:
+    """Choose the videos that stand for more than :data:`LARGEST`: their places in order; None: all are resampled."""
+    if videos <= LARGEST:
+        return None
+    chosen: Array = np.sort(np.random.default_rng(seed).choice(videos, LARGEST, replace=False))
+    return chosen
+
+
+def resampled(statistic: Statistic, weights: Array) -> dict[str, Array]:
+    """Compute measures of many resamplings, on all cores.
+
+    Args:
+        statistic: From counts to the values of each measure.
+        weights: (B, n) counts.
+
+    Returns:
+        Measure -> its values, (B,).
+    """
+    rows = max(1, _CHUNK // weights.shape[1])
+    chunks = [weights[start : start + rows] for start in range(0, len(weights), rows)]
+    with ThreadPoolExecutor(available_cpus()) as pool:  # NumPy lets go of the interpreter's lock
+        found = list(pool.map(statistic, chunks))
+    return {name: np.concatenate([values[name] for values in found]) for name in found[0]}
+
+
+def interval(value: float, found: Array, *, centre: float | None = None, share: float = 1.0) -> tuple[float, float]:
+    """Give the 2.5th and 97.5th percentiles over resamplings.
+
+    Args:
+        value: The measure of all videos.
+        found: (B,), of resamplings; those in which it is undefined are NaN and do not count.
+        centre: The measure of the part that was resampled, where it is a part.
+        share: That part's share of all videos.
+
+    Returns:
+        The ends; NaN where the measure is undefined, and where more than half of the resamplings do not count.
+    """
+    defined = found[np.isfinite(found)]
+    if not math.isfinite(value) or 2 * len(defined) < len(found) or not len(defined):
+        return math.nan, math.nan
+    low, high = np.percentile(defined, [2.5, 97.5]).tolist()
+    if centre is not None:
+        low, high = (value + math.sqrt(share) * (end - centre) for end in (low, high))
+    return low, high
+
+
+def agreement(x: Array, y: Array, fit: Fit, ci95: Array | None = None) -> Statistic:
+    """Make a function that computes SROCC, KROCC, PLCC and RMSE of many resamplings, and RMSE* and outlier ratio.
+
+    Args:
+        x: (n,) predictions.
+        y: (n,) MOS.
+        fit: The curve for PLCC and RMSE, which is fitted to each anew.
+        ci95: (n,) half-widths of the intervals of the MOS; None leaves out the measures that need them.
+    """
+    ranks_x, ranks_y = _Ranks(x), _Ranks(y)
+    signs = (np.sign(x[:, None] - x) * np.sign(y[:, None] - y)).astype(np.float32)
+    curve = fitted(x, y, fit)
+
+    def values(weights: Array) -> dict[str, Array]:
+        fitted_values, raw = curve(weights), correlation(weights, x, y)
+        plcc = np.abs(correlation(weights, fitted_values, y)) if known(fit) not in ("none", "rescale") else raw
+        found = {
+            "srocc": correlation(weights, ranks_x.of(weights), ranks_y.of(weights)),
+            "krocc": _tau(weights, signs, ranks_x, ranks_y),
+            "plcc": np.where(np.isfinite(raw), plcc, math.nan),
+            "rmse": np.sqrt((weights * (fitted_values - y) ** 2).sum(1) / weights.sum(1)),
+        }
+        if ci95 is not None:
+            missed = np.abs(fitted_values - y)
+            freedom = weights.shape[1] - max(1, PARAMETERS[known(fit)])
+            squares = (weights * np.maximum(missed - ci95, 0) ** 2).sum(1)
+            found["rmse_star"] = np.sqrt(squares / freedom) if freedom > 0 else np.full(len(weights), math.nan)
+            found["outlier_ratio"] = (weights * (missed > ci95)).sum(1) / weights.sum(1)
+        return found
+
+    return values
+
+
+def fitted(x: Array, y: Array, fit: Fit) -> Callable[[Array], Array]:
+    """Make a function from counts (B, n) to the values (B, n) of the curve that is fitted to each resampling."""
+    fit = known(fit)
+    if len(x) < FEWEST[fit] or not finite(x, y):
+        return lambda weights: np.full(weights.shape, math.nan)
+    if fit == "none":
+        return lambda weights: np.broadcast_to(x, weights.shape)
+    if not correlated(x, y):
+        return lambda weights: np.broadcast_to((weights @ y / weights.sum(1))[:, None], weights.shape)
+    if fit.startswith("cubic"):
+        return lambda weights: fitted_cubics(x, y, weights, monotonic=fit == "cubic")
+    order = np.argsort(x, kind="stable")
+    logistics = Logistics(x[order], y[order], on_line=fit == "logistic5") if fit.startswith("logistic") else None
+
+    def values(weights: Array) -> Array:
+        line = _lines(weights, x, y, rescaled=fit == "rescale")
+        if logistics is None:
+            return line
+        curve = logistics.fitted(x, y, weights)
+        better = (weights * (curve - y) ** 2).sum(1) <= (weights * (line - y) ** 2).sum(1)
+        return np.where(better[:, None], curve, line)
+
+    return values
+
+
+def correlation(weights: Array, x: Array, y: Array) -> Array:
+    """Pearson's correlation of each resampling, (B,); NaN for constants.
+
+    Args:
+        weights: (B, n).
+        x: (n,) or (B, n).
+        y: Likewise.
+    """
+    total = weights.sum(1, keepdims=True)
+    x = x - (weights * x).sum(1, keepdims=True) / total
+    y = y - (weights * y).sum(1, keepdims=True) / total
+    wx = weights * x
+    covariance, variances = (wx * y).sum(1), (wx * x).sum(1) * (weights * y * y).sum(1)
+    # Of equal values the deviations are rounding.
+    tiny = 1e-24 * (weights * (x.max(1) - x.min(1))[:, None] ** 2).sum(1) * (weights * y * y).sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.where(variances > tiny, covariance / np.sqrt(variances), math.nan)
+    return np.clip(found, -1, 1)
+
+
+def _lines(weights: Array, x: Array, y: Array, *, rescaled: bool) -> Array:
+    total = weights.sum(1)
+    mean_x, mean_y = weights @ x / total, weights @ y / total
+    centred_x, centred_y = x - mean_x[:, None], y - mean_y[:, None]
+    xx, yy = (weights * centred_x**2).sum(1), (weights * centred_y**2).sum(1)
+    xy = (weights * centred_x * centred_y).sum(1)
+    alike = xx <= 1e-24 * total * float(np.ptp(x)) ** 2
+    slopes = np.where(alike, 0.0, (np.sqrt(xx * yy) if rescaled else xy) / np.where(alike, 1.0, xx))
+    return mean_y[:, None] + slopes[:, None] * centred_x
+
+
+class _Ranks:
+    """Mean ranks of values within each resampling of them."""
+
+    def __init__(self, values: Array) -> None:
+        self.order = np.argsort(values, kind="stable")
+        distinct, self.places = np.unique(values, return_inverse=True)
+        self.starts = np.searchsorted(values[self.order], distinct)
+
+    def groups(self, weights: Array) -> Array:
+        """How often each resampling has each distinct value, (B, G)."""
+        return np.add.reduceat(weights[:, self.order], self.starts, axis=1)
+
+    def of(self, weights: Array) -> Array:
+        """The rank of each video, (B, n)."""
+        sizes = self.groups(weights)
+        ranks: Array = (np.cumsum(sizes, axis=1) - (sizes - 1) / 2)[:, self.places]
+        return ranks
+
+
+def _tau(weights: Array, signs: np.ndarray, x: _Ranks, y: _Ranks) -> Array:
+    """Kendall's tau-b of each resampling, (B,)."""
+    # Sums of as many signs as there are videos are exact in single precision, their sum needs double.
+    concordance = ((weights.astype(np.float32) @ signs).astype(np.float64) * weights).sum(1) / 2
+    total = weights.sum(1)
+    pairs = total * (total - 1) / 2
+    apart = [pairs - (sizes * (sizes - 1)).sum(1) / 2 for sizes in (x.groups(weights), y.groups(weights))]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.minimum(*apart) > 0, concordance / np.sqrt(apart[0] * apart[1]), math.nan)

@@ -1,0 +1,78 @@
+"""The uncertainty of mean opinion scores: intervals that an annotation states, or that follow from deviations."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import stats
+
+from cover.errors import UsageError
+from cover.evaluation.arrays import Array
+from cover.rows import Row
+
+NAMES = {
+    "ci95": ("ci95", "mosci95", "ci", "mosci"),
+    "std": ("std", "mosstd", "sd", "stdev", "stddev", "mossd", "stdmos", "sdmos"),
+    "n": ("n", "votes", "nvotes", "numvotes", "ratings", "nratings", "numratings", "raters", "nraters", "count"),
+}
+"""Headers of columns with half-widths of 95 % intervals, standard deviations and numbers of ratings, in any case."""
+
+
+def half_width(std: np.ndarray | float, n: np.ndarray | float) -> Array:
+    """Compute half-widths of 95 % intervals of means of n ratings, by Student's t; NaN for fewer than 2."""
+    std, n = np.asarray(std, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        widths: Array = np.where(n > 1, stats.t.ppf(0.975, np.maximum(n - 1, 1)) * std / np.sqrt(n), np.nan)
+    return widths
+
+
+def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tuple[Array, Array] | None:
+    """Find the uncertainty of each MOS in what a dataset says of its videos.
+
+    Args:
+        rows: The videos.
+        columns: Header of the columns ``ci95``, ``std`` and ``n``; None finds one of :data:`NAMES`.
+
+    Returns:
+        Half-widths of the 95 % intervals and standard errors, (n,) each, NaN where unknown; None where no column says.
+
+    Raises:
+        UsageError: There is no column of a name that was given.
+    """
+    found = {what: _column(rows, what, columns.get(what)) for what in NAMES}
+    n, std, half = found["n"], found["std"], found["ci95"]
+    if half is None and (std is None or n is None):
+        return None
+    counted = np.full(len(rows), np.inf) if n is None else n  # 1.96 standard errors where nobody says of how many
+    if half is None:
+        assert std is not None
+        half = half_width(std, counted)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = half / np.where(counted > 1, stats.t.ppf(0.975, np.maximum(counted - 1, 1)), np.nan)
+    if not np.isfinite(half).any():
+        return None
+    return half, errors
+
+
+def _column(rows: Sequence[Row], what: str, wanted: str | None) -> Array | None:
+    headers = {_key(str(name)): name for row in rows[:1] for name in reversed(list(row.extras))}
+    names = NAMES[what] if wanted is None else (_key(wanted),)
+    found = next((headers[name] for name in names if name in headers), None)
+    if found is None:
+        if wanted is None:
+            return None
+        listed = ", ".join(map(str, headers.values())) or "none"
+        raise UsageError(f"columns.{what}={wanted}: there is no such column (found: {listed})")
+    values = np.array([_number(row.extras.get(found)) for row in rows])
+    return np.where(values >= 0, values, np.nan)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def _number(cell: object) -> float:
+    try:
+        return float(str(cell))
+    except ValueError:
+        return np.nan
