@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,14 @@ class Row:
     name: str
     mos: float | None = None
     extras: Mapping[str, object] = field(default_factory=dict)
+
+
+class Rating(NamedTuple):
+    """A rating: what one person said of one video."""
+
+    video: str
+    rater: str
+    value: float
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from cover.config.describe import ANY, path_options
 from cover.config.resolvers import names_table
-from cover.config.schema import at_home
+from cover.config.types import at_home
 from cover.errors import UsageError
 from cover.tables import PARQUET, SPREADSHEETS, TEXT
 
@@ -73,10 +73,14 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
         literal = equals and _takes_literal(key.lstrip("+"), value)
         value = at_home(value) if literal else value
         literal = literal and not _is_hydra_syntax(value, sweeping)
+        if literal and _is_several(key.lstrip("+"), value):
+            value, literal = _listed(value), False
         rewritten.append(f"{key}={_quoted(value)}" if literal else f"{key}{equals}{value}")
     predictions = next((argument for argument in rewritten if argument.startswith("predictions=")), None)
     if predictions and not any(argument.startswith(("data=", "experiment=")) for argument in rewritten):
-        rewritten += ["data=table", f"data.path={predictions.partition('=')[2]}"]
+        first = next(argument.partition("=")[2] for argument in arguments if argument.startswith("predictions="))
+        first = first if os.path.lexists(first) else first.strip("[]").split(",")[0].strip("'\" ")
+        rewritten += ["data=table", f"data.path={_quoted(at_home(first))}"]
     naming = [argument for argument in rewritten if argument.startswith(_NAMES_DATA)]
     if not flags - _SWEEP_FLAGS - _config_flags(arguments) and {*naming} <= {f"experiment={name}" for name in recipes}:
         meant = next((argument.partition("=")[2] for argument in arguments if _is_like_data(argument)), "")
@@ -141,6 +145,18 @@ def _takes_literal(option: str, value: str) -> bool:
             several = known.is_list and value.startswith("[") and value.endswith("]")
             return os.path.lexists(value) or not several
     return False
+
+
+def _is_several(option: str, value: str) -> bool:
+    """Whether a value is paths with commas between them, of an option that takes several."""
+    if "," not in value or os.path.lexists(value):
+        return False
+    return any(known.is_list and known.name == option for known in path_options())
+
+
+def _listed(value: str) -> str:
+    """Paths with commas between them as Hydra's list."""
+    return "[" + ",".join(_quoted(at_home(part.strip())) for part in value.split(",") if part.strip()) + "]"
 
 
 def _check_output(value: str, task: str, sweeping: bool) -> None:

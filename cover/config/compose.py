@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import cover
-from cover.config.schema import Options
+from cover.config.types import Options
 from cover.errors import UsageError
 
 T = TypeVar("T", bound=Options)

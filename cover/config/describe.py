@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, get_origin
 
 from omegaconf import OmegaConf
 
-from cover.config.schema import SCHEMAS, Options, members
+from cover.config.schema import SCHEMAS
+from cover.config.types import Options, members
 
 ANY = "*"
 """In the name of an option: any one name."""

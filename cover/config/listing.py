@@ -4,13 +4,17 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cover.config.components import instantiate
+from cover.config.components import instantiate, missing_extra
 from cover.config.describe import options_of
-from cover.config.schema import DataOptions, at_home
+from cover.config.schema import DataOptions
+from cover.config.types import at_home
 from cover.errors import UsageError
 from cover.rows import Dataset, Row
+
+if TYPE_CHECKING:
+    from cover.evaluation.raters import Study
 
 _PATHS = {option.name for option in options_of(DataOptions) if option.is_path}
 
@@ -24,12 +28,14 @@ class Listing:
         root: The folder that their names are relative to.
         lower_is_better: Whether the dataset's own ratings are low for good videos; those of ``rows`` are negated then.
         remarks: What the user should know of what is not in ``rows``, one line each.
+        study: How far raters agree, where the dataset has ratings of single ones.
     """
 
     rows: list[Row]
     root: Path
     lower_is_better: bool = False
     remarks: Sequence[str] = ()
+    study: "Study | None" = None
 
 
 def dataset_rows(data: DataOptions, option: str = "data") -> Listing:
@@ -49,11 +55,40 @@ def dataset_rows(data: DataOptions, option: str = "data") -> Listing:
         raise UsageError(f"{option}: {len(twice)} names stand for more than one file, the first is {twice[0]!r}")
     if not rows:
         raise UsageError(f"{option}: the dataset names no file")
+    study = _study(dataset, data, option)
+    if study is not None:
+        rows = _with_mos(rows, study)
     declared = getattr(dataset, "lower_is_better", False)
     lower = declared if data.lower_is_better is None else data.lower_is_better
     return Listing(
-        high_is_good(rows, lower_is_better=lower), Path(dataset.root), lower, getattr(dataset, "remarks", ())
+        high_is_good(rows, lower_is_better=lower), Path(dataset.root), lower, getattr(dataset, "remarks", ()), study
     )
+
+
+def _study(dataset: Dataset, data: DataOptions, option: str) -> "Study | None":
+    """Evaluate the ratings of single raters, where the dataset has some."""
+    ratings = getattr(dataset, "ratings", None)
+    if ratings is None:
+        return None
+    from cover.evaluation.raters import evaluate_ratings
+
+    try:
+        return evaluate_ratings(ratings, data.screening, threshold=data.threshold, scale=data.scale)
+    except ModuleNotFoundError as error:
+        raise missing_extra(error, f"ratings.screening={data.screening}") from error
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def _with_mos(rows: Sequence[Row], study: "Study") -> list[Row]:
+    """Rows with what the ratings say of them; those that no rater is left for have no MOS."""
+    found: dict[str, dict[Any, Any]] = {str(line["Filename"]): line for line in study.videos.to_dict("records")}
+    rated = []
+    for row in rows:
+        line = found.get(row.name, {})
+        extras = {**row.extras, **{name: line[name] for name in ("std", "n", "ci95") if name in line}}
+        rated.append(dataclasses.replace(row, mos=line.get("mos"), extras=extras))
+    return rated
 
 
 def high_is_good(rows: Sequence[Row], *, lower_is_better: bool) -> list[Row]:

@@ -6,70 +6,37 @@ are those of the YAML files, and nowhere else. ``trainer``, ``logger``, ``optimi
 other people's classes and stay free-form.
 """
 
-import os
-import types
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
+from cover.config.types import (
+    Fit,
+    Fraction,
+    Free,
+    NonNegative,
+    Options,
+    PositiveFloat,
+    PositiveInt,
+    Splits,
+    WholeNumber,
+)
 from cover.video import FragmentView, WholeView
 
 
-def _number(kinds: tuple[type, ...], fits: Callable[[Any], bool], words: str) -> BeforeValidator:
-    """Accept numbers of some types that fit; bool is none of them."""
+class RatingsOptions(Options):
+    """Ratings of single raters: ``data=ratings``."""
 
-    def check(value: object) -> object:
-        if type(value) not in kinds or not fits(value):
-            raise ValueError(f"takes {words}")
-        return value
-
-    return BeforeValidator(check)
-
-
-def members(annotation: Any, *, inside: bool = True) -> Sequence[Any]:
-    """List the types in a union and, unless ``inside`` is false, those in containers."""
-    origin = get_origin(annotation)
-    if origin in (Union, types.UnionType):
-        return [found for part in get_args(annotation) for found in members(part, inside=inside)]
-    if origin in (list, dict) and inside:
-        return [found for part in get_args(annotation) for found in members(part)]
-    return [annotation]
-
-
-def at_home(value: Any) -> Any:
-    """Expand ~ at the start of a path, or of each of several, to the home folder; few shells do so behind a ``=``."""
-    if isinstance(value, list):
-        return [at_home(part) for part in value]
-    return os.path.expanduser(value) if isinstance(value, str) else value  # noqa: PTH111 - keeps the form it is in
-
-
-PositiveInt = Annotated[int, _number((int,), lambda n: n > 0, "a positive number")]
-PositiveFloat = Annotated[float, _number((int, float), lambda n: n > 0, "a positive number")]
-WholeNumber = Annotated[int, _number((int,), lambda n: n >= 0, "a whole number")]
-NonNegative = Annotated[float, _number((int, float), lambda n: n >= 0, "a number, 0 for none")]
-Fraction = Annotated[float, _number((float,), lambda n: 0 < n < 1, "a number between 0 and 1, or null")]
-Free = dict[str, Any]
-Fit = Annotated[
-    Literal["logistic4", "logistic5", "cubic", "cubic_free", "linear", "rescale", "none"],
-    BeforeValidator(lambda value: "logistic4" if value == "logistic" else value),  # its earlier name
-]
-Splits = Literal["full", "random", "grouped", "column", "file"]
-
-
-class Options(BaseModel):
-    """A node of the configuration."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        paths = {name for name, field in cls.model_fields.items() if Path in members(field.annotation)}
-        return {name: at_home(value) if name in paths else value for name, value in values.items()}
+    screening: Literal["none", "bt500", "p913", "mle"] = Field(
+        description="data=ratings: bt500, p913 (by correlation) reject raters; mle weighs them by maximum likelihood"
+    )
+    threshold: float = Field(description="p913: a rater whose correlation with the MOS is below this is rejected")
+    scale: tuple[float, float] | None = Field(description="ends of the rating scale; default: the usual one that fits")
+    video: str | None = Field(description="header of the videos; default: filename, path, video...")
+    rater: str | None = Field(description="header of the raters; default: participant, rater, subject, worker...")
+    rating: str | None = Field(description="header of the ratings; default: rating, score, vote...")
+    raters: str | None = Field(description="pattern of the raters' headers in a table with a column each, such as P*")
 
 
 class RawOptions(Options):
@@ -98,6 +65,9 @@ class DataOptions(Options):
     sheet: str | WholeNumber | None = Field(None, description="data=table: sheet of a spreadsheet, by name or number")
     column: str | None = Field(None, description="data=table: header of the paths; default: path, filename, file...")
     mos: str | None = Field(None, description="data=table: header of the ratings; default: mos or score")
+    screening: Literal["none", "bt500", "p913", "mle"] = "none"
+    threshold: float = 0.75
+    scale: tuple[float, float] | None = None
     path: Path | None = Field(None, description="data=folder, table: a directory, file, glob or list")
     root: Path | None = Field(None, description="where relative paths start")
     annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")
@@ -144,6 +114,7 @@ class DecodeOptions(Options):
 class ScoringOptions(Options):
     """The options that all commands share."""
 
+    ratings: RatingsOptions
     data: DataOptions = Field(description="what to score: a path, or the name of a config; a name wins over a folder")
     model: ModelOptions = Field(description="cover, cover_lite (ships with the package) or tiny (random, for tests)")
     views: ViewOptions = Field(description="what the model looks at; default: what it was trained on")
@@ -176,6 +147,10 @@ class ColumnOptions(Options):
     semantic: str
     technical: str
     aesthetic: str
+    scores: list[str] | None = Field(description="columns of metrics to compare; default: overall, or all of numbers")
+    ci95: str | None = Field(description="column of half-widths of the MOS' 95% intervals; default: found by name")
+    std: str | None = Field(description="column of the ratings' standard deviations, with n; default: found by name")
+    n: str | None = Field(description="column of the numbers of ratings; default: found by name")
 
 
 class ProtocolOptions(Options):
@@ -200,10 +175,13 @@ class EvaluateOptions(ScoringOptions):
     """Options of ``evaluate``."""
 
     maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
-    predictions: Path | None = Field(description="a table of predictions and MOS to measure, instead of scoring")
+    predictions: Path | list[Path] | None = Field(
+        description="a table of predictions (and MOS, else data= has them) to measure; of several metrics: a.csv,b.csv"
+    )
     columns: ColumnOptions
-    fit: Fit = Field(description="curve for PLCC and RMSE")
+    fit: Fit = Field(description="curve for PLCC and RMSE: the published one, or cubic (ITU-T P.1401), linear, ...")
     resamples: WholeNumber = Field(description="bootstrap resamplings for 95% intervals; 0 for none")
+    resolving_power: bool = Field(description="also compute J.149's resolving power, where the MOS have intervals")
     strict: bool = Field(description="true: a missing or failed video is an error")
     protocol: EvaluationProtocol
     logger: Free | None = Field(description="csv, wandb (logger.offline=true sends nothing) or none")

@@ -15,6 +15,7 @@ from cover.evaluation.arrays import Array
 from cover.evaluation.fits import Fit, fit_curve
 from cover.evaluation.measures import Measures, measure
 from cover.evaluation.resampling import FEWEST_RESAMPLED, agreement, counts, interval, part, resampled
+from cover.rows import Row
 
 FEW = 30
 """Videos below which fitted errors flatter so much that errors on videos left out stand beside them."""
@@ -111,6 +112,21 @@ class Comparison:
         rows = self.pairs[self.pairs["measure"] == self.criterion]
         both = rows[rows["a"].isin([best.name, metric.name]) & rows["b"].isin([best.name, metric.name])]
         return not (both["p_holm"] < 0.05).any()
+
+
+def tabulate(
+    rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]], uncertain: tuple[Array, Array] | None
+) -> pd.DataFrame:
+    """Tabulate ``Filename, mos``, ``ci95, se`` where they are known, and a column for each metric, NaN for no score.
+
+    Args:
+        rows: The rated videos.
+        scores: Metric -> video -> score.
+        uncertain: Half-widths of the intervals of the MOS, and their standard errors; None: unknown.
+    """
+    known = {} if uncertain is None else {"ci95": uncertain[0], "se": uncertain[1]}
+    columns = {name: [values.get(row.name, math.nan) for row in rows] for name, values in scores.items()}
+    return pd.DataFrame({"Filename": [row.name for row in rows], "mos": [row.mos for row in rows], **known, **columns})
 
 
 def compare(

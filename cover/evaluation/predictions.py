@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cover.errors import UsageError
@@ -14,64 +16,112 @@ _SCORES = ("semantic", "technical", "aesthetic", "overall")  # as in cover.model
 _NAMES = ("filename", "path", "file", "video", "name")
 
 
+@dataclass(frozen=True)
+class PredictionTable:
+    """A table of predictions as read.
+
+    Attributes:
+        what: What to call it in messages.
+        names: Of the videos, in its order.
+        names_column: The column that has them.
+        columns: Headers by what they hold, as far as they are known.
+        frame: All of it.
+    """
+
+    what: str
+    names: list[str]
+    names_column: str
+    columns: Mapping[str, str | None]
+    frame: pd.DataFrame
+
+    @property
+    def present(self) -> list[str]:
+        """Those of our own scores that it has."""
+        return [name for name in _SCORES if self.columns[name] in self.frame]
+
+    def rated(self) -> list[Row]:
+        """List its videos with their MOS; none where it has no MOS."""
+        mos = self.columns["mos"]
+        if mos not in self.frame:
+            return []
+        used = {mos, self.names_column, *(self.columns[name] for name in self.present)}
+        others = [column for column in self.frame if column not in used]
+        return [
+            Row(Path(name), name, record[mos], {str(key): record[key] for key in others})
+            for name, record in zip(self.names, self.frame.to_dict("records"), strict=True)
+        ]
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Give our own scores of each video that has an overall one."""
+        found = self.frame[[self.columns[name] for name in self.present]].to_numpy()
+        overall = self.present.index("overall")
+        return {
+            name: dict(zip(self.present, values, strict=True))
+            for name, values in zip(self.names, found.tolist(), strict=True)
+            if math.isfinite(values[overall])
+        }
+
+
 def read_predictions(
     path: Path,
     columns: Mapping[str, str | None],
     *,
+    needs_mos: bool = True,
+    needs_overall: bool = False,
     separator: str | None = None,
     decimal: str | None = None,
     sheet: str | int | None = None,
-) -> tuple[list[Row], dict[str, dict[str, float]]]:
-    """Read predictions and MOS from a table.
+) -> PredictionTable:
+    """Read predictions, and MOS where there are some, from a table.
 
     Args:
         path: A table with a header (:mod:`cover.tables`).
         columns: Header of the columns ``path``, ``mos``, ``overall`` and the branches; branches may be absent. Where
             that of ``path`` is None, it is the first of Filename, path, file, video, name that is there, in any case.
+        needs_mos: Whether it must have a MOS.
+        needs_overall: Whether it must have an overall score.
         separator: What separates columns of text; None finds out.
         decimal: The decimal mark of text, likewise.
         sheet: Sheet of a spreadsheet, by name or by number from 0; None for the first.
-
-    Returns:
-        One row a video, its other columns in ``extras``; and the scores by name, as far as the table has them.
 
     Raises:
         UsageError: The table cannot be read, lacks a column, names a video twice, or has a MOS that is no number.
     """
     what = f"predictions={path}"
     read = read_table(path, what, separator=separator, decimal=decimal, sheet=sheet)
-    columns = {**columns, "path": columns["path"] or _names_column(read.header)}
+    names_column = columns["path"] or _names_column(read.header)
     table = pd.DataFrame([cells for _, cells in read.records], columns=read.header)
-    needed = [str(columns[name]) for name in ("path", "mos", "overall")]
-    if absent := [name for name in needed if name not in table]:
+    wanted = {"path": names_column, "mos": columns["mos"], "overall": columns["overall"]}
+    needed = ["path", *(["mos"] if needs_mos else []), *(["overall"] if needs_overall else [])]
+    apart = "; data=table data.path=FILE (or data=ratings) has MOS apart from predictions" if needs_mos else ""
+    if absent := [str(wanted[name]) for name in needed if wanted[name] not in table]:
         raise UsageError(
             f"{what}: no column {', '.join(absent)} (found: {', '.join(map(str, table)) or 'none'}); "
-            f"name it with columns.path, columns.mos, columns.overall{'; ' + read.layout if read.layout else ''}"
+            f"name it with columns.path, columns.mos, columns.overall{apart}{'; ' + read.layout if read.layout else ''}"
         )
-    present = [name for name in _SCORES if columns[name] in table]
-    for column in (columns["mos"], *(columns[name] for name in present)):
-        table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
-    names = table[columns["path"]].astype(str).str.strip()
+    for column in (columns["mos"], *(columns[name] for name in _SCORES)):
+        if column in table:
+            table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
+    names = table[names_column].astype(str).str.strip()
     if names.duplicated().any():
         raise UsageError(f"{what}: {names[names.duplicated()].iloc[0]!r} is there twice")
-    if table[columns["mos"]].isna().any():
+    if columns["mos"] in table and table[columns["mos"]].isna().any():
         raise UsageError(f"{what}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
-    others = [column for column in table if column not in {columns[name] for name in (*present, "path", "mos")}]
-    rows: list[Row] = []
-    scores: dict[str, dict[str, float]] = {}
-    for name, record in zip(names, table.to_dict("records"), strict=True):
-        rows.append(Row(Path(name), name, record[columns["mos"]], {str(key): record[key] for key in others}))
-        if math.isfinite(record[columns["overall"]]):
-            scores[name] = {score: record[columns[score]] for score in present}
-    return rows, scores
+    return PredictionTable(what, names.tolist(), names_column, columns, table)
 
 
-def prediction_table(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+def prediction_table(
+    rows: Sequence[Row],
+    scores: Mapping[str, Mapping[str, float]],
+    uncertain: tuple[np.ndarray, np.ndarray] | None = None,
+) -> pd.DataFrame:
     """Tabulate Filename, mos, the scores and what a calibration makes of them, one line a row.
 
     Args:
         rows: The rated videos.
         scores: By video, then by score; a score that is missing is NaN in the table.
+        uncertain: Half-widths of the intervals of the MOS and their standard errors
+            (:func:`cover.evaluation.uncertainty.uncertainties`), for the columns ``ci95`` and ``se``; None: unknown.
 
     Raises:
         UsageError: There is not one score.
@@ -80,7 +130,8 @@ def prediction_table(rows: Sequence[Row], scores: Mapping[str, Mapping[str, floa
     if not shown:
         raise UsageError("no video could be scored: there is nothing to measure (errors.csv says why)")
     columns = {name: [scores.get(row.name, {}).get(name, math.nan) for row in rows] for name in shown}
-    return pd.DataFrame({"Filename": [row.name for row in rows], "mos": [row.mos for row in rows], **columns})
+    known = {} if uncertain is None else {"ci95": uncertain[0], "se": uncertain[1]}
+    return pd.DataFrame({"Filename": [row.name for row in rows], "mos": [row.mos for row in rows], **known, **columns})
 
 
 def score_names(table: pd.DataFrame) -> list[str]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
 from cover.errors import UsageError
 from cover.evaluation.arrays import Array
@@ -22,8 +21,15 @@ def half_width(std: np.ndarray | float, n: np.ndarray | float) -> Array:
     """Compute half-widths of 95 % intervals of means of n ratings, by Student's t; NaN for fewer than 2."""
     std, n = np.asarray(std, dtype=np.float64), np.asarray(n, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        widths: Array = np.where(n > 1, stats.t.ppf(0.975, np.maximum(n - 1, 1)) * std / np.sqrt(n), np.nan)
+        widths: Array = _student(n) * std / np.sqrt(n)
     return widths
+
+
+def _student(n: Array) -> Array:
+    """The factor from standard errors of means of n values to half-widths; NaN for fewer than 2."""
+    from scipy import stats  # what a table says is checked before scipy is imported
+
+    return np.where(n > 1, stats.t.ppf(0.975, np.maximum(n - 1, 1)), np.nan)
 
 
 def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tuple[Array, Array] | None:
@@ -48,7 +54,7 @@ def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tup
         assert std is not None
         half = half_width(std, counted)
     with np.errstate(invalid="ignore", divide="ignore"):
-        errors = half / np.where(counted > 1, stats.t.ppf(0.975, np.maximum(counted - 1, 1)), np.nan)
+        errors = half / _student(counted)
     if not np.isfinite(half).any():
         return None
     return half, errors

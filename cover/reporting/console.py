@@ -15,6 +15,7 @@ from cover.files import printable
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
+    from cover.evaluation.raters import Study
 
 _FEW = 20  # videos that a summary lists one and all
 _FEW_ERRORS = 5
@@ -151,4 +152,35 @@ def agreement(
     lost = [f"{count} {what}" for count, what in ((missing, "missing"), (failed, "failed")) if count]
     stands = f"on {next(iter(measures.values())).n} of {total} videos" + (f" ({', '.join(lost)})" if lost else "")
     source = [Text(f"published: {published['source']}")] if published else []
-    return Group(table, Text(stands), *source)
+    reasons = dict.fromkeys(reason for values in measures.values() for reason in values.undefined)
+    return Group(table, Text(stands), *(Text(f"undefined: {reason}") for reason in reasons), *source)
+
+
+def standard_table(standards: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    """Tabulate the figures of P.1401 of each score.
+
+    Args:
+        standards: By score, what :meth:`cover.evaluation.p1401.Standard.as_dict` gives.
+    """
+    resolving = any(found["resolving_power"] is not None for found in standards.values())
+    power = ["resolving power"] if resolving else []
+    table = NumberTable(["ITU-T P.1401", "PLCC", "RMSE", "RMSE*", "outlier ratio", *power])
+    for name, found in standards.items():
+        cells = [
+            _with_ends(found[key], found.get(f"{key}_ci95")) for key in ("plcc", "rmse", "rmse_star", "outlier_ratio")
+        ]
+        table.add(name, *cells, *([_with_ends(found["resolving_power"], None)] if resolving else []))
+    return table
+
+
+def _with_ends(value: float | None, ends: Sequence[float | None] | None) -> str:
+    """A figure and its interval below it."""
+    text = "nan" if value is None else f"{value:.4f}"
+    if ends is None or None in ends:
+        return text
+    return f"{text}\n[{ends[0]:.4f}, {ends[1]:.4f}]"
+
+
+def raters(study: "Study", folder: Path) -> RenderableType:
+    """Say how far raters agree, and where it is written who was rejected."""
+    return Group(*map(Text, study.sentences()), Text(f"raters: {folder / 'raters.csv'}"))

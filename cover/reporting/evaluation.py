@@ -8,18 +8,26 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from cover.evaluation.agreement import measure_all, measure_splits
+from cover.evaluation.agreement import measure_all, measure_splits, standard_all
 from cover.evaluation.fits import Fit, fit_curve
 from cover.evaluation.measures import Measures, median
+from cover.evaluation.raters import Study
 from cover.files import write_text
-from cover.reporting.console import agreement
+from cover.reporting.console import agreement, raters, standard_table
 from cover.reporting.plots import scatter
 
 _METRICS = "metrics.json"
 
 
 def write_measures(
-    folder: Path, table: pd.DataFrame, splits: Sequence[set[str]] | None, fit: Fit, resamples: int, title: str
+    folder: Path,
+    table: pd.DataFrame,
+    splits: Sequence[set[str]] | None,
+    fit: Fit,
+    resamples: int,
+    title: str,
+    *,
+    resolving: bool = False,
 ) -> dict[str, Measures]:
     """Measure a table of predictions; write ``metrics.json``, ``splits.json`` and ``scatter.png``.
 
@@ -30,6 +38,7 @@ def write_measures(
         fit: The curve for PLCC and RMSE.
         resamples: Resamplings for the intervals; 0 for none.
         title: Name of the dataset, for the picture.
+        resolving: Whether to compute resolving powers, where the MOS have intervals.
 
     Returns:
         The measures by score: of all videos, or medians over the splits.
@@ -42,11 +51,31 @@ def write_measures(
         write_text(folder / "splits.json", json.dumps(plain, indent=2) + "\n")
         measures = {name: median([one[name] for one in every]) for name in every[0]}
     metrics = {name: {**values.as_dict(), "of": len(table)} for name, values in measures.items()}
+    if splits is None:
+        for name, found in standard_all(table, fit, resolving=resolving).items():
+            metrics[name]["p1401"] = found.as_dict()
     write_text(folder / _METRICS, json.dumps(metrics, indent=2) + "\n")
     scored = table.dropna(subset=["overall"])
     curve = fit_curve(scored["overall"], scored["mos"], fit)
-    scatter(folder / "scatter.png", scored["overall"], scored["mos"], curve, title, measures["overall"])
+    half = scored.get("ci95")
+    scatter(folder / "scatter.png", scored["overall"], scored["mos"], curve, title, measures["overall"], half)
     return measures
+
+
+def write_study(folder: Path, study: Study) -> None:
+    """Write what became of the ratings of single raters.
+
+    ``ratings.csv`` has the MOS of each video with its interval, ``raters.csv`` who was rejected and why,
+    ``agreement.json`` how far the raters agree.
+
+    Args:
+        folder: The results folder.
+        study: The subjective test.
+    """
+    for name, table in (("ratings.csv", study.videos), ("raters.csv", study.raters)):
+        write_text(folder / name, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    plain = {"screening": study.screening, **study.agreement.as_dict()}
+    write_text(folder / "agreement.json", json.dumps(plain, indent=2) + "\n")
 
 
 def metrics_in(folder: Path) -> dict[str, dict[str, Any]]:
@@ -62,6 +91,7 @@ def show(
     splits: Sequence[object] | None,
     runtime: Mapping[str, float | str] | None,
     folder: Path,
+    study: Study | None = None,
 ) -> None:
     """Show an evaluation on the terminal.
 
@@ -73,9 +103,15 @@ def show(
         splits: The splits that were measured, if any.
         runtime: What :func:`cover.scoring.runtime.measure_runtime` found, if it was asked.
         folder: The results folder.
+        study: How far the raters agree, where that is known.
     """
     console = Console()
     console.print(agreement(measures, published, total, *lost))
+    standards = {name: found["p1401"] for name, found in metrics_in(folder).items() if "p1401" in found}
+    if any(found["rmse_star"] is not None for found in standards.values()):
+        console.print(standard_table(standards))
+    if study is not None:
+        console.print(raters(study, folder), highlight=False, soft_wrap=True)
     if splits is not None:
         many = f"medians over {len(splits)} splits" if len(splits) > 1 else "those of one split"
         console.print(f"figures are {many} (splits.json)")

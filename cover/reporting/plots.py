@@ -13,10 +13,19 @@ from numpy.typing import ArrayLike
 from cover.curves import Curve
 from cover.evaluation.measures import Measures
 
+_DOTS = 20_000  # of more videos, a picture shows how many are where
 _VARIANTS = {"raw": "raw weights", "ema": "averaged weights"}
 
 
-def scatter(path: Path, pred: ArrayLike, mos: ArrayLike, curve: Curve | None, title: str, measures: Measures) -> None:
+def scatter(
+    path: Path,
+    pred: ArrayLike,
+    mos: ArrayLike,
+    curve: Curve | None,
+    title: str,
+    measures: Measures,
+    ci95: ArrayLike | None = None,
+) -> None:
     """Draw prediction against MOS with the fitted curve, as PNG.
 
     Args:
@@ -26,11 +35,19 @@ def scatter(path: Path, pred: ArrayLike, mos: ArrayLike, curve: Curve | None, ti
         curve: The curve between them; None draws none.
         title: What was measured.
         measures: Figures for the caption.
+        ci95: (n,) half-widths of the intervals of the MOS, drawn as error bars; None: unknown.
     """
     x, y = np.asarray(pred, dtype=float), np.asarray(mos, dtype=float)
     figure = Figure(figsize=(6, 5), layout="constrained")  # not pyplot: no window, no state
     axes = figure.subplots()
-    axes.scatter(x, y, s=10, alpha=0.5, linewidths=0)
+    if len(x) > _DOTS:
+        axes.hexbin(x, y, gridsize=60, bins="log", cmap="Blues", mincnt=1)
+    else:
+        axes.scatter(x, y, s=10, alpha=0.5, linewidths=0)
+        if ci95 is not None:
+            half = np.nan_to_num(np.asarray(ci95, dtype=float))
+            axes.errorbar(x, y, half, fmt="none", ecolor="tab:blue", elinewidth=0.8, alpha=0.35, label="95 % interval")
+            axes.legend(loc="lower right")
     if curve is not None and len(x):
         line = np.linspace(x.min(), x.max(), 200)
         axes.plot(line, curve(line), color="tab:red", linewidth=2, label="fitted curve")

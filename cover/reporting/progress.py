@@ -1,5 +1,7 @@
 """Progress of long work, on stderr."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -14,6 +16,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+
+@contextmanager
+def working(doing: str) -> Iterator[None]:
+    """Show on stderr that something goes on that cannot be counted, where somebody looks."""
+    with Console(stderr=True).status(f"{doing} ..."):
+        yield
 
 
 class _RateColumn(ProgressColumn):

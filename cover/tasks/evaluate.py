@@ -4,25 +4,31 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cover.config import components
 from cover.config.compose import checked
 from cover.config.listing import dataset_rows, high_is_good
+from cover.config.predicted import comparing, prediction_paths, rated_apart
 from cover.config.resolvers import names_table
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
+from cover.evaluation.joined import match, result_table
 from cover.evaluation.predictions import prediction_table, read_predictions, score_names
 from cover.evaluation.protocol import Protocol
 from cover.evaluation.rated import rated_rows, write_missing
 from cover.evaluation.splits import write_split
 from cover.files import write_text
 from cover.reporting.loggers import log_evaluation, write_csv_log
+from cover.reporting.progress import working
 from cover.rows import Row
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
+
+if TYPE_CHECKING:
+    from cover.evaluation.raters import Study
 
 log = logging.getLogger(__name__)
 
@@ -42,24 +48,21 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     """
     options = checked(config, EvaluateOptions)
     components.require_logger(options.logger)
+    if comparing(options):
+        from cover.tasks.compare import compare
+
+        return compare(options, config, folder)
     missing: list[Row] = []
+    study = None
     if options.predictions is not None:
-        data = options.data
-        rows, scores = read_predictions(
-            options.predictions,
-            options.columns.model_dump(),
-            separator=data.separator,
-            decimal=data.decimal,
-            sheet=data.sheet,
-        )
-        rows = high_is_good(rows, lower_is_better=bool(data.lower_is_better))
+        rows, scores, study = _from_table(options)
         splits = _measured_splits(rows, options)
         write_run_record(folder, config)
     else:
         from cover.tasks.scoring import score_rows
 
         listing = dataset_rows(options.data)
-        rows, root = rated_rows(listing.rows), listing.root
+        rows, root, study = rated_rows(listing.rows), listing.root, listing.study
         for remark in listing.remarks:
             log.warning("%s", remark)
         splits = _measured_splits(rows, options)  # before hours of scoring, should it not fit
@@ -72,20 +75,51 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     failed = len(rows) - len(missing) - len(scores)
     if failed and options.strict:
         raise UsageError(f"strict=true: {failed} videos have no score ({folder / 'errors.csv'} says why)")
-    table = prediction_table(rows, scores)
-    _write_table(table, options.output, folder)
 
     from cover.evaluation.measures import opposed
+    from cover.evaluation.uncertainty import uncertainties
     from cover.reporting import evaluation
 
-    measures = evaluation.write_measures(folder, table, splits, options.fit, options.resamples, options.data.name)
+    table = prediction_table(rows, scores, uncertainties(rows, options.columns.model_dump()))
+    _write_table(table, options.output, folder)
+    if study is not None:
+        evaluation.write_study(folder, study)
+    with working(f"measuring {len(table)} videos"):
+        measures = evaluation.write_measures(
+            folder, table, splits, options.fit, options.resamples, options.data.name, resolving=options.resolving_power
+        )
     if against := opposed({name: table[name] for name in score_names(table)}, table["mos"]):
         log.warning("%s: %s", options.data.name, against)
     runtime = _runtime(options, folder) if options.benchmark else None
     if options.logger:
         _log(options.logger, config, {**evaluation.metrics_in(folder), "runtime": runtime or {}}, table, folder)
-    evaluation.show(measures, options.published, len(rows), (len(missing), failed), splits, runtime, folder)
+    evaluation.show(measures, options.published, len(rows), (len(missing), failed), splits, runtime, folder, study)
     return not (missing or failed)
+
+
+def _from_table(options: EvaluateOptions) -> "tuple[list[Row], dict[str, dict[str, float]], Study | None]":
+    """The rated videos and their scores, of a table of predictions and, where it has no MOS, of a dataset."""
+    (path,) = prediction_paths(options)
+    rated, study = rated_apart(options)
+    table = read_predictions(
+        result_table(path),
+        options.columns.model_dump(),
+        needs_mos=rated is None,
+        needs_overall=True,
+        separator=options.data.separator,
+        decimal=options.data.decimal,
+        sheet=options.data.sheet,
+    )
+    scores = table.scores()
+    if rated is None:
+        return high_is_good(table.rated(), lower_is_better=bool(options.data.lower_is_better)), scores, None
+    names = match(list(scores), [row.name for row in rated])
+    if not names:
+        raise UsageError(
+            f"{table.what}: none of its videos is rated; it has names such as {table.names[0]!r}, the ratings such as "
+            f"{rated[0].name!r}"
+        )
+    return rated, {names[name]: values for name, values in scores.items() if name in names}, study
 
 
 def _measured_splits(rows: Sequence[Row], options: EvaluateOptions) -> list[set[str]] | None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_predictions_in_hand(evaluate: Run, tmp_path: Path, capsys: pytest.Captu
     results = metrics("out")
     assert list(results) == ["overall", "technical"]
     expected = measure(table["overall"], table["mos"], resamples=50).as_dict()
-    assert results["overall"] == {**expected, "of": 40}
+    assert results["overall"] == {**expected, "of": 40, "p1401": results["overall"]["p1401"]}
+    assert results["overall"]["p1401"]["rmse"] == pytest.approx(expected["rmse"] * math.sqrt(40 / 39))
     assert {"scatter.png", "predictions.csv", "run.yaml"} <= {path.name for path in Path("out").iterdir()}
     assert pd.read_csv("out/csv/metrics.csv")["overall/srocc"].iloc[0] == pytest.approx(expected["srocc"])
     shown = capsys.readouterr().out
@@ -161,7 +163,8 @@ def test_a_whole_benchmark_run(evaluate: Run, tmp_path: Path, option: str) -> No
     make_miniset(BENCHMARKS[option], tmp_path / "set", write_media, count=6)
     assert evaluate(option, "data.root=set", "output=out", "resamples=0", "logger=none", "views=tiny") == 0
     table = pd.read_csv("out/predictions.csv")
-    assert table.columns.tolist() == ["Filename", "mos", "semantic", "technical", "aesthetic", "overall"]
+    interval = ["ci95", "se"] if option == "data=koniq_10k" else []  # which says how far its raters agree
+    assert table.columns.tolist() == ["Filename", "mos", *interval, "semantic", "technical", "aesthetic", "overall"]
     assert not table.isna().any(axis=None)
     assert list(metrics("out")) == ["overall", "semantic", "technical", "aesthetic"]
     assert all(values["n"] == values["of"] == len(table) for values in metrics("out").values())

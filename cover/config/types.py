@@ -1,0 +1,64 @@
+"""Types of options: what a number may be, paths that begin at home, and the base of every node."""
+
+import os
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+
+def _number(kinds: tuple[type, ...], fits: Callable[[Any], bool], words: str) -> BeforeValidator:
+    """Accept numbers of some types that fit; bool is none of them."""
+
+    def check(value: object) -> object:
+        if type(value) not in kinds or not fits(value):
+            raise ValueError(f"takes {words}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def members(annotation: Any, *, inside: bool = True) -> Sequence[Any]:
+    """List the types in a union and, unless ``inside`` is false, those in containers."""
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return [found for part in get_args(annotation) for found in members(part, inside=inside)]
+    if origin in (list, dict) and inside:
+        return [found for part in get_args(annotation) for found in members(part)]
+    return [annotation]
+
+
+def at_home(value: Any) -> Any:
+    """Expand ~ at the start of a path, or of each of several, to the home folder; few shells do so behind a ``=``."""
+    if isinstance(value, list):
+        return [at_home(part) for part in value]
+    return os.path.expanduser(value) if isinstance(value, str) else value  # noqa: PTH111 - keeps the form it is in
+
+
+PositiveInt = Annotated[int, _number((int,), lambda n: n > 0, "a positive number")]
+PositiveFloat = Annotated[float, _number((int, float), lambda n: n > 0, "a positive number")]
+WholeNumber = Annotated[int, _number((int,), lambda n: n >= 0, "a whole number")]
+NonNegative = Annotated[float, _number((int, float), lambda n: n >= 0, "a number, 0 for none")]
+Fraction = Annotated[float, _number((float,), lambda n: 0 < n < 1, "a number between 0 and 1, or null")]
+Free = dict[str, Any]
+Fit = Annotated[
+    Literal["logistic4", "logistic5", "cubic", "cubic_free", "linear", "rescale", "none"],
+    BeforeValidator(lambda value: "logistic4" if value == "logistic" else value),  # its earlier name
+]
+Splits = Literal["full", "random", "grouped", "column", "file"]
+
+
+class Options(BaseModel):
+    """A node of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        paths = {name for name, field in cls.model_fields.items() if Path in members(field.annotation)}
+        return {name: at_home(value) if name in paths else value for name, value in values.items()}

@@ -1,0 +1,235 @@
+"""Ratings of single raters: what subjective tests and crowd platforms give, before anybody has taken a mean."""
+
+import glob
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from cover.errors import UsageError
+from cover.files import printable
+from cover.rows import Rating, Row
+from cover.tables import PARQUET, SPREADSHEETS, TEXT, Table, read_table
+
+from ._listing import Listing
+
+VIDEO = ("filename", "path", "file", "video", "videoname", "videofile", "clip", "stimulus", "pvs", "name", "videoid")
+RATER = (
+    *("participantid", "participant", "raterid", "rater", "subjectid", "subject", "observerid", "observer", "workerid"),
+    *("worker", "userid", "user", "annotatorid", "annotator", "assessorid", "assessor", "viewerid", "viewer", "tester"),
+)
+RATING = ("rating", "score", "vote", "opinion", "opinionscore", "acr", "value", "response", "answer", "quality", "os")
+# Columns of a wide table that are no raters.
+_NO_RATER = {
+    "mos",
+    "mean",
+    "std",
+    "sd",
+    "stdev",
+    "n",
+    "count",
+    "ci",
+    "ci95",
+    "index",
+    "videoindex",
+    "id",
+    "split",
+    "fps",
+}
+_NO_RATER |= {"content", "scene", "source", "reference", "duration", "width", "height", "bitrate", "level", "crf", "qp"}
+_TABLES = {*TEXT, *SPREADSHEETS, PARQUET, ".txt"}
+
+
+class Ratings:
+    """Ratings of single raters, of one file or of several that are joined.
+
+    A table is long (a row for each rater and video) or wide (a row for each video, a column for each rater). Where a
+    long one has no column of raters, its file stands for one. Headers are found in any case, with or without blanks and
+    underscores. The mean opinion scores are not computed here: :mod:`cover.evaluation.raters` does, which can screen
+    raters.
+
+    Args:
+        path: A table, a glob, or a folder of tables.
+        root: Folder that relative paths of videos start from; by default that of the (first) table.
+        video: Header of the videos; by default the first of :data:`VIDEO` that is there.
+        rater: Header of the raters, likewise of :data:`RATER`.
+        rating: Header of the ratings, likewise of :data:`RATING`.
+        raters: Pattern of the headers that are raters of a wide table; by default every column of numbers that has no
+            name of something else.
+        separator: What separates columns of text; by default what the header shows.
+        decimal: The decimal mark of text; by default that of each column.
+        sheet: Sheet of a spreadsheet, by name or by number from 0; by default the first.
+
+    Attributes:
+        root: The folder that names are relative to.
+        ratings: Every rating; the mean of those that a rater gave one video.
+        remarks: What was joined, and what was there twice, one line each.
+
+    Raises:
+        UsageError: There is no table, one cannot be read or lacks a column, or a rating is no number.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        root: str | Path | None = None,
+        video: str | None = None,
+        rater: str | None = None,
+        rating: str | None = None,
+        raters: str | None = None,
+        separator: str | None = None,
+        decimal: str | None = None,
+        sheet: str | int | None = None,
+    ) -> None:
+        files = _files(Path(path))
+        self.root = Path(root) if root is not None else files[0].parent
+        self._wanted = {"video": video, "rater": rater, "rating": rating}
+        self._raters = raters
+        self._listing = Listing(self.root)
+        self._names: dict[str, str] = {}
+        self._extras: dict[str, dict[str, object]] = {}
+        self.remarks: list[str] = []
+        seen: dict[frozenset[Rating], Path] = {}
+        given: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for file in files:
+            table = read_table(file, f"data={file}", separator=separator, decimal=decimal, sheet=sheet)
+            found = list(self._read(file, table))
+            if (twin := seen.setdefault(frozenset(found), file)) is not file and found:
+                self.remarks.append(f"{file}: the same ratings as {twin}; they count once")
+                continue
+            for one in found:
+                given[one.video, one.rater].append(one.value)
+        if not given:
+            raise UsageError(f"data={path}: there is no rating in it")
+        self.ratings = [Rating(video, rater, sum(values) / len(values)) for (video, rater), values in given.items()]
+        self._say_repeated(given)
+
+    def __iter__(self) -> Iterator[Row]:
+        for name in dict.fromkeys(rating.video for rating in self.ratings):
+            yield Row(self.root / name, name, None, self._extras[name])
+
+    def __len__(self) -> int:
+        return len({rating.video for rating in self.ratings})
+
+    def _say_repeated(self, given: dict[tuple[str, str], list[float]]) -> None:
+        repeated = {pair: len(values) for pair, values in given.items() if len(values) > 1}
+        if repeated:
+            (video, rater), times = next(iter(repeated.items()))
+            more = f" (and {len(repeated) - 1} more like it)" if len(repeated) > 1 else ""
+            self.remarks.append(f"{rater} rated {video} {times} times{more}: the mean of them counts")
+
+    def _read(self, file: Path, table: Table) -> Iterator[Rating]:
+        video = self._column(file, table, "video", VIDEO)
+        rating = self._column(file, table, "rating", RATING, needed=self._wanted["rating"] is not None)
+        if video is None:
+            raise self._lacks(file, table, "video", VIDEO)
+        if rating is None:
+            yield from self._read_wide(file, table, video)
+            return
+        rater = self._column(file, table, "rater", RATER, needed=self._wanted["rater"] is not None)
+        others = [name for name in table.header if name not in (video, rater, rating)]
+        for where, cells in table.records:
+            name = _text(cells[video])
+            value = self._number(file, where, rating, cells[rating])
+            if name and value is not None:
+                by = file.stem if rater is None else _text(cells[rater])
+                if not by:
+                    raise UsageError(f"data={file}: {where} has no {rater}")
+                yield Rating(self._name(name, {key: cells[key] for key in others}), by, value)
+
+    def _read_wide(self, file: Path, table: Table, video: str) -> Iterator[Rating]:
+        raters = [name for name in table.header if name != video and self._is_rater(name, table)]
+        if not raters:
+            raise self._lacks(file, table, "rating", RATING, "; mean opinion scores are read by data=table")
+        others = [name for name in table.header if name not in (video, *raters)]
+        for where, cells in table.records:
+            if not (name := _text(cells[video])):
+                continue
+            name = self._name(name, {key: cells[key] for key in others})
+            for rater in raters:
+                if (value := self._number(file, where, rater, cells[rater])) is not None:
+                    yield Rating(name, rater, value)
+
+    def _is_rater(self, name: str, table: Table) -> bool:
+        if self._raters is not None:
+            return fnmatchcase(name, self._raters)
+        cells = [_text(cells[name]) for _, cells in table.records]
+        return _key(name) not in _NO_RATER and any(cells) and all(not cell or _is_number(cell) for cell in cells)
+
+    def _name(self, text: str, extras: dict[str, object]) -> str:
+        """The name of a video as the others have it, and what is alike in all that is said of it."""
+        if text not in self._names:
+            self._names[text] = self._listing.find(text) or text
+        name = self._names[text]
+        if name not in self._extras:
+            self._extras[name] = dict(extras)
+        else:
+            known = self._extras[name]
+            for key in [key for key in known if extras.get(key) != known[key]]:
+                del known[key]
+        return name
+
+    def _column(self, file: Path, table: Table, what: str, usual: Sequence[str], *, needed: bool = False) -> str | None:
+        by_key = {_key(name): name for name in reversed(table.header)}
+        wanted = self._wanted[what]
+        names = usual if wanted is None else (_key(wanted),)
+        found = next((by_key[name] for name in names if name in by_key), None)
+        if found is None and (needed or wanted is not None):
+            raise self._lacks(file, table, what, names)
+        if found is not None and table.header.count(found) > 1:
+            raise UsageError(f"data={file}: {table.header.count(found)} columns are called {found}; rename all but one")
+        return found
+
+    def _lacks(self, file: Path, table: Table, what: str, names: Sequence[str], more: str = "") -> UsageError:
+        found = printable(", ".join(table.header))[:200] or "none"
+        listed = ", ".join(names[:4]) + ("..." if len(names) > 4 else "")
+        layout = f"; {table.layout}" if table.layout else ""
+        return UsageError(
+            f"data={file}: no column of the {what} ({listed}; found: {found}); name it with ratings.{what}=NAME"
+            f"{more}{layout}"
+        )
+
+    def _number(self, file: Path, where: str, column: str, cell: object) -> float | None:
+        """A rating, or None where the cell is empty."""
+        text = _text(cell)
+        if not text:
+            return None
+        if not _is_number(text):
+            raise UsageError(
+                f"data={file}: {where} has {column} {cell!r}, not a number; ratings.rating=NAME takes another column"
+            )
+        return float(text)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(file for file in path.iterdir() if file.suffix.lower() in _TABLES and file.is_file())
+    elif path.exists():
+        found = [path]
+    else:
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207
+    if not found:
+        raise UsageError(f"data.path={path}: no table there; it takes a file, a folder or a glob of tables of ratings")
+    stems = [stem for stem, count in Counter(file.stem for file in found).items() if count > 1]
+    if stems and len({file.parent for file in found}) == 1:
+        raise UsageError(f"data.path={path}: {stems[0]} is there with two suffixes; leave one of them")
+    return found
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
