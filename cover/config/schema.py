@@ -254,6 +254,9 @@ class LossOptions(Options):
     mse: float = Field(description="factor of the squared error, against standardized MOS")
     scores: dict[str, float] = Field(description="factor of each score")
     within: float = Field(description="share of the loss that compares videos of one content only")
+    by_interval: bool = Field(
+        description="a video weighs less where the interval of its MOS (ci95, or std and n) is wide"
+    )
 
 
 class AugmentOptions(Options):
@@ -288,6 +291,10 @@ class TrainOptions(ScoringOptions):
     backbone_lr: PositiveFloat = Field(description="learning rate of backbones, as a multiple of lr")
     warmup_epochs: NonNegative = Field(description="of each stage; then half a cosine down to 0")
     ema_decay: Fraction | None = Field(description="of averaged weights, validated beside the raw ones; null: none")
+    l2_sp: NonNegative = Field(description="factor of a penalty on leaving the weights training starts from")
+    require_gain: bool = Field(
+        description="best.ckpt stays the start unless training is better beyond chance; false: the best epoch"
+    )
     optimizer: Free = Field(description="any of torch.optim and its arguments")
     loss: LossOptions
     augment: AugmentOptions

@@ -13,6 +13,7 @@ from cover.config.schema import BranchFitOptions, DataOptions, TargetOptions, Tr
 from cover.errors import UsageError
 from cover.evaluation.protocol import Protocol
 from cover.evaluation.rated import rated_rows
+from cover.evaluation.uncertainty import uncertainties
 from cover.reporting.progress import VideoProgress
 from cover.rows import Row
 from cover.scoring.record import read_run_record
@@ -22,6 +23,7 @@ from cover.weights import PRETRAINED_WEIGHTS, RANDOM_WEIGHTS, cache_dir
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
+    from cover.evaluation.raters import Study
     from cover.training.losses import QualityLoss
     from cover.training.ratings import Selection, Source
     from cover.training.recipe import Recipe
@@ -40,6 +42,7 @@ def check_options(options: TrainOptions) -> None:
     """
     if not any(stage.epochs for stage in options.stages.values()):
         raise UsageError("stages: no stage has an epoch; set that of stages.ridge, stages.heads or stages.full")
+    _check_batches(options)
     for name in ("check_val_every_n_epoch", "limit_val_batches"):
         if name in options.trainer:
             raise UsageError(f"trainer.{name}: every epoch is validated, on all videos; leave it out")
@@ -49,6 +52,20 @@ def check_options(options: TrainOptions) -> None:
             raise UsageError(f"ridge.{branch}.sets: no dataset {min(unknown)!r} here, only {', '.join(names)}")
     components.require_logger(options.logger)
     centered(options)
+
+
+def _check_batches(options: TrainOptions) -> None:
+    """Refuse settings in which a loss compares a video with nothing, and learns nothing without a word."""
+    if not any(stage.epochs and stage.train for stage in options.stages.values()):
+        return
+    several = options.trainer.get("devices", 1) not in (1, "1") or options.trainer.get("num_nodes", 1) != 1
+    if options.batch_size == 1 and not several:
+        raise UsageError("batch_size=1: losses compare the videos of a batch; it takes 2 at least, 8 by default")
+    if options.loss.within == 1 and (options.by_content.column is None or options.by_content.videos == 1):
+        raise UsageError(
+            "loss.within=1: losses then compare videos of one content only; by_content.column= and by_content.videos= "
+            "(2 at least) bring several of them into a batch"
+        )
 
 
 def _fits(options: TrainOptions) -> dict[str, BranchFitOptions]:
@@ -99,6 +116,10 @@ def recipe(options: TrainOptions) -> "Recipe":
         by_content=None if by_content.column is None else ByContent(by_content.column, by_content.videos),
         auxiliary=options.auxiliary.columns,
         auxiliary_factor=options.auxiliary.factor,
+        by_interval=options.loss.by_interval,
+        l2_sp=options.l2_sp,
+        known_start=known_start(options),
+        require_gain=options.require_gain,
         ridge=Ridge(
             {branch: BranchFit(fit.sets or {}, fit.scale) for branch, fit in _fits(options).items()},
             options.ridge.content,
@@ -113,6 +134,11 @@ def recipe(options: TrainOptions) -> "Recipe":
     )
 
 
+def known_start(options: TrainOptions) -> bool:
+    """Tell whether the weights to start from mean something: whether their heads are not random."""
+    return not options.from_scratch and options.weights not in (RANDOM_WEIGHTS, PRETRAINED_WEIGHTS)
+
+
 def loss(options: TrainOptions) -> "QualityLoss":
     """Make the loss.
 
@@ -122,7 +148,7 @@ def loss(options: TrainOptions) -> "QualityLoss":
     from cover.training.losses import QualityLoss
 
     try:
-        return QualityLoss(**options.loss.model_dump())
+        return QualityLoss(**options.loss.model_dump(exclude={"by_interval"}))
     except ValueError as error:
         raise UsageError(f"loss: {error}") from error
 
@@ -140,16 +166,13 @@ def sources(options: TrainOptions) -> "list[Source]":
     for place, (option, node) in enumerate(nodes.items()):
         if node.name in names[:place]:
             raise UsageError(f"{option}.name={node.name}: there is a dataset of that name; give it another one")
-    return [
-        Source(
-            option,
-            node.name,
-            _rated(node, option, options.targets),
-            components.decoder(options.decode, node),
-            node.share,
-        )
-        for option, node in nodes.items()
-    ]
+    found = []
+    for option, node in nodes.items():
+        rows, study = _rated(node, option, options.targets)
+        if options.loss.by_interval and uncertainties(rows, {}) is None:
+            raise UsageError(f"loss.by_interval=true: {option} has no columns ci95, or std and n")
+        found.append(Source(option, node.name, rows, components.decoder(options.decode, node), node.share, study))
+    return found
 
 
 def selection(options: TrainOptions) -> "Selection":
@@ -166,7 +189,7 @@ def selection(options: TrainOptions) -> "Selection":
         protocol.indices,
         protocol.train,
         protocol.validation,
-        None if options.validation is None else _rated(options.validation, "validation", options.targets),
+        None if options.validation is None else _rated(options.validation, "validation", options.targets)[0],
         options.targets.model_dump(),
         options.by_content.column,
         options.auxiliary.columns,
@@ -200,7 +223,7 @@ def logger(options: TrainOptions, config: Mapping[str, Any], folder: Path) -> "L
     return made
 
 
-def _rated(node: DataOptions, option: str, targets: TargetOptions) -> list[Row]:
+def _rated(node: DataOptions, option: str, targets: TargetOptions) -> "tuple[list[Row], Study | None]":
     listing = dataset_rows(node, option)
     rows = listing.rows
     if listing.lower_is_better:  # of the branches' own ratings too
@@ -208,7 +231,7 @@ def _rated(node: DataOptions, option: str, targets: TargetOptions) -> list[Row]:
         rows = [dataclasses.replace(row, extras={**row.extras, **_negated(row, columns)}) for row in rows]
     for remark in listing.remarks:
         log.warning("%s", remark)
-    return rated_rows(rows, option)
+    return rated_rows(rows, option), listing.study
 
 
 def _negated(row: Row, columns: set[str]) -> dict[str, object]:

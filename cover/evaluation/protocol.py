@@ -1,13 +1,17 @@
 """Protocols: the videos that a figure stands on."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from cover.errors import UsageError
+from cover.evaluation.contents import CONTENT, contents, with_contents
 from cover.evaluation.splits import column_split, grouped_splits, random_splits, read_split
 from cover.rows import Row
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Protocol:
         splits: ``full`` does not split; ``random`` and ``grouped`` (80/20, without and with whole contents on one side)
             make ``count`` splits into train and test; ``column`` and ``file`` are fixed splits.
         count: Number of random or grouped splits.
-        column: For grouped: the column of the content; for column: that of the split.
+        column: For grouped: the column of the content, None: found by name, or guessed from names of files; for column:
+            that of the split.
         file: For file: a CSV of Filename and split.
     """
 
@@ -36,10 +41,19 @@ class Protocol:
         Raises:
             UsageError: An option is missing, or the split does not fit the dataset.
         """
-        if self.splits in ("grouped", "column") and self.column is None:
-            raise UsageError(f"protocol.splits={self.splits}: name the column with protocol.column=NAME")
+        if self.splits == "column" and self.column is None:
+            raise UsageError("protocol.splits=column: name the column with protocol.column=NAME")
         if self.splits == "random":
             return random_splits(rows, self.count)
+        if self.splits == "grouped" and self.column is None:
+            found = contents(rows)
+            if found is None:
+                raise UsageError(
+                    "protocol.splits=grouped: no column names the content, and names of files do not tell it; "
+                    "name the column with protocol.column=NAME"
+                )
+            log.info("contents by %s: %d, such as %s", found.source, found.count, found.keys[0])
+            return grouped_splits(with_contents(rows, found), CONTENT, self.count)
         if self.splits == "grouped":
             return grouped_splits(rows, str(self.column), self.count)
         if self.splits == "column":

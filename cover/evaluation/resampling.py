@@ -174,6 +174,11 @@ def _lines(weights: Array, x: Array, y: Array, *, rescaled: bool) -> Array:
     return mean_y[:, None] + slopes[:, None] * centred_x
 
 
+def mean_ranks(values: Array) -> Callable[[Array], Array]:
+    """Make a function from counts (B, n) to the mean ranks (B, n) of values (n,) within each resampling."""
+    return _Ranks(values).of
+
+
 class _Ranks:
     """Mean ranks of values within each resampling of them."""
 

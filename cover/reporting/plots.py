@@ -65,9 +65,11 @@ def draw_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 
     Args:
         path: Where to.
-        lines: What :func:`read_curves` returns, at least one.
+        lines: What :func:`read_curves` returns, at least one; where the start was validated, it is the first, and epoch
+            0.
     """
-    epochs = range(1, len(lines) + 1)
+    first = 1 - sum(line["epoch"] == 0 for line in lines)
+    epochs = range(first, len(lines) + first)
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [line.get("train/loss", math.nan) for line in lines], marker=".")
@@ -78,12 +80,15 @@ def draw_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
             if not all(map(math.isnan, values)):
                 colour = "tab:blue" if kind == "raw" else "tab:orange"
                 right.plot(epochs, values, style, marker=".", color=colour, label=f"{measure.upper()}, {label}")
+        if first == 0:  # what training is held against
+            start = lines[0].get(f"val/raw/overall/{measure}", math.nan)
+            right.axhline(start, color="gray", linestyle=style, linewidth=1, label=f"{measure.upper()} before training")
     right.set(title="overall score against MOS, validation", xlabel="epoch")
     if right.lines:
         right.legend()
     for axes in (left, right):
         axes.grid(alpha=0.3)
-        for number, (before, after) in enumerate(pairwise(lines), start=1):
-            if before["stage"] != after["stage"]:
+        for number, (before, after) in enumerate(pairwise(lines), start=first):
+            if before["stage"] != after["stage"] and before["epoch"] > 0:
                 axes.axvline(number + 0.5, color="gray", linestyle=":")
     figure.savefig(path, dpi=150)

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import pandas as pd
 from rich.console import Console
 
 from cover.evaluation.fits import Fit, fit_curve
+from cover.evaluation.gain import Gain
 from cover.evaluation.measures import MEASURES, Measures, measure, median
 from cover.evaluation.predictions import score_names
+from cover.evaluation.raters import Study
 from cover.files import write_text
-from cover.reporting.console import agreement
+from cover.reporting.console import agreement, raters
 from cover.reporting.plots import draw_curves, scatter
 
 _METRICS = "metrics.json"
+_FEW = 30  # videos to validate on, below which a word is said of the epoch that they chose
 _VARIANTS = {"raw": "", "ema": ", averaged weights"}
 
 
@@ -29,6 +33,7 @@ def write_results(
     fit: Fit,
     resamples: int,
     logger: Any = None,
+    gain: Gain | None = None,
 ) -> None:
     """Write everything that people look at, computed from the best weights.
 
@@ -41,6 +46,7 @@ def write_results(
         fit: The curve for PLCC and RMSE.
         resamples: Resamplings for the intervals; 0 for none.
         logger: One of Lightning's, if any.
+        gain: How much better what was trained agrees with the MOS than the start; None where that means nothing.
     """
     text = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
     write_text(folder / "predictions.csv", text)
@@ -52,38 +58,101 @@ def write_results(
     }
     fitted = fit_curve(held_out["overall"], held_out["mos"], fit)
     title = f"{dataset}, validation"
-    scatter(folder / "scatter.png", held_out["overall"], held_out["mos"], fitted, title, measures["overall"])
+    half = held_out.get("ci95")
+    scatter(folder / "scatter.png", held_out["overall"], held_out["mos"], fitted, title, measures["overall"], half)
     draw_curves(folder / "curves.png", curves)
     if logger is not None:
         _log(logger, measures, table, folder)
-    figures = {name: values.as_dict() for name, values in measures.items()}
-    write_text(folder / _METRICS, json.dumps({**figures, "best": dict(best)}, indent=2) + "\n")  # last: all is there
+    figures: dict[str, Any] = {name: values.as_dict() for name, values in measures.items()}
+    compared: dict[str, Any] = {}
+    if gain is not None:
+        for name in ("before", "trained"):
+            found = measure(held_out[f"overall_{name}"], held_out["mos"], fit=fit, resamples=resamples)
+            compared[name] = found.as_dict()
+        compared["gain"] = gain.as_dict()
+    plain = {**figures, **compared, "best": dict(best)}
+    write_text(folder / _METRICS, json.dumps(plain, indent=2) + "\n")  # last: all is there
 
 
-def read_results(folder: Path) -> tuple[dict[str, Measures], dict[str, Any]]:
-    """Read the measures of a finished run, and stage, epoch and variant of its best weights."""
+@dataclass(frozen=True)
+class Results:
+    """The figures of a finished run, on videos that were not trained on.
+
+    Attributes:
+        measures: Of each score by the best weights.
+        best: Stage, epoch and variant of these.
+        before: Of the overall score before training; None where the start means nothing.
+        trained: Of the overall score after it, whether that was kept or not; likewise.
+        gain: How much better the latter is; likewise.
+    """
+
+    measures: dict[str, Measures]
+    best: dict[str, Any]
+    before: Measures | None
+    trained: Measures | None
+    gain: Gain | None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the best weights were trained."""
+        return self.best["epoch"] != 0
+
+    def rows(self) -> dict[str, Measures]:
+        """Give what a table shows: the overall score before training and after it, then each branch."""
+        if self.before is None or self.trained is None:
+            return self.measures
+        after = "overall, after" if self.kept else "overall, trained (not kept)"
+        branches = {name: values for name, values in self.measures.items() if name != "overall"}
+        return {"overall, before": self.before, after: self.trained, **branches}
+
+    def verdict(self) -> str | None:
+        """Say in one line whether training helped; None where nothing is known of the start."""
+        if self.gain is None:
+            return None
+        apart = "contents" if self.gain.by == "content" else "videos"
+        figures = f"{self.gain.sentence()} (95 % intervals, resampling {apart})"
+        if self.gain.clear:
+            return f"training helped: {figures}"
+        if self.kept:
+            return (
+                f"training made no clear difference: {figures}; best.ckpt is the best epoch, as require_gain=false asks"
+            )
+        worse = "made it worse" if self.gain.worse else "did not help here"
+        return f"training {worse}: {figures}; best.ckpt is the start with a calibration to your scale"
+
+
+def read_results(folder: Path) -> Results:
+    """Read the figures of a finished run."""
     figures = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
-    best = figures.pop("best")
-    return {name: Measures.from_dict(values) for name, values in figures.items()}, best
+    best, gain = figures.pop("best"), figures.pop("gain", None)
+    before, trained = (
+        Measures.from_dict(found) if (found := figures.pop(name, None)) else None for name in ("before", "trained")
+    )
+    measures = {name: Measures.from_dict(values) for name, values in figures.items()}
+    return Results(measures, best, before, trained, None if gain is None else Gain.from_dict(gain))
 
 
-def show(
-    measures: Mapping[str, Measures], best: Mapping[str, Any], folder: Path, program: str, overrides: Sequence[str]
-) -> None:
+def show(results: Results, folder: Path, program: str, overrides: Sequence[str], study: Study | None = None) -> None:
     """Show the outcome of a run, where it is, and the command that uses it.
 
     Args:
-        measures: By score.
-        best: Stage, epoch and variant of the best weights.
+        results: The figures.
         folder: The results folder.
         program: The command that scores.
         overrides: Options that it must be given too.
+        study: How far the raters agree, where that is known.
     """
-    console = Console()
-    count = next(iter(measures.values())).n
-    console.print(agreement(measures, None, count, 0, 0))
-    variant = _VARIANTS[best["variant"]]
-    console.print(f"on videos that were not trained on; best epoch: {best['epoch']} of {best['stage']}{variant}")
+    console, best = Console(), results.best
+    count = next(iter(results.measures.values())).n
+    console.print(agreement(results.rows(), None, count, 0, 0))
+    chosen = f"epoch {best['epoch']} of {best['stage']}{_VARIANTS[best['variant']]}" if results.kept else "the start"
+    console.print(f"on videos that were not trained on; best: {chosen}", highlight=False)
+    if results.kept and count < _FEW:
+        console.print(f"the epoch is the best of {count} videos, which flatters the figures", highlight=False)
+    if verdict := results.verdict():
+        console.print(verdict, highlight=False, soft_wrap=True)
+    if study is not None:
+        console.print(raters(study, folder), highlight=False, soft_wrap=True)
     console.print(f"results: {folder} (curves.png, scatter.png, predictions.csv)", highlight=False, soft_wrap=True)
     command = shlex.join([*program.split(), "data=mydir", f"weights={folder / 'best.ckpt'}", *overrides])
     console.print(f"use it: {command}", highlight=False, soft_wrap=True)

@@ -32,6 +32,7 @@ def train(config: dict[str, Any], folder: Path) -> bool:
     options = checked(config, TrainOptions)
     training.check_options(options)
     try:
+        from cover.reporting import evaluation
         from cover.training import run
         from cover.training.ratings import rated_splits
     except ModuleNotFoundError as error:
@@ -39,15 +40,19 @@ def train(config: dict[str, Any], folder: Path) -> bool:
 
     components.quiet_lightning()
     recipe = training.recipe(options)
-    splits = rated_splits(training.sources(options), training.selection(options), folder, strict=options.strict)
+    sources = training.sources(options)
+    studies = [source.study for source in sources if source.study is not None]
+    splits = rated_splits(sources, training.selection(options), folder, strict=options.strict)
     indices = options.protocol.indices
     places = [folder if len(splits) == 1 else folder / f"split_{index}" for index in indices]
     kept = training.identity(options, config)
     if is_main_process():  # before other ranks start, which must not find what is to be set aside
         for place, sets in zip(places, splits, strict=True):
             run.open_run(place, config, kept, sets, resume=options.resume)
+            if studies:
+                evaluation.write_study(place, studies[0])
     measured = [
-        _train_split(options, config, recipe, kept["base"], sets, place)
+        _train_split(options, config, recipe, kept["base"], sets, place, studies)
         for place, sets in zip(places, splits, strict=True)
     ]
     if not is_main_process():
@@ -60,7 +65,13 @@ def train(config: dict[str, Any], folder: Path) -> bool:
 
 
 def _train_split(
-    options: TrainOptions, config: dict[str, Any], recipe: Any, base: dict[str, Any], sets: Sequence[Any], folder: Path
+    options: TrainOptions,
+    config: dict[str, Any],
+    recipe: Any,
+    base: dict[str, Any],
+    sets: Sequence[Any],
+    folder: Path,
+    studies: Sequence[Any],
 ) -> dict[str, Any]:
     """Train on one split, or continue; gives the measures of each score on the videos that were validated on."""
     from cover.reporting import training as reporting
@@ -75,13 +86,21 @@ def _train_split(
             best = {"stage": outcome.best.name, "epoch": outcome.best.epoch, "variant": outcome.best.variant}
             curves = read_curves(folder / "curves.csv")
             reporting.write_results(
-                folder, outcome.table(), curves, best, sets[0].name, options.fit, options.resamples, logger
+                folder,
+                outcome.table(),
+                curves,
+                best,
+                sets[0].name,
+                options.fit,
+                options.resamples,
+                logger,
+                outcome.gain,
             )
     if not is_main_process():
         return {}
     run.tidy(recipe, folder)
-    measures, best = reporting.read_results(folder)
+    results = reporting.read_results(folder)
     seen = [option for option in HydraConfig.get().overrides.task if _SEEN.match(option)]
     program = "python infer.py" if Path(sys.argv[0]).suffix == ".py" else "cover infer"
-    reporting.show(measures, best, folder, program, seen)
-    return measures
+    reporting.show(results, folder, program, seen, studies[0] if studies else None)
+    return results.measures

@@ -51,6 +51,7 @@ class VideoBatch:
         own: Branch -> float32 (B,), likewise what rates it alone, for branches of which there is such a rating.
         contents: int64 (B,), number of the content of each, where batches are made by content.
         auxiliary: float32 (B, N), what auxiliary columns say of each, standardised over all videos to train on.
+        weights: float32 (B,), of each in the loss, by how certain its MOS is; None: all alike.
     """
 
     groups: list[VideoGroup]
@@ -59,6 +60,7 @@ class VideoBatch:
     own: dict[str, Tensor] = field(default_factory=dict)
     contents: Tensor | None = None
     auxiliary: Tensor | None = None
+    weights: Tensor | None = None
 
 
 class ByContent(NamedTuple):
@@ -115,6 +117,11 @@ def epoch_batches(
         length = min(batch_size, wanted // ranks * ranks)
         if length == 0:
             raise UsageError(f"{wanted} videos to train on in an epoch are too few for {ranks} processes")
+        if length == 1:
+            raise UsageError(
+                f"batches of one video ({wanted} to train on in an epoch): losses compare the videos of a batch, and "
+                "need 2 at least (batch_size=, share=)"
+            )
         belonging = range(size) if contents is None else contents[number]
         passes = [_by_content(belonging, together, rng) for _ in range(-(-wanted // size))]
         order = (start + np.concatenate(passes))[:wanted]

@@ -44,6 +44,7 @@ class TrainingData(lightning.LightningDataModule):
         seed: Of order, samplings and mirroring.
         by_content: Number of videos per content placed together in a batch; None: as chance has it.
         auxiliary: Extras of rows that are auxiliary regression targets; each has to vary.
+        by_interval: Whether a video's weight in the loss follows the interval of its MOS.
 
     Attributes:
         videos: All videos, those to train on first.
@@ -68,6 +69,7 @@ class TrainingData(lightning.LightningDataModule):
         seed: int,
         by_content: ByContent | None = None,
         auxiliary: Sequence[str] = (),
+        by_interval: bool = False,
     ) -> None:
         super().__init__()
         self.sets = sets
@@ -94,6 +96,10 @@ class TrainingData(lightning.LightningDataModule):
             else [numbered(row.extras[by_content.column] for row in rated.train) for rated in sets]
         )
         self._numbers = torch.tensor([number for numbers in self._contents or () for number in numbers])
+        self._weights: Tensor | None = None
+        if by_interval:
+            certain = [(rated.certainties or {}).get(row.name, 1.0) for rated, row in owned]
+            self._weights = torch.tensor(certain, dtype=torch.float32)
         self.auxiliary_count = len(auxiliary)
         self._auxiliary = _standardized_columns(self.videos[: self.trained], auxiliary) if auxiliary else None
 
@@ -104,6 +110,10 @@ class TrainingData(lightning.LightningDataModule):
     def auxiliary_of(self, videos: Sequence[int]) -> Tensor | None:
         """Give the auxiliary targets of some videos to train on, float32 (n, N); None: there are none."""
         return None if self._auxiliary is None else self._auxiliary[list(videos)]
+
+    def weights_of(self, videos: Sequence[int]) -> Tensor | None:
+        """Give the weights of some videos in the loss, float32 (n,); None: all weigh alike."""
+        return None if self._weights is None else self._weights[list(videos)]
 
     @property
     def trained(self) -> int:
@@ -231,6 +241,7 @@ class _VideoBatches(IterableDataset):
             },
             contents=self.source.contents_of(order) if self.training else None,
             auxiliary=self.source.auxiliary_of(order) if self.training else None,
+            weights=self.source.weights_of(order) if self.training else None,
         )
 
 

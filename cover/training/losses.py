@@ -17,13 +17,13 @@ from torch.nn import functional
 
 from cover.models import BRANCHES, SCORES
 
-_Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+_Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 # What a standard deviation is at least: far below that of a batch's scores, far above their rounding errors.
 _SMALLEST_STD = 1e-4
 
 
-def plcc_loss(pred: Tensor, target: Tensor) -> Tensor:
+def plcc_loss(pred: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Correlation loss: the distance from the target in anything but offset and scale.
 
     With p and y the standardised predictions and target (biased standard deviations) and r = mean(p * y) their
@@ -45,6 +45,7 @@ def plcc_loss(pred: Tensor, target: Tensor) -> Tensor:
     Args:
         pred: (B,) predictions, float. Half precision is computed in float32.
         target: (B,) what they should correlate with.
+        weights: (B,) of each video in all means, positive; None: all alike.
 
     Returns:
         Scalar in [0, 0.5], of the predictions' dtype but at least float32.
@@ -53,12 +54,12 @@ def plcc_loss(pred: Tensor, target: Tensor) -> Tensor:
         ValueError: The two are not 1-D and of one length of at least 1.
     """
     pred, target = _pair(pred, target)
-    p, y = _standardized(pred), _standardized(target)
-    r = (p * y).mean()
-    return (functional.mse_loss(p, y) / 4 + functional.mse_loss(r * p, y) / 4) / 2
+    p, y = _standardized(pred, weights), _standardized(target, weights)
+    r = _mean(p * y, weights)
+    return (_mean((p - y).square(), weights) / 4 + _mean((r * p - y).square(), weights) / 4) / 2
 
 
-def rank_loss(pred: Tensor, target: Tensor) -> Tensor:
+def rank_loss(pred: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Ranking loss: the distance between predictions of pairs that are in the wrong order.
 
     With v_ij = relu((p_i - p_j) * sign(y_j - y_i)), it is the mean of v over the B * (B - 1) ordered pairs of different
@@ -72,6 +73,7 @@ def rank_loss(pred: Tensor, target: Tensor) -> Tensor:
     Args:
         pred: (B,) predictions, float. Half precision is computed in float32.
         target: (B,) values that give the right order.
+        weights: (B,) of each video, positive; a pair weighs as much as the product of its two. None: all alike.
 
     Returns:
         Scalar in [0, 1), of the predictions' dtype but at least float32; 0 (and no gradient) for the right order, for
@@ -82,16 +84,21 @@ def rank_loss(pred: Tensor, target: Tensor) -> Tensor:
     """
     pred, target = _pair(pred, target)
     violations = functional.relu((pred[:, None] - pred) * torch.sign(target - target[:, None]))
-    pairs = max(len(pred) * (len(pred) - 1), 1)
-    return violations.sum() / pairs / (1 + violations.max())
+    if weights is None:
+        pairs = max(len(pred) * (len(pred) - 1), 1)
+        return violations.sum() / pairs / (1 + violations.max())
+    shares = weights[:, None] * weights * (1 - torch.eye(len(pred), device=pred.device))
+    total = shares.sum().clamp(min=torch.finfo(pred.dtype).tiny)
+    return (violations * shares).sum() / total / (1 + violations.max())
 
 
-def mse_loss(pred: Tensor, target: Tensor) -> Tensor:
+def mse_loss(pred: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean squared error between predictions and target, both as they are.
 
     Args:
         pred: (B,) predictions, float. Half precision is computed in float32.
         target: (B,) what they should be.
+        weights: (B,) of each video in the mean, positive; None: all alike.
 
     Returns:
         Scalar of at least 0, of the predictions' dtype but at least float32.
@@ -99,7 +106,8 @@ def mse_loss(pred: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: The two are not 1-D and of one length of at least 1.
     """
-    return functional.mse_loss(*_pair(pred, target))
+    pred, target = _pair(pred, target)
+    return _mean((pred - target).square(), weights)
 
 
 class QualityLoss(nn.Module):
@@ -151,6 +159,7 @@ class QualityLoss(nn.Module):
         target: Tensor,
         own: Mapping[str, Tensor] | None = None,
         contents: Tensor | None = None,
+        weights: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Compare scores with the MOS.
 
@@ -161,6 +170,7 @@ class QualityLoss(nn.Module):
                 and is meant for MOS standardised over the training set (not over the batch).
             own: Score -> (B,) ratings of that score alone, which stand in for the MOS; None or empty: there are none.
             contents: (B,) number of the content of each video, for ``within``; None: all are one.
+            weights: (B,) of each video, positive; None: all alike.
 
         Returns:
             ``loss``, the scalar to minimise, and every term that has a factor by name (``plcc/technical``), without it
@@ -171,7 +181,7 @@ class QualityLoss(nn.Module):
         """
         targets = {**dict.fromkeys(self.scores, target), **(own or {})}
         values = {
-            (term, score): self._compared(_LOSSES[term], pred[score], targets[score], contents)
+            (term, score): self._compared(_LOSSES[term], pred[score], targets[score], contents, weights)
             for score in self.scores
             for term in self.terms
         }
@@ -179,13 +189,19 @@ class QualityLoss(nn.Module):
         parts = {f"{term}/{score}": value.detach() for (term, score), value in values.items()}
         return {"loss": torch.stack(weighted).sum(), **parts}
 
-    def _compared(self, loss: _Loss, pred: Tensor, target: Tensor, contents: Tensor | None) -> Tensor:
+    def _compared(
+        self, loss: _Loss, pred: Tensor, target: Tensor, contents: Tensor | None, weights: Tensor | None
+    ) -> Tensor:
         """A loss over all videos, or over those of each content, or of both their shares."""
         if contents is None or self.within == 0:
-            return loss(pred, target)
-        apart = [contents == content for content in contents.unique()]
-        within = torch.stack([mine.float().mean() * loss(pred[mine], target[mine]) for mine in apart]).sum()
-        return within if self.within == 1 else self.within * within + (1 - self.within) * loss(pred, target)
+            return loss(pred, target, weights)
+        parts = []
+        for content in contents.unique():
+            mine = contents == content
+            some = None if weights is None else weights[mine]
+            parts.append(mine.float().mean() * loss(pred[mine], target[mine], some))
+        within = torch.stack(parts).sum()
+        return within if self.within == 1 else self.within * within + (1 - self.within) * loss(pred, target, weights)
 
 
 _LOSSES: dict[str, _Loss] = {"plcc": plcc_loss, "rank": rank_loss, "mse": mse_loss}
@@ -209,6 +225,10 @@ def _pair(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return pred, target.to(pred.dtype)
 
 
-def _standardized(values: Tensor) -> Tensor:
-    centred = values - values.mean()
-    return centred / (centred.square().mean() + _SMALLEST_STD**2).sqrt()
+def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    return values.mean() if weights is None else (weights * values).sum() / weights.sum()
+
+
+def _standardized(values: Tensor, weights: Tensor | None) -> Tensor:
+    centred = values - _mean(values, weights)
+    return centred / (_mean(centred.square(), weights) + _SMALLEST_STD**2).sqrt()

@@ -49,6 +49,8 @@ class Training(lightning.LightningModule):
         auxiliary: Number of auxiliary regression targets in the batches. Each trainable backbone predicts them from its
             mean features by a linear layer that no model keeps. 0: none.
         auxiliary_factor: Factor of their mean squared error, which is added to the loss for each of these backbones.
+        l2_sp: Factor of half the squared distance of what is trained from where it started, which is added to the loss
+            (Li, Grandvalet and Davoine, "Explicit Inductive Bias for Transfer Learning", ICML 2018); 0: none.
         seed: Of dropout, together with epoch and rank.
         about: Plain data for the checkpoints.
 
@@ -72,6 +74,7 @@ class Training(lightning.LightningModule):
         own: Mapping[str, Sequence[float]] | None = None,
         auxiliary: int = 0,
         auxiliary_factor: float = 1.0,
+        l2_sp: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
@@ -85,6 +88,9 @@ class Training(lightning.LightningModule):
             channels: Any = model.backbones[branch].out_channels
             self.auxiliary[branch] = nn.Linear(channels, auxiliary)
         self.auxiliary_factor = auxiliary_factor
+        self.l2_sp = l2_sp
+        trained = model.named_parameters() if l2_sp else ()
+        self._start = {name: value.detach().clone() for name, value in trained if value.requires_grad}
         self.make_optimizer = optimizer
         self.rates = (lr, backbone_lr)
         self.warmup_epochs = warmup_epochs
@@ -147,6 +153,7 @@ class Training(lightning.LightningModule):
         """Compute the loss over the videos of all ranks: ranks and correlations are those of the global batch."""
         features = self._features(batch, self.model)
         scores, mos, own, contents = _scores(self.model, features), batch.mos, batch.own, batch.contents
+        weights = batch.weights
         predicted, auxiliary = self._auxiliary(features), batch.auxiliary
         if self.trainer.world_size > 1:
             predicted = [self._of_all_ranks(columns) for columns in predicted]
@@ -154,14 +161,27 @@ class Training(lightning.LightningModule):
             scores, mos = self._of_all_ranks(scores), self._of_all_ranks(mos)
             own = {branch: self._of_all_ranks(ratings) for branch, ratings in own.items()}
             contents = None if contents is None else self._of_all_ranks(contents)
-        terms = self.loss(dict(zip(SCORES, scores.unbind(1), strict=True)), mos, own, contents)
+            weights = None if weights is None else self._of_all_ranks(weights)
+        terms = self.loss(dict(zip(SCORES, scores.unbind(1), strict=True)), mos, own, contents, weights)
         if auxiliary is not None and predicted:
             errors = torch.stack([functional.mse_loss(columns, auxiliary) for columns in predicted])
             terms["auxiliary"] = errors.detach().mean()
             terms["loss"] = terms["loss"] + self.auxiliary_factor * errors.sum()
-        values = {f"train/{name}": term for name, term in terms.items()}
+        if self._start:
+            terms["l2_sp"] = self._distance()
+            terms["loss"] = terms["loss"] + self.l2_sp * terms["l2_sp"]
+        values = {f"train/{name}": term.detach() for name, term in terms.items()}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(mos))
         return terms["loss"]
+
+    def _distance(self) -> Tensor:
+        """Half the squared distance of what is trained from where this stage started."""
+        parts = []
+        for name, value in self.model.named_parameters():
+            if name in self._start:
+                self._start[name] = start = self._start[name].to(value.device)
+                parts.append((value - start).square().sum())
+        return torch.stack(parts).sum() / 2
 
     def _auxiliary(self, features: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
         """Auxiliary predictions of each trainable backbone, float32 (B, N)."""
@@ -190,7 +210,7 @@ class Training(lightning.LightningModule):
         """
         overall = {}
         for variant, seen in self.seen.items():
-            figures = self._measured(seen.take())
+            figures = self.measured(seen.take())
             self.log_dict({f"val/{variant}/{name}": value for name, value in figures.items()})
             overall[variant] = figures["overall/srocc"] + figures["overall/plcc"]
         self.best_of = max(overall, key=lambda variant: (not math.isnan(overall[variant]), overall[variant]))
@@ -225,8 +245,12 @@ class Training(lightning.LightningModule):
         assert isinstance(gathered, Tensor)
         return gathered.flatten(0, 1)
 
-    def _measured(self, predictions: Mapping[int, Sequence[float]]) -> dict[str, float]:
-        """Each measure of each score, such as ``overall/srocc``: the mean over sets."""
+    def measured(self, predictions: Mapping[int, Sequence[float]]) -> dict[str, float]:
+        """Compute each measure of each score, such as ``overall/srocc``: the mean over sets.
+
+        Args:
+            predictions: Scores of each video by its number.
+        """
         members: dict[str, list[int]] = {}
         for video in predictions:
             members.setdefault(self.sets[video][0], []).append(video)

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from cover.evaluation.uncertainty import uncertainties
 from cover.models import SCORES
 from cover.rows import Row
 from cover.scoring.decoding import Decoder
@@ -52,3 +53,19 @@ class RatedSet:
         """Give a rating in standard deviations from the mean of the videos to train on, so that sets are alike."""
         mean, std = self.scales[score]
         return (self.rating(row, score) - mean) / std
+
+    @cached_property
+    def certainties(self) -> dict[str, float] | None:
+        """Weight of each video by the interval of its MOS, 0 to 2: 2 / (1 + (interval / median interval)^2).
+
+        A video with the usual interval weighs 1, one that is known exactly 2; so does 1 where no interval is known.
+        None where the dataset has no intervals.
+        """
+        found = uncertainties(self.rows, {})
+        if found is None:
+            return None
+        half = found[0]
+        usual = float(np.nanmedian(half))
+        weights = 2 / (1 + (half / usual) ** 2) if usual > 0 else np.ones(len(half))
+        weights = np.where(np.isfinite(weights), weights, 1.0)
+        return {row.name: float(weight) for row, weight in zip(self.rows, weights, strict=True)}

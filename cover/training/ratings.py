@@ -8,8 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cover.errors import UsageError
+from cover.evaluation.arrays import FEWEST_CORRELATED
+from cover.evaluation.contents import contents, shared
 from cover.evaluation.protocol import Protocol
 from cover.evaluation.rated import write_missing
+from cover.evaluation.raters import Study
 from cover.models import BRANCHES
 from cover.rows import Row
 from cover.scoring.decoding import Decoder
@@ -19,6 +22,7 @@ from cover.training.rated import RatedSet
 log = logging.getLogger(__name__)
 
 FEWEST_VIDEOS = 10
+_FEW_VIDEOS, _FEW_CONTENTS = 300, 20  # of fewer, a single split and a choice of epochs say little
 _NAMED = 3  # files that a message names; the table beside it has all
 
 
@@ -32,6 +36,7 @@ class Source:
         rows: Its rated rows.
         decoder: Decodes them.
         share: How often an epoch sees each video.
+        study: How far its raters agree, where there are ratings of single ones.
     """
 
     option: str
@@ -39,6 +44,7 @@ class Source:
     rows: Sequence[Row]
     decoder: Decoder
     share: float = 1.0
+    study: Study | None = None
 
 
 @dataclass(frozen=True)
@@ -103,11 +109,28 @@ def rated_splits(
         for source, rated in zip(sources, sets, strict=True):
             if held_out is None or rated is sets[0]:
                 _require_different(rated.validation, f"{source.option}: the split to validate on")
+        _require_enough(sets[0])
         _require_apart(sets)
         _require_columns(selection, sets)
         auxiliary_columns(selection.auxiliary, sets)
         splits.append(sets)
+    _say_what_flatters(splits[0][0], selection.protocol)
     return splits
+
+
+def _say_what_flatters(rated: RatedSet, protocol: Protocol) -> None:
+    """Warn of contents on both sides of a random split, and of sets that a split says little of."""
+    if protocol.splits == "random" and (line := shared(rated.train, rated.validation)):
+        log.warning("%s: %s", rated.name, line)
+    known = contents(rated.rows)
+    few = known is not None and known.count < _FEW_CONTENTS
+    if len(rated.rows) < _FEW_VIDEOS or few:
+        said = f"{known.count} contents" if few and known else f"{len(rated.rows)} videos"
+        log.info(
+            "%s: %s are few: experiment=finetune_small chooses what they can carry, and cross-validates",
+            rated.name,
+            said,
+        )
 
 
 def auxiliary_columns(patterns: Sequence[str], sets: Sequence[RatedSet]) -> list[str]:
@@ -240,6 +263,16 @@ def _require_columns(selection: Selection, sets: Sequence[RatedSet]) -> None:
         if column is not None and (lacking := [row for row in rated.train if column not in row.extras]):
             found = ", ".join(lacking[0].extras) or "none"
             raise UsageError(f"by_content.column={column}: {rated.name} has no such column (found: {found})")
+
+
+def _require_enough(rated: RatedSet) -> None:
+    """Enough videos to validate on, and a word where they are few or not apart."""
+    count = len(rated.validation)
+    if count < FEWEST_CORRELATED:
+        raise UsageError(
+            f"{rated.name}: {count} videos to validate on are too few to choose an epoch by; "
+            "experiment=finetune_small cross-validates over all"
+        )
 
 
 def _require_apart(sets: Sequence[RatedSet]) -> None:

@@ -57,6 +57,10 @@ class Recipe:
         by_content: Number of videos per content placed together in a batch; None: as chance has it.
         auxiliary: Patterns of columns with auxiliary regression targets.
         auxiliary_factor: Factor of their squared error in the loss.
+        by_interval: Whether a video's weight in the loss follows the interval of its MOS.
+        l2_sp: Factor of the penalty on leaving the weights that a stage starts from.
+        known_start: Whether the weights to start from mean something, so that training is held against them.
+        require_gain: Whether trained weights must be better than these beyond chance to take their place.
         ridge: What a stage in closed form fits the heads to.
         cache: Folder of the caches.
         dtype: Of cached features, a key of :data:`DTYPES`.
@@ -85,6 +89,10 @@ class Recipe:
     by_content: ByContent | None
     auxiliary: Sequence[str]
     auxiliary_factor: float
+    by_interval: bool
+    l2_sp: float
+    known_start: bool
+    require_gain: bool
     ridge: Ridge
     cache: Path
     dtype: str

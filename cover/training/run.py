@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ from lightning.pytorch.loggers import Logger
 import cover
 from cover.curves import Calibration
 from cover.evaluation.calibration import calibrate
+from cover.evaluation.contents import contents
+from cover.evaluation.gain import Gain, gain
 from cover.files import LOCK, set_aside, write_rows
 from cover.models import COVER, SCORES
 from cover.scoring.ranks import is_main_process
@@ -25,7 +28,7 @@ from cover.training.checkpoints import write_weights
 from cover.training.features import ERRORS, start_errors
 from cover.training.rated import RatedSet
 from cover.training.recipe import Recipe
-from cover.training.stages import StageResult, run_stage
+from cover.training.stages import StageResult, run_stage, run_start
 
 log = logging.getLogger(__name__)
 
@@ -37,21 +40,29 @@ class Outcome:
     """The outcome of a training.
 
     Attributes:
-        best: The best stage.
-        curve: The calibration of its weights; None where there is none.
+        best: The stage whose weights ``best.ckpt`` has.
+        curve: The calibration of these weights; None where there is none.
+        tried: The best stage that was trained, which ``best`` is unless it did not help.
+        start: The model before any training; None where its weights were random.
+        gain: How much better ``tried`` agrees with the MOS than the start, on the first set's videos to validate on.
     """
 
     best: StageResult
     curve: Calibration | None
+    tried: StageResult
+    start: StageResult | None = None
+    gain: Gain | None = None
 
     def table(self) -> pd.DataFrame:
         """Tabulate the scores of every video by the best weights.
 
         Returns:
             ``Filename, split, mos``, the scores, ``predicted_mos`` where there is a calibration, ratings of single
-            branches (``technical_rated``), ``dataset``.
+            branches (``technical_rated``), ``overall_before`` and ``overall_trained`` where the start is known,
+            ``dataset``.
         """
         data, lines = self.best.data, []
+        compared = {} if self.start is None else {"before": self.start.overall, "trained": self.tried.overall}
         for video, scores in self.best.predictions.items():
             row, rated = data.videos[video], data.owners[video]
             named = dict(zip(SCORES, scores, strict=True))
@@ -60,6 +71,7 @@ class Outcome:
             if self.curve is not None:
                 line["predicted_mos"] = float(self.curve(named["overall"]))
             line |= {f"{branch}_rated": rated.rating(row, branch) for branch in data.own}
+            line |= {f"overall_{name}": found.get((rated.name, row.name), math.nan) for name, found in compared.items()}
             lines.append({**line, "dataset": rated.name})
         return pd.DataFrame(lines)
 
@@ -74,6 +86,9 @@ def train_stages(
 ) -> Outcome:
     """Train on one split, or continue; leaves weights and curves in the results folder.
 
+    Where the weights to start from mean something, they are validated first, and trained ones take their place only if
+    they are better beyond chance (``recipe.require_gain``).
+
     Args:
         recipe: The recipe.
         make_model: Makes the model with the weights to start from.
@@ -87,19 +102,45 @@ def train_stages(
     """
     lightning.seed_everything(recipe.seed, verbose=False)
     model = make_model()
-    best: StageResult | None = None
+    start = run_start(recipe, model, sets, folder, about) if recipe.known_start else None
+    sets = sets if start is None else start.data.sets
+    tried: StageResult | None = None
     curve: Calibration | None = None
     trained: set[str] = set()
     for stage in recipe.stages:
         result = run_stage(recipe, stage, model, sets, folder, logger, about, trained)
         sets, trained = result.data.sets, trained | result.trained
-        if best is None or result.score > best.score:
-            best = result
+        if tried is None or result.score > tried.score:
+            tried = result
             if is_main_process():
                 curve = _calibration(result)
                 write_weights(model, result, curve, trained, about, folder)
-    assert best is not None
-    return Outcome(best, curve)
+    assert tried is not None
+    if start is None:
+        return Outcome(tried, curve, tried)
+    found = _gain(start, tried)
+    if found.clear or (tried.score > start.score and not recipe.require_gain):
+        return Outcome(tried, curve, tried, start, found)
+    if is_main_process():
+        curve = _calibration(start)
+        (folder / "trained.safetensors").unlink(missing_ok=True)
+        write_weights(make_model(), start, curve, set(start.trained), about, folder)
+    return Outcome(start, curve, tried, start, found)
+
+
+def _gain(start: StageResult, tried: StageResult) -> Gain:
+    """Hold what was trained against the start, on the first set's videos to validate on that both could read."""
+    data = tried.data
+    rated = data.sets[0]
+    before, after = start.overall, tried.overall
+    both = [row for row in rated.validation if {(rated.name, row.name)} <= before.keys() & after.keys()]
+    known = contents(both)
+    return gain(
+        [before[rated.name, row.name] for row in both],
+        [after[rated.name, row.name] for row in both],
+        [rated.rating(row) for row in both],
+        None if known is None else known.keys,
+    )
 
 
 def open_run(

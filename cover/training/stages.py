@@ -1,7 +1,9 @@
 """One stage of a training: cache features of frozen backbones, then train the rest."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,13 @@ from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from cover.errors import UsageError
-from cover.models import BRANCHES, COVER, FrameBackbone, fan_in_, whiten_
+from cover.models import BRANCHES, COVER, SCORES, FrameBackbone, fan_in_, whiten_
+from cover.scoring.ranks import is_main_process
 from cover.training.curve_writer import CurveWriter, curve_line, read_curves, write_curves
 from cover.training.data import TrainingData
 from cover.training.direction import StartingDirection
 from cover.training.features import ERRORS, add_error, caches, prepare
-from cover.training.module import MONITOR, Training
+from cover.training.module import MONITOR, RAW, Training
 from cover.training.rated import RatedSet
 from cover.training.ratings import auxiliary_columns
 from cover.training.recipe import Recipe, Stage
@@ -25,6 +28,9 @@ from cover.training.ridge import fit_heads
 from cover.training.schedule import mark_trained
 
 log = logging.getLogger(__name__)
+
+START = "start"
+"""Name of the stage, in results, that is the model before any training."""
 
 _WHITENED = 64  # videos that whitening filters are computed of
 
@@ -35,7 +41,7 @@ class StageResult:
 
     Attributes:
         name: Of the stage.
-        epoch: The best one, from 1.
+        epoch: The best one, from 1; 0 of the start.
         variant: ``raw`` or ``ema`` weights, whichever were better in it.
         score: The value that it was chosen by.
         predictions: Scores of each video, by its place in ``data.videos``, in the order of the model's scores.
@@ -50,6 +56,15 @@ class StageResult:
     predictions: Mapping[int, Sequence[float]]
     data: TrainingData
     trained: frozenset[str]
+
+    @property
+    def overall(self) -> dict[tuple[str, str], float]:
+        """The overall score of each video, by its set and name."""
+        place, data = SCORES.index("overall"), self.data
+        return {
+            (data.owners[video].name, data.videos[video].name): float(scores[place])
+            for video, scores in self.predictions.items()
+        }
 
 
 def run_stage(
@@ -77,10 +92,8 @@ def run_stage(
     Raises:
         UsageError: Options are wrong, a disk is full, or too few videos can be read.
     """
-    try:
+    with _marked(stage):
         learning = mark_trained(model, stage.train)
-    except ValueError as error:
-        raise UsageError(f"stages.{stage.name}.train: {error}") from error
     frozen = [branch for branch in BRANCHES if branch not in learning]
     data = _data(recipe, model, sets, frozen, learning, folder)
     place = folder / "stages" / stage.name
@@ -98,11 +111,7 @@ def run_stage(
         _measure(recipe, stage, training, data, folder)
     chosen = torch.load(place / "best.ckpt", map_location="cpu", weights_only=True)
     model.load_state_dict({key.removeprefix("model."): value for key, value in chosen["state_dict"].items()})
-    quiet = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
-    data.failures.clear()
-    quiet.predict(training, datamodule=data, return_predictions=False)
-    for failure in data.failures.values():  # of this rank's share of all videos, so that each is listed once
-        add_error(folder / ERRORS, failure)
+    _predict(recipe, training, data, folder)
     model.backbones.update(resting)
     return StageResult(
         name=stage.name,
@@ -117,6 +126,59 @@ def run_stage(
             if parameter.requires_grad or (not stage.train and key.startswith("heads."))
         ),
     )
+
+
+def run_start(
+    recipe: Recipe, model: COVER, sets: Sequence[RatedSet], folder: Path, about: Mapping[str, Any]
+) -> StageResult:
+    """Validate the model before any training: epoch 0, which what is trained is held against.
+
+    Args:
+        recipe: The recipe.
+        model: The whole model with the weights to start from.
+        sets: The videos.
+        folder: The results folder of the run.
+        about: Plain data for the checkpoints.
+
+    Raises:
+        UsageError: As of :func:`run_stage`.
+    """
+    stage = recipe.stages[0]
+    with _marked(stage):
+        learning = mark_trained(model, stage.train)
+    frozen = [branch for branch in BRANCHES if branch not in learning]
+    data = _data(recipe, model, sets, frozen, learning, folder)
+    resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
+    training = _module(recipe, model, data, about)
+    _predict(recipe, training, data, folder)
+    model.backbones.update(resting)
+    held_out = {video: scores for video, scores in training.predictions.items() if video >= data.trained}
+    figures = training.measured(held_out)
+    score = figures["overall/srocc"] + figures["overall/plcc"]
+    score = -2.0 if math.isnan(score) else score
+    if is_main_process() and not read_curves(folder / "curves.csv"):
+        metrics = {f"val/raw/{name}": value for name, value in figures.items()} | {MONITOR: score}
+        write_curves(folder / "curves.csv", [curve_line(START, 0, 0.0, metrics)])
+    trained = frozenset(key for key, _ in model.named_parameters() if key.startswith(("gates.", "heads.")))
+    return StageResult(START, 0, RAW, score, training.predictions, data, trained)
+
+
+@contextmanager
+def _marked(stage: Stage) -> Iterator[None]:
+    """Name the stage where a pattern of it matches nothing."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(f"stages.{stage.name}.train: {error}") from error
+
+
+def _predict(recipe: Recipe, training: Training, data: TrainingData, folder: Path) -> None:
+    """Score all videos; ``training.predictions`` has the scores afterwards, ``errors.csv`` what could not be read."""
+    quiet = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
+    data.failures.clear()
+    quiet.predict(training, datamodule=data, return_predictions=False)
+    for failure in data.failures.values():  # of this rank's share of all videos, so that each is listed once
+        add_error(folder / ERRORS, failure)
 
 
 def _data(
@@ -142,6 +204,7 @@ def _data(
         seed=recipe.seed,
         by_content=recipe.by_content,
         auxiliary=auxiliary_columns(recipe.auxiliary, sets),
+        by_interval=recipe.by_interval,
     )
 
 
@@ -159,6 +222,7 @@ def _module(recipe: Recipe, model: COVER, data: TrainingData, about: Mapping[str
         own={branch: [rated.rating(row, branch) for rated, row in owned] for branch in data.own},
         auxiliary=data.auxiliary_count,
         auxiliary_factor=recipe.auxiliary_factor,
+        l2_sp=recipe.l2_sp,
         seed=recipe.seed,
         about=about,
     )
@@ -197,7 +261,7 @@ def _earlier(recipe: Recipe, stage: Stage, folder: Path) -> tuple[list[str], lis
     """The names of the stages before one, and their lines of curves."""
     names = [known.name for known in recipe.stages]
     before = names[: names.index(stage.name)]
-    return before, [line for line in read_curves(folder / "curves.csv") if line["stage"] in before]
+    return before, [line for line in read_curves(folder / "curves.csv") if line["stage"] in (START, *before)]
 
 
 def _measure(recipe: Recipe, stage: Stage, training: Training, data: TrainingData, folder: Path) -> None:

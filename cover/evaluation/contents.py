@@ -1,0 +1,134 @@
+"""The content of each video: named by a column, or guessed from names of versions of it."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from cover.rows import Row
+
+COLUMNS = ("content", "scene", "source", "reference", "ref", "src", "original")
+"""Headers of columns that name the content, in any case."""
+
+CONTENT = "content"
+"""The extra that :func:`with_contents` gives rows."""
+
+_SPLIT = re.compile(r"[\W_]+")
+_CODECS = "h26[3456]|x26[456]|hevc|avc|vvc|vp[89]|av1|mpeg[24]?|mjpeg|prores|jpe?g|jp2k|webp|svt|libaom"
+_KINDS = "g?blur|noise|wn|bitrate|rate|crf|qp|q|level|lvl|l|quality|enc|hrc|v|ver|version|dist|distorted|compressed"
+_WORDS = "low|mid|medium|high|best|worst|orig|original|ref|reference|pristine|clean"
+_LEVEL = re.compile(
+    rf"(?:{_KINDS})\d*|\d+(?:k|m|kbps|mbps|kb|mb|p|i|fps|hz|s|sec|db)|\d+x\d+|(?:{_CODECS})|(?:{_WORDS})", re.IGNORECASE
+)
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Which videos show one content.
+
+    Attributes:
+        keys: Content of each video, in the order of the rows.
+        source: How it is known: ``column NAME``, or ``names``.
+    """
+
+    keys: list[str]
+    source: str
+
+    @property
+    def count(self) -> int:
+        """The number of contents."""
+        return len(set(self.keys))
+
+
+def contents(rows: Sequence[Row], column: str | None = None) -> Contents | None:
+    """Find the content of each video.
+
+    Args:
+        rows: The videos.
+        column: The extra that names it; None takes the first of :data:`COLUMNS` that all have, else guesses.
+
+    Returns:
+        None where no column says and names tell nothing: every video is then taken to show something else.
+    """
+    extras = {name.strip().lower(): name for row in rows[:1] for name in reversed(list(row.extras))}
+    names = COLUMNS if column is None else (column.strip().lower(),)
+    found = next((extras[name] for name in names if name in extras), None)
+    if found is not None:
+        values = [row.extras.get(found) for row in rows]
+        if all(value not in (None, "") and value == value for value in values):
+            return Contents([str(value) for value in values], f"column {found}")
+    if column is not None:
+        return None
+    guessed = guess([row.name for row in rows])
+    return None if guessed is None else Contents(guessed, "names")
+
+
+def guess(names: Sequence[str]) -> list[str] | None:
+    """Guess contents from names: what is left without levels, bitrates, codecs, durations and the like at their end.
+
+    ``park_crf23.mp4``, ``park_1500k_h264.mp4`` and ``park/blur_2.png`` are all ``park``. A number counts as a level
+    only behind a word that is one.
+
+    Args:
+        names: Of the videos, with forward slashes.
+
+    Returns:
+        A content for each; None where no two videos share one, or all do.
+    """
+    found = [_stem(name) for name in names]
+    sizes = Counter(found)
+    return found if 1 < len(sizes) < len(found) else None
+
+
+def _stem(name: str) -> str:
+    path = PurePosixPath(name.replace("\\", "/"))
+    parts = [*path.parts[:-1], path.stem]
+    kept = [" ".join(_without_levels([word for word in _SPLIT.split(part) if word])) for part in parts]
+    return "/".join(part for part in kept if part) or name
+
+
+def _without_levels(words: list[str]) -> list[str]:
+    """Words without those at the end that tell versions apart."""
+    end = len(words)
+    while end > 0:
+        if _LEVEL.fullmatch(words[end - 1]):
+            end -= 1
+        elif end > 1 and _NUMBER.fullmatch(words[end - 1]) and _LEVEL.fullmatch(words[end - 2]):
+            end -= 2
+        else:
+            break
+    return words[:end]
+
+
+def with_contents(rows: Sequence[Row], found: Contents) -> list[Row]:
+    """Give each row its content as the extra :data:`CONTENT`."""
+    return [
+        dataclasses.replace(row, extras={**row.extras, CONTENT: key}) for row, key in zip(rows, found.keys, strict=True)
+    ]
+
+
+def shared(train: Sequence[Row], held_out: Sequence[Row]) -> str | None:
+    """Say that two sides of a random split show the same contents.
+
+    Args:
+        train: Videos to train on.
+        held_out: The others.
+
+    Returns:
+        One line; None where no content is on both sides.
+    """
+    found = contents([*train, *held_out])
+    if found is None:
+        return None
+    seen, left = set(found.keys[: len(train)]), found.keys[len(train) :]
+    both = [place for place, key in enumerate(left) if key in seen]
+    if not both:
+        return None
+    twin = found.keys.index(left[both[0]])
+    return (
+        f"{len(both)} of {len(left)} videos held out show the content of some that are trained on, which flatters (by "
+        f"{found.source}: {held_out[both[0]].name} and {train[twin].name}); protocol.splits=grouped keeps them apart"
+    )

@@ -1,0 +1,131 @@
+"""Whether one score agrees better with the MOS than another on the same videos, by a paired bootstrap."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cover.evaluation.arrays import Array
+from cover.evaluation.correlation import plcc, srocc
+from cover.evaluation.resampling import FEWEST_RESAMPLED, correlation, counts, interval, mean_ranks, part, resampled
+
+_NAMES = ("srocc", "plcc", "sum")
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better a score agrees with the MOS than another.
+
+    Attributes:
+        srocc: Difference of SROCC, with the ends of its 95 % interval; NaN where undefined.
+        plcc: Likewise of PLCC, of the scores as they are.
+        sum: Likewise of SROCC + PLCC, by which epochs are chosen.
+        by: What was resampled: ``content``, or ``video``.
+        n: Videos.
+    """
+
+    srocc: tuple[float, float, float]
+    plcc: tuple[float, float, float]
+    sum: tuple[float, float, float]
+    by: str
+    n: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether chance hardly explains it: the interval of SROCC + PLCC lies above 0."""
+        return self.sum[1] > 0
+
+    @property
+    def worse(self) -> bool:
+        """Whether the interval of SROCC + PLCC lies below 0."""
+        return self.sum[2] < 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to plain data for JSON: undefined values are None."""
+        figures = {name: [value if math.isfinite(value) else None for value in getattr(self, name)] for name in _NAMES}
+        return {**figures, "by": self.by, "n": self.n}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Gain":
+        """Make the gain that :meth:`as_dict` converted."""
+        figures = {name: [math.nan if value is None else float(value) for value in data[name]] for name in _NAMES}
+        rank, linear, both = ((found[0], found[1], found[2]) for found in figures.values())
+        return cls(rank, linear, both, by=data["by"], n=data["n"])
+
+    def sentence(self) -> str:
+        """Describe it: ``SROCC +0.04 [0.01, 0.07], PLCC ...``."""
+        parts = []
+        for name, (value, low, high) in (("SROCC", self.srocc), ("PLCC", self.plcc)):
+            ends = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low) else " (no interval)"
+            parts.append(f"{name} {value:+.2f}{ends}")
+        return ", ".join(parts)
+
+
+def gain(
+    before: ArrayLike,
+    after: ArrayLike,
+    mos: ArrayLike,
+    groups: Sequence[object] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Gain:
+    """Measure how much better a score agrees with the MOS than another.
+
+    Args:
+        before: (n,) one score.
+        after: (n,) the other.
+        mos: (n,) mean opinion scores.
+        groups: Content of each video, which are resampled as wholes where there are 5 of them at least; None: unknown.
+        resamples: How many resamplings, at least 1.
+        seed: Of the resampling.
+    """
+    scores = [np.asarray(values, dtype=np.float64) for values in (before, after)]
+    y = np.asarray(mos, dtype=np.float64)
+    whole = [(srocc(x, y), plcc(x, y, "none")) for x in scores]
+    differences = [whole[1][place] - whole[0][place] for place in (0, 1)]
+    differences.append(sum(differences))
+    numbers = None if groups is None else np.unique([str(group) for group in groups], return_inverse=True)[1]
+    by_content = numbers is not None and numbers.max(initial=0) + 1 >= FEWEST_RESAMPLED
+    if len(y) < FEWEST_RESAMPLED or not all(map(math.isfinite, differences)):
+        ends = [(math.nan, math.nan)] * len(_NAMES)
+    else:
+        ends = _ends(scores, y, numbers if by_content else None, differences, resamples, seed)
+    rank, linear, both = ((value, *between) for value, between in zip(differences, ends, strict=True))
+    return Gain(rank, linear, both, "content" if by_content else "video", len(y))
+
+
+def _ends(
+    scores: Sequence[Array],
+    y: Array,
+    numbers: np.ndarray | None,
+    differences: Sequence[float],
+    resamples: int,
+    seed: int,
+) -> list[tuple[float, float]]:
+    total = len(y)
+    chosen = part(total, seed) if numbers is None else None
+    some = slice(None) if chosen is None else chosen
+    scores, y = [x[some] for x in scores], y[some]
+    if numbers is None:
+        drawn = counts(len(y), resamples, seed)
+    else:
+        drawn = counts(int(numbers.max()) + 1, resamples, seed)[:, numbers]
+    ranks = [mean_ranks(values) for values in (*scores, y)]
+
+    def values(weights: Array) -> dict[str, Array]:
+        ranked = [of(weights) for of in ranks]
+        rank = correlation(weights, ranked[1], ranked[2]) - correlation(weights, ranked[0], ranked[2])
+        linear = correlation(weights, scores[1], y) - correlation(weights, scores[0], y)
+        return {"srocc": rank, "plcc": linear, "sum": rank + linear}
+
+    found, centres = resampled(values, drawn), values(np.ones((1, len(y))))
+    share = len(y) / total
+    ends = []
+    for name, difference in zip(_NAMES, differences, strict=True):
+        centre = None if chosen is None else float(centres[name][0])
+        ends.append(interval(difference, found[name], centre=centre, share=share))
+    return ends
