@@ -156,17 +156,19 @@ class ColumnOptions(Options):
 class ProtocolOptions(Options):
     """The protocol: a selection of videos."""
 
-    splits: Splits = Field(
-        description="full; random (80/20, official seeds), grouped (no content on both sides), column, file"
-    )
     count: PositiveInt = Field(description="of random and grouped splits")
-    column: str | None = Field(description="grouped: the column of the content; column: that of the split")
+    column: str | None = Field(
+        description="grouped, nested: column of the content, default: found, or guessed by names; column: of the split"
+    )
     file: Path | None = Field(description="file: a CSV of Filename,split")
 
 
 class EvaluationProtocol(ProtocolOptions):
     """The selection of videos that are measured."""
 
+    splits: Splits = Field(
+        description="full; random (80/20, official seeds), grouped (no content on both sides), column, file"
+    )
     split: str = Field(description="column and file: the split to measure")
     write: Path | None = Field(description="a folder for files of the splits that were used")
 
@@ -192,6 +194,9 @@ class EvaluateOptions(ScoringOptions):
 class TrainingProtocol(ProtocolOptions):
     """The selection of videos that are trained on."""
 
+    splits: Splits | Literal["nested"] = Field(
+        description="random (80/20, official seeds), grouped (no content on both sides), column, file, nested"
+    )
     indices: list[WholeNumber] = Field(description="which of the splits to train on, one after the other")
     train: str = Field(description="column and file: the split to train on")
     validation: str = Field(description="column and file: the split to validate on")

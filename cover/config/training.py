@@ -40,7 +40,9 @@ def check_options(options: TrainOptions) -> None:
     Raises:
         UsageError: The options do not go together.
     """
-    if not any(stage.epochs for stage in options.stages.values()):
+    if options.protocol.splits == "nested":
+        _check_nested(options)
+    elif not any(stage.epochs for stage in options.stages.values()):
         raise UsageError("stages: no stage has an epoch; set that of stages.ridge, stages.heads or stages.full")
     _check_batches(options)
     for name in ("check_val_every_n_epoch", "limit_val_batches"):
@@ -52,6 +54,20 @@ def check_options(options: TrainOptions) -> None:
             raise UsageError(f"ridge.{branch}.sets: no dataset {min(unknown)!r} here, only {', '.join(names)}")
     components.require_logger(options.logger)
     centered(options)
+
+
+def _check_nested(options: TrainOptions) -> None:
+    """Refuse what the ladder has no use for."""
+    if any(stage.epochs for stage in options.stages.values()):
+        raise UsageError("protocol.splits=nested: no stage is trained; experiment=finetune_small sets what it takes")
+    if options.also or options.validation is not None:
+        raise UsageError("protocol.splits=nested: cross-validates over data= alone; leave also= and validation= out")
+    if any(options.targets.model_dump().values()):
+        raise UsageError("protocol.splits=nested: adapts the overall score to the MOS; leave targets= out")
+    if not known_start(options):
+        raise UsageError("protocol.splits=nested: adapts a trained model; weights=random and from_scratch have none")
+    if options.trainer.get("devices", 1) not in (1, "1", "auto"):
+        raise UsageError("protocol.splits=nested: takes one device; leave trainer.devices out")
 
 
 def _check_batches(options: TrainOptions) -> None:
@@ -184,8 +200,11 @@ def selection(options: TrainOptions) -> "Selection":
     from cover.training.ratings import Selection
 
     protocol = options.protocol
+    splits = protocol.splits
+    if splits == "nested":
+        raise ValueError("a nested cross-validation has no split")
     return Selection(
-        Protocol(protocol.splits, protocol.count, protocol.column, protocol.file),
+        Protocol(splits, protocol.count, protocol.column, protocol.file),
         protocol.indices,
         protocol.train,
         protocol.validation,

@@ -89,7 +89,7 @@ def gain(
     differences = [whole[1][place] - whole[0][place] for place in (0, 1)]
     differences.append(sum(differences))
     numbers = None if groups is None else np.unique([str(group) for group in groups], return_inverse=True)[1]
-    by_content = numbers is not None and numbers.max(initial=0) + 1 >= FEWEST_RESAMPLED
+    by_content = numbers is not None and FEWEST_RESAMPLED <= numbers.max(initial=0) + 1 < len(y)
     if len(y) < FEWEST_RESAMPLED or not all(map(math.isfinite, differences)):
         ends = [(math.nan, math.nan)] * len(_NAMES)
     else:

@@ -84,6 +84,7 @@ class Results:
         before: Of the overall score before training; None where the start means nothing.
         trained: Of the overall score after it, whether that was kept or not; likewise.
         gain: How much better the latter is; likewise.
+        ladder: Of an adaptation to few videos: how it was cross-validated and which rung was chosen; None of others.
     """
 
     measures: dict[str, Measures]
@@ -91,6 +92,7 @@ class Results:
     before: Measures | None
     trained: Measures | None
     gain: Gain | None
+    ladder: dict[str, Any] | None = None
 
     @property
     def kept(self) -> bool:
@@ -121,15 +123,30 @@ class Results:
         return f"training {worse}: {figures}; best.ckpt is the start with a calibration to your scale"
 
 
+def _ladder_lines(ladder: Mapping[str, Any], kept: bool) -> list[str]:
+    """Say how an adaptation to few videos was chosen and measured."""
+    by = f" (by {ladder['contents_by']})" if ladder["contents_by"] else ""
+    rungs = ", ".join(f"{name} in {count}" for name, count in ladder["rungs"].items())
+    errors = {
+        name: "unknown" if value is None else f"{value:.3f}" for name, value in ladder["rmse_predicted_mos"].items()
+    }
+    chosen = ladder["chosen"]["rung"] + ("" if kept or ladder["chosen"]["rung"] == "calibration" else " (not kept)")
+    return [
+        f"nested cross-validation: {ladder['folds']} folds over {ladder['groups']} {ladder['left_out']}{by}; "
+        f"of {ladder['folds']} folds chose {rungs}; all videos together: {chosen}",
+        f"RMSE of predicted MOS, calibrated without their fold: {errors['before']} before, {errors['trained']} after",
+    ]
+
+
 def read_results(folder: Path) -> Results:
     """Read the figures of a finished run."""
     figures = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
-    best, gain = figures.pop("best"), figures.pop("gain", None)
+    best, gain, ladder = figures.pop("best"), figures.pop("gain", None), figures.pop("ladder", None)
     before, trained = (
         Measures.from_dict(found) if (found := figures.pop(name, None)) else None for name in ("before", "trained")
     )
     measures = {name: Measures.from_dict(values) for name, values in figures.items()}
-    return Results(measures, best, before, trained, None if gain is None else Gain.from_dict(gain))
+    return Results(measures, best, before, trained, None if gain is None else Gain.from_dict(gain), ladder)
 
 
 def show(results: Results, folder: Path, program: str, overrides: Sequence[str], study: Study | None = None) -> None:
@@ -145,15 +162,33 @@ def show(results: Results, folder: Path, program: str, overrides: Sequence[str],
     console, best = Console(), results.best
     count = next(iter(results.measures.values())).n
     console.print(agreement(results.rows(), None, count, 0, 0))
+    if results.ladder is not None:
+        for line in _ladder_lines(results.ladder, results.kept):
+            console.print(line, highlight=False, soft_wrap=True)
+        _close(console, results, folder, program, overrides, study, "rungs.png")
+        return
     chosen = f"epoch {best['epoch']} of {best['stage']}{_VARIANTS[best['variant']]}" if results.kept else "the start"
     console.print(f"on videos that were not trained on; best: {chosen}", highlight=False)
     if results.kept and count < _FEW:
         console.print(f"the epoch is the best of {count} videos, which flatters the figures", highlight=False)
+    _close(console, results, folder, program, overrides, study, "curves.png")
+
+
+def _close(
+    console: Console,
+    results: Results,
+    folder: Path,
+    program: str,
+    overrides: Sequence[str],
+    study: Study | None,
+    picture: str,
+) -> None:
+    """Say whether training helped, where everything is, and the command that uses it."""
     if verdict := results.verdict():
         console.print(verdict, highlight=False, soft_wrap=True)
     if study is not None:
         console.print(raters(study, folder), highlight=False, soft_wrap=True)
-    console.print(f"results: {folder} (curves.png, scatter.png, predictions.csv)", highlight=False, soft_wrap=True)
+    console.print(f"results: {folder} ({picture}, scatter.png, predictions.csv)", highlight=False, soft_wrap=True)
     command = shlex.join([*program.split(), "data=mydir", f"weights={folder / 'best.ckpt'}", *overrides])
     console.print(f"use it: {command}", highlight=False, soft_wrap=True)
 

@@ -39,6 +39,12 @@ def train(config: dict[str, Any], folder: Path) -> bool:
         raise components.missing_extra(error, "training") from error
 
     components.quiet_lightning()
+    if options.protocol.splits == "nested":
+        from cover.tasks.small import adapt_to_few
+
+        study = adapt_to_few(options, config, folder)
+        _show(folder, study)
+        return _complete([folder])
     recipe = training.recipe(options)
     sources = training.sources(options)
     studies = [source.study for source in sources if source.study is not None]
@@ -61,7 +67,23 @@ def train(config: dict[str, Any], folder: Path) -> bool:
         from cover.reporting.training import summarize
 
         summarize(indices, measured, folder)
-    return all(len((place / "errors.csv").read_text(encoding="utf-8").splitlines()) <= 1 for place in places)
+    return _complete(places)
+
+
+def _complete(folders: Sequence[Path]) -> bool:
+    """Whether every video could be read."""
+    return all(len((folder / "errors.csv").read_text(encoding="utf-8").splitlines()) <= 1 for folder in folders)
+
+
+def _show(folder: Path, study: Any) -> dict[str, Any]:
+    """Show the outcome of a run; gives the measures of each score on the videos that were validated on."""
+    from cover.reporting import training as reporting
+
+    results = reporting.read_results(folder)
+    seen = [option for option in HydraConfig.get().overrides.task if _SEEN.match(option)]
+    program = "python infer.py" if Path(sys.argv[0]).suffix == ".py" else "cover infer"
+    reporting.show(results, folder, program, seen, study)
+    return results.measures
 
 
 def _train_split(
@@ -99,8 +121,4 @@ def _train_split(
     if not is_main_process():
         return {}
     run.tidy(recipe, folder)
-    results = reporting.read_results(folder)
-    seen = [option for option in HydraConfig.get().overrides.task if _SEEN.match(option)]
-    program = "python infer.py" if Path(sys.argv[0]).suffix == ".py" else "cover infer"
-    reporting.show(results, folder, program, seen, studies[0] if studies else None)
-    return results.measures
+    return _show(folder, studies[0] if studies else None)

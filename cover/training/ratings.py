@@ -133,6 +133,23 @@ def _say_what_flatters(rated: RatedSet, protocol: Protocol) -> None:
         )
 
 
+def whole_set(source: Source, folder: Path, *, strict: bool = True) -> RatedSet:
+    """Select all videos of a dataset to train on, for a cross-validation over them.
+
+    Args:
+        source: The dataset.
+        folder: Where ``missing.csv`` goes.
+        strict: Whether a missing video is an error.
+
+    Raises:
+        UsageError: Ratings are too few or all alike, or videos are missing.
+    """
+    missing = _missing(source.rows, folder, strict=strict)
+    rows = [row for row in source.rows if row.path not in missing]
+    _require_ratings(rows, source.option)
+    return RatedSet(source.name, rows, [], source.decoder)
+
+
 def auxiliary_columns(patterns: Sequence[str], sets: Sequence[RatedSet]) -> list[str]:
     """Select auxiliary target columns; constant columns are dropped.
 

@@ -95,7 +95,7 @@ def run_stage(
     with _marked(stage):
         learning = mark_trained(model, stage.train)
     frozen = [branch for branch in BRANCHES if branch not in learning]
-    data = _data(recipe, model, sets, frozen, learning, folder)
+    data = training_data(recipe, model, sets, frozen, learning, folder)
     place = folder / "stages" / stage.name
     # What a stage before this one has trained goes on from there.
     anew = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
@@ -147,7 +147,7 @@ def run_start(
     with _marked(stage):
         learning = mark_trained(model, stage.train)
     frozen = [branch for branch in BRANCHES if branch not in learning]
-    data = _data(recipe, model, sets, frozen, learning, folder)
+    data = training_data(recipe, model, sets, frozen, learning, folder)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
     training = _module(recipe, model, data, about)
     _predict(recipe, training, data, folder)
@@ -181,7 +181,7 @@ def _predict(recipe: Recipe, training: Training, data: TrainingData, folder: Pat
         add_error(folder / ERRORS, failure)
 
 
-def _data(
+def training_data(
     recipe: Recipe,
     model: COVER,
     sets: Sequence[RatedSet],
@@ -189,7 +189,19 @@ def _data(
     learning: Sequence[str],
     folder: Path,
 ) -> TrainingData:
-    """Fill the caches, and make batches of the videos that can be read."""
+    """Fill the caches, and make batches of the videos that can be read.
+
+    Args:
+        recipe: The recipe.
+        model: Computes features.
+        sets: The videos.
+        frozen: Branches whose features are cached.
+        learning: Branches whose views are wanted.
+        folder: The results folder, for ``errors.csv``.
+
+    Raises:
+        UsageError: A disk is full, or too few videos can be read.
+    """
     features, views = caches(recipe, model, frozen, learning if recipe.keep_views else [])
     sets = prepare(recipe, model, sets, features, views, folder)
     return TrainingData(

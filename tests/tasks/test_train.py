@@ -401,7 +401,7 @@ def test_every_recipe_takes_a_step(train: Run, rated: Path, tmp_path: Path, reci
     if recipe == "k_splits":
         options += ["stages.heads.epochs=1", "protocol.indices=[0,1]"]
     if recipe == "pretrain":  # its weights fit the full size only; of LSVQ the small copy has more to test on
-        make_miniset("lsvq", tmp_path / "lsvq", copies_of(rated), count=10)
+        make_miniset("lsvq", tmp_path / "lsvq", copies_of(rated), count=16)
         splits = ["data.split=test", "validation.split=train"]
         options += ["data=lsvq", f"data.root={tmp_path / 'lsvq'}", *splits, "weights=random"]
     if recipe == "lite":
@@ -462,12 +462,12 @@ def test_k_splits(train: Run, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_dataset_can_be_trained_on(rated: Path, tmp_path: Path, kind: str) -> None:
-    make_miniset(kind, tmp_path / "set", copies_of(rated), count=10)
+    make_miniset(kind, tmp_path / "set", copies_of(rated), count=15)
     options = train_options(f"data={kind}", f"data.root={tmp_path / 'set'}", "protocol.indices=[0,1,2]")
     splits = rated_splits(training.sources(options), training.selection(options), tmp_path)
     assert len(splits) == 3
     for (rated_set,) in splits:
-        assert (len(rated_set.train), len(rated_set.validation)) == (8, 2)
+        assert (len(rated_set.train), len(rated_set.validation)) == (12, 3)
 
 
 def test_several_datasets_at_once(train: Run, rated: Path, tmp_path: Path) -> None:

@@ -45,6 +45,10 @@ class TestEpochBatches:
             with pytest.raises(UsageError, match=f"too few for {ranks} processes"):
                 epoch_batches(sizes, weights, batch_size, ranks, generator(seed))
             return
+        if batch_size == 1 or (ranks == 1 and min(wanted) == 1):
+            with pytest.raises(UsageError, match="batches of one video"):
+                epoch_batches(sizes, weights, batch_size, ranks, generator(seed))
+            return
         batches = epoch_batches(sizes, weights, batch_size, ranks, generator(seed))
         assert batches == epoch_batches(sizes, weights, batch_size, ranks, generator(seed))
 
@@ -94,7 +98,7 @@ class TestEpochBatches:
         assert owners != sorted(owners, reverse=True)
 
     @given(
-        contents=st.lists(st.integers(0, 5), min_size=1, max_size=40),
+        contents=st.lists(st.integers(0, 5), min_size=2, max_size=40),
         together=st.integers(1, 6),
         seed=st.integers(0, 2**32),
     )

@@ -1,0 +1,63 @@
+"""Adapt to few rated videos: the work of ``train`` with a nested cross-validation."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cover.config import components, training
+from cover.config.schema import TrainOptions
+
+if TYPE_CHECKING:
+    from cover.evaluation.raters import Study
+
+
+def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) -> "Study | None":
+    """Choose what the data can carry, or show what an earlier run with these options chose.
+
+    Args:
+        options: The options.
+        config: The same as composed, for ``run.yaml``.
+        folder: The results folder.
+
+    Returns:
+        How far the raters agree; None where that is unknown.
+
+    Raises:
+        UsageError: Options, ratings or weights are wrong.
+    """
+    from cover.reporting import evaluation
+    from cover.reporting import ladder as reporting
+    from cover.training import run
+    from cover.training.ratings import whole_set
+    from cover.training.small import adapt
+
+    (source,) = training.sources(options)
+    rated = whole_set(source, folder, strict=options.strict)
+    kept = training.identity(options, config)
+    run.open_run(folder, config, kept, [rated], resume=options.resume)
+    if source.study is not None:
+        evaluation.write_study(folder, source.study)
+    if not (folder / run.FINISHED).exists():
+        about = training.about(options, kept["base"])
+        recipe = training.recipe(options)
+        found = adapt(
+            recipe,
+            lambda: components.build_model(options),
+            rated,
+            about,
+            folder,
+            options.protocol.column,
+            reporting.folds_passing,
+        )
+        reporting.write_ladder(
+            folder,
+            found.table(),
+            pd.DataFrame(found.choice.table),
+            found.nested.gain,
+            found.about(),
+            {"stage": found.choice.rung.name if found.kept else "start", "epoch": int(found.kept), "variant": "raw"},
+            options.fit,
+            options.resamples,
+        )
+    return source.study
