@@ -85,7 +85,7 @@ def draw_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
             right.axhline(start, color="gray", linestyle=style, linewidth=1, label=f"{measure.upper()} before training")
     right.set(title="overall score against MOS, validation", xlabel="epoch")
     if right.lines:
-        right.legend()
+        right.legend(fontsize="small", framealpha=0.6)
     for axes in (left, right):
         axes.grid(alpha=0.3)
         for number, (before, after) in enumerate(pairwise(lines), start=first):
