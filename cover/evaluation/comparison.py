@@ -152,9 +152,8 @@ def compare(
     metrics = [replace(metric, ci95=sample.intervals(metric)) for metric, sample in zip(metrics, samples, strict=True)]
     sampled = list(zip(metrics, samples, strict=True))
     lines = [line for (a, one), (b, other) in combinations(sampled, 2) for line in _pair(a, b, (one, other), mos, fit)]
-    pairs = pd.DataFrame(lines)
-    if len(pairs):
-        pairs["p_holm"] = pairs.groupby("measure")["p"].transform(holm)
+    pairs = pd.DataFrame(lines, columns=["a", "b", "measure", "difference", "low", "high", "test", "statistic", "p"])
+    pairs["p_holm"] = pairs.groupby("measure")["p"].transform(holm) if len(pairs) else pairs["p"]
     return Comparison(metrics, criterion, pairs)
 
 

@@ -87,27 +87,31 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of the start: of each branch, score * factor + (inputs - mean) @ delta.
+    """A change of the start: of each branch, centre + (score - centre) * factor + (inputs - mean) @ delta.
+
+    Around the centres, so that changes that are fitted to different folds leave the scores where the start has them.
 
     Attributes:
         factors: (3,), of the branches' scores, at least 0.
+        centres: (3,), scores that a factor does not change.
         deltas: Branch -> (C,), of the last layer's inputs.
-        means: Branch -> (C,), where a delta changes nothing.
+        means: Branch -> (C,), inputs at which a delta changes nothing.
     """
 
     factors: Array
+    centres: Array
     deltas: Mapping[str, Array]
     means: Mapping[str, Array]
 
     def overall(self, evidence: Evidence) -> Array:
         """Overall scores after the change, (N,)."""
-        values: Array = evidence.scores @ self.factors
+        values: Array = self.centres.sum() + (evidence.scores - self.centres) @ self.factors
         for branch, delta in self.deltas.items():
             values = values + (evidence.inputs[branch] - self.means[branch]) @ delta
         return values
 
 
-UNCHANGED = Change(np.ones(len(BRANCHES)), {}, {})
+UNCHANGED = Change(np.ones(len(BRANCHES)), np.zeros(len(BRANCHES)), {}, {})
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,8 @@ def fit_rungs(evidence: Evidence, rungs: Sequence[Rung] = RUNGS) -> list[Change]
             # the start runs against them, nothing of it is kept.
             scale = 1 / slope if slope * spread > 0.1 else spread
             factors = np.full(len(BRANCHES), slope * scale)
-            found.append(Change(factors, {branch: scale * delta for branch, delta in deltas.items()}, means))
+            scaled = {branch: scale * delta for branch, delta in deltas.items()}
+            found.append(Change(factors, weights @ evidence.scores, scaled, means))
     return found
 
 
@@ -188,7 +193,7 @@ def _weighted(evidence: Evidence, weights: Array, target: Array, slope: float, s
     before, after = (math.sqrt(weights @ values**2) for values in (centred.sum(1), centred @ factors))
     if after <= _CONSTANT * before:
         return UNCHANGED
-    return Change(factors * before / after, {}, {})
+    return Change(factors * before / after, weights @ evidence.scores, {}, {})
 
 
 def _ridge(

@@ -151,8 +151,9 @@ def apply(model: COVER, change: Change) -> None:
     with torch.no_grad():
         for place, branch in enumerate(BRANCHES):
             layer: Any = model.heads[branch].score
-            layer.weight.mul_(float(change.factors[place]))
-            layer.bias.mul_(float(change.factors[place]))
+            factor, centre = float(change.factors[place]), float(change.centres[place])
+            layer.weight.mul_(factor)
+            layer.bias.mul_(factor).add_((1 - factor) * centre)
             if branch in change.deltas:
                 delta, mean = change.deltas[branch], change.means[branch]
                 layer.weight.add_(torch.from_numpy(delta).view_as(layer.weight).to(layer.weight))

@@ -16,6 +16,7 @@ from PIL import Image
 
 from cover.curves import Line, to_plain
 from cover.evaluation.measures import measure
+from cover.evaluation.p1401 import standard
 from cover.weights import save_weights
 from tests.helpers.clips import numbered_frame, write_clip
 from tests.helpers.minisets import KINDS, make_miniset
@@ -278,3 +279,123 @@ def test_low_ratings_of_good_videos(evaluate: Run, tmp_path: Path, capfd: pytest
     assert "run against each other" not in capfd.readouterr().err
     assert metrics("declared")["overall"]["srocc"] == pytest.approx(1)
     assert pd.read_csv("declared/predictions.csv")["mos"].iloc[0] == -100.5
+
+
+class TestRaters:
+    """Ratings of single raters beside predictions, and several metrics against them."""
+
+    @pytest.fixture
+    def study(self, tmp_path: Path) -> pd.DataFrame:
+        """Twelve raters, one of whom answers at random, of ten clips; and three metrics."""
+        rng = np.random.default_rng(0)
+        quality = rng.uniform(1.3, 4.7, 10)
+        (tmp_path / "results").mkdir()
+        for rater in range(12):
+            given = quality + rng.normal(0, 0.4, 10) if rater != 5 else rng.uniform(1, 5, 10)
+            table = {"ParticipantID": f"P{rater:02d}", "VideoIndex": range(1, 11)}
+            table |= {"Filename": [f"clip{i}.mp4" for i in range(10)], "Rating": np.clip(np.round(given), 1, 5)}
+            pd.DataFrame(table).to_csv(tmp_path / f"results/P{rater:02d}.csv", index=False)
+        names = [f"clip{i}.mp4" for i in range(10)]
+        metrics = {"cover": quality + rng.normal(0, 0.3, 10), "vmaf": 20 * quality + rng.normal(0, 16, 10)}
+        metrics["niqe"] = -quality + rng.normal(0, 0.5, 10)
+        pd.DataFrame({"Filename": names, "overall": metrics["cover"]}).to_csv(tmp_path / "cover.csv", index=False)
+        others = {"video": [f"set/{name}" for name in names], "vmaf": metrics["vmaf"], "niqe": metrics["niqe"]}
+        pd.DataFrame(others).to_csv(tmp_path / "others.csv", index=False)
+        return pd.DataFrame({"Filename": names, **metrics})
+
+    @pytest.mark.parametrize("screening", ["none", "p913"])
+    def test_one_metric(
+        self, evaluate: Run, study: pd.DataFrame, screening: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        data = ("data=ratings", "data.path=results/*.csv", f"ratings.screening={screening}")
+        assert evaluate("predictions=cover.csv", *data, "fit=cubic", "resamples=50", "output=out") == 0
+        mos, raters = pd.read_csv("out/ratings.csv"), pd.read_csv("out/raters.csv")
+        assert mos["n"].unique() == ([12] if screening == "none" else [11])
+        assert raters.loc[~raters["kept"], "rater"].to_list() == ([] if screening == "none" else ["P05"])
+        found = metrics("out")["overall"]
+        assert found["n"] == 10
+        table = study.merge(mos, on="Filename")
+        expected = standard(table["cover"], table["mos"], table["ci95"], fit="cubic").as_dict()
+        for name in ("plcc", "rmse", "rmse_star", "outlier_ratio", "plcc_ci95"):
+            assert found["p1401"][name] == pytest.approx(expected[name], abs=1e-4), name
+        shown = capsys.readouterr().out
+        assert "ITU-T P.1401" in shown
+        assert "agreement of the raters: ICC(2,1)" in shown
+        assert ("1 rejected by p913: P05" in shown) == (screening == "p913")
+        assert json.loads(Path("out/agreement.json").read_text())["screening"] == screening
+
+    def test_several_metrics(self, evaluate: Run, study: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+        data = ("data=ratings", "data.path=results", "ratings.screening=p913")
+        assert evaluate("predictions=cover.csv,others.csv", *data, "resamples=60", "output=out", "fit=linear") == 0
+        ranking, pairs = pd.read_csv("out/ranking.csv"), pd.read_csv("out/pairs.csv")
+        assert set(ranking["metric"]) == {"cover", "others: vmaf", "others: niqe"}
+        assert ranking["metric"][0] == "cover"
+        assert ranking.set_index("metric")["low_is_good"].to_dict()["others: niqe"]
+        assert ranking["rmse_star"].is_monotonic_increasing
+        assert {"rmse_left_out", "rmse_star_left_out", "outlier_ratio_gap"} <= set(ranking)
+        assert len(pairs.groupby(["a", "b"])) == 3
+        assert {"srocc", "plcc", "krocc", "rmse", "rmse_star", "outlier_ratio"} == set(pairs["measure"])
+        assert {"ranking.png", "predictions.csv", "metrics.json", "raters.csv"} <= {
+            p.name for p in Path("out").iterdir()
+        }
+        shown = capsys.readouterr().out
+        assert "ranked by RMSE* after fit=linear, on 10 of 10 videos" in shown
+        assert "fewer than 30 videos" in shown
+        # Results folders are predictions, too.
+        assert evaluate("predictions=out", "columns.scores=[cover]", "output=again", "resamples=0", *data) == 0
+        assert pd.read_csv("again/ranking.csv")["srocc"][0] == pytest.approx(ranking["srocc"][0], abs=1e-5)
+
+    def test_a_clip_that_one_metric_lacks(self, evaluate: Run, study: pd.DataFrame) -> None:
+        study[["Filename", "vmaf"]].iloc[:9].to_csv("short.csv", index=False)
+        data = ("data=ratings", "data.path=results")
+        assert evaluate("predictions=cover.csv,short.csv", *data, "resamples=0", "output=out") == 1
+        assert set(pd.read_csv("out/ranking.csv")["n"]) == {9}
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["predictions=cover.csv,others.csv"], "no table has a column mos"),
+            (["predictions=cover.csv"], "no column mos"),
+            (["predictions=cover.csv,cover.csv", "data=ratings", "data.path=results"], "is there twice"),
+            (["predictions=cover.csv,nothing.csv", "data=ratings", "data.path=results"], "No such file"),
+            (["predictions=none/*.csv", "data=ratings", "data.path=results"], "the glob matches no file"),
+            (["predictions=results", "data=ratings", "data.path=results"], "name a results folder or a table"),
+            (
+                ["predictions=cover.csv", "columns.scores=[x]", "data=ratings", "data.path=results"],
+                "columns.scores: .* has no column x",
+            ),
+            (["predictions=cover.csv", "data=ratings", "data.path=results", "ratings.rater=who"], "ratings.rater=NAME"),
+            (
+                ["predictions=cover.csv", "data=ratings", "data.path=results", "ratings.screening=x"],
+                "ratings.screening",
+            ),
+            (["predictions=cover.csv", "fit=quartic"], "fit"),
+        ],
+    )
+    def test_what_is_refused(
+        self,
+        evaluate: Run,
+        study: pd.DataFrame,
+        capfd: pytest.CaptureFixture[str],
+        arguments: list[str],
+        words: str,
+    ) -> None:
+        assert evaluate(*arguments, "output=out") == 2
+        (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+        assert re.search(words, line)
+
+
+def test_undefined_figures_are_explained(evaluate: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    pd.DataFrame({"path": ["a", "b"], "mos": [1, 2], "overall": [1, 2]}).to_csv("two.csv", index=False)
+    assert evaluate("predictions=two.csv", "output=out", "resamples=50") == 0
+    shown = capsys.readouterr().out
+    assert "1.0000" not in shown
+    assert "undefined: 2 videos: correlations need 3" in shown
+
+
+def test_scores_that_seem_to_run_against_the_ratings(evaluate: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    pd.DataFrame({"path": list("abcde"), "mos": [1, 2, 3, 4, 5], "overall": [5, 3, 4, 2, 1]}).to_csv(
+        "t.csv", index=False
+    )
+    assert evaluate("predictions=t.csv", "output=out", "resamples=0") == 0
+    assert "scores and ratings seem to run against each other" in capfd.readouterr().err

@@ -638,3 +638,162 @@ def test_ratings_of_single_branches_are_turned_round_too(rated: Path, tmp_path: 
     )
     assert [row.mos for row in turned] == [-row.mos for row in plain if row.mos is not None]
     assert [row.extras["sharp"] for row in turned] == [-float(str(row.extras["sharp"])) for row in plain]
+
+
+class TestAgainstTheStart:
+    """Training is held against the weights it starts from, where these mean something."""
+
+    @pytest.fixture
+    def start(self, tmp_path: Path) -> str:
+        torch.manual_seed(3)
+        save_weights(tiny_model().state_dict(), tmp_path / "start.safetensors")
+        return f"weights={tmp_path / 'start.safetensors'}"
+
+    def test_four_videos_cannot_show_that_it_helped(
+        self, train: Run, start: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert train("stages.heads.epochs=2", "resamples=50", start, "output=out") == 0
+        shown = capsys.readouterr().out
+        assert "training did not help here" in shown
+        assert "best.ckpt is the start with a calibration to your scale" in shown
+        assert "overall, before" in shown
+        found = metrics("out")
+        assert found["best"] == {"stage": "start", "epoch": 0, "variant": "raw"}
+        assert found["overall"] == found["before"]
+        assert found["gain"]["n"] == 4
+        assert found["gain"]["srocc"][0] == pytest.approx(found["trained"]["srocc"] - found["before"]["srocc"])
+        curves = pd.read_csv("out/curves.csv")
+        assert curves[["stage", "epoch"]].to_numpy().tolist() == [["start", 0], ["heads", 1], ["heads", 2]]
+        assert curves["val/raw/overall/srocc"][0] == pytest.approx(found["before"]["srocc"], abs=1e-5)
+        before, best = read_state_dict("start.safetensors"), read_state_dict("out/best.ckpt")
+        assert all(torch.equal(best[name], before[name]) for name in before)
+        assert not Path("out/trained.safetensors").exists()
+
+    def test_the_best_epoch_can_be_had_all_the_same(self, train: Run, start: str) -> None:
+        assert train("stages.heads.epochs=3", "resamples=0", "lr=0.01", start, "require_gain=false", "output=out") == 0
+        found = metrics("out")
+        better = found["gain"]["sum"][0] > 0
+        assert (found["best"]["epoch"] > 0) == better
+
+    def test_it_resumes_with_its_start(
+        self, train: Run, start: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        options = ("stages.heads.epochs=3", "resamples=0", start)
+        assert train(*options, "output=whole") == 0
+
+        def lose(self: Training) -> None:
+            if self.current_epoch == 1:
+                raise Lost
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Training, "on_train_epoch_end", lose)
+            with pytest.raises(Lost):
+                train(*options, "output=resumed")
+        assert pd.read_csv("resumed/curves.csv")["epoch"].to_list() == [0, 1, 2]
+        assert train(*options, "output=resumed") == 0
+        pd.testing.assert_frame_equal(pd.read_csv("resumed/curves.csv"), pd.read_csv("whole/curves.csv"))
+        assert metrics("resumed") == metrics("whole")
+
+    @pytest.fixture
+    def tellable(self, small: Run, rated: Path, tmp_path: Path, start: str) -> Path:
+        """Ratings that are what the technical branch says, which the sum of the three does not know."""
+        assert small("infer", f"data={rated / 'ratings.csv'}", "model=tiny", start, "output=scores") == 0
+        scores = pd.read_csv("scores/scores.csv").set_index("Filename")
+        table = pd.read_csv(rated / "ratings.csv")
+        technical = table["path"].map(scores["Technical"])
+        aesthetic = table["path"].map(scores["Aesthetic"])
+        table["mos"] = (technical - technical.mean()) / technical.std() - 1e-6 * aesthetic
+        table["path"] = [str(rated / name) for name in table["path"]]
+        table.to_csv(tmp_path / "tellable.csv", index=False)
+        return tmp_path / "tellable.csv"
+
+    def test_few_videos_get_what_they_can_carry(
+        self, train: Run, small: Run, start: str, tellable: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        options = ("experiment=finetune_small", "resamples=50", start, "data=table", f"data.path={tellable}")
+        assert train(*options, "output=out") == 0
+        shown = capsys.readouterr().out
+        assert "training helped: SROCC +" in shown
+        assert "5 folds over 5 contents (by column content)" in shown
+        found = metrics("out")
+        assert found["ladder"]["chosen"]["rung"] in ("weights", "ridge")
+        assert found["overall"]["srocc"] > found["before"]["srocc"]
+        assert found["gain"]["srocc"][1] > 0 or found["gain"]["plcc"][1] > 0
+        assert {"rungs.csv", "rungs.png", "scatter.png", "predictions.csv"} <= {p.name for p in Path("out").iterdir()}
+
+        # The weights score as the rung does, and predict the MOS on its scale.
+        assert small("infer", f"data={tellable}", "model=tiny", "weights=out/best.ckpt", "output=again") == 0
+        again, mos = pd.read_csv("again/scores.csv"), pd.read_csv(tellable)["mos"]
+        assert again["Overall"].corr(mos) > pd.read_csv("scores/scores.csv")["Overall"].corr(mos)
+        assert (again["MOS"] - mos).abs().mean() < mos.std()
+        capsys.readouterr()
+        assert train(*options, "output=out") == 0  # shown again, not computed again
+        assert "training helped" in capsys.readouterr().out
+
+    def test_shuffled_ratings_leave_the_start(self, train: Run, rated: Path, start: str) -> None:
+        table = pd.read_csv(rated / "ratings.csv")
+        table["mos"] = np.random.default_rng(1).permutation(table["mos"])
+        table["path"] = [str(rated / name) for name in table["path"]]
+        table.to_csv("shuffled.csv", index=False)
+        data = ("data=table", "data.path=shuffled.csv", "experiment=finetune_small", start, "resamples=0")
+        assert train(*data, "output=out") == 0
+        assert metrics("out")["best"]["epoch"] == 0
+        before, best = read_state_dict("start.safetensors"), read_state_dict("out/best.ckpt")
+        assert all(torch.equal(best[name], before[name]) for name in before)
+
+    def test_raters_come_with_the_result(
+        self, train: Run, rated: Path, start: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        table = pd.read_csv(rated / "ratings.csv")
+        rng = np.random.default_rng(0)
+        rows = [
+            (f"P{rater}", name, round(float(np.clip(mos + rng.normal(0, 0.3), 0, 100)), 2))
+            for rater in range(5)
+            for name, mos in zip(table["path"], table["mos"], strict=True)
+        ]
+        pd.DataFrame(rows, columns=["rater", "video", "rating"]).to_csv("raters.csv", index=False)
+        data = ("data=ratings", "data.path=raters.csv", f"data.root={rated}", "loss.by_interval=true")
+        assert train(*data, start, "stages.heads.epochs=1", "resamples=0", "output=out") == 0
+        shown = capsys.readouterr().out
+        assert "5 raters, 100 ratings" in shown
+        assert "agreement of the raters: ICC(2,1)" in shown
+        assert {"ratings.csv", "raters.csv", "agreement.json"} <= {path.name for path in Path("out").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["batch_size=1"], "batch_size=1: losses compare the videos of a batch"),
+        (["loss.within=1"], "loss.within=1: losses then compare videos of one content only"),
+        (["loss.by_interval=true"], "loss.by_interval=true: data has no columns ci95, or std and n"),
+        (["protocol.splits=nested"], "no stage is trained; experiment=finetune_small"),
+        (["experiment=finetune_small"], "adapts a trained model; weights=random"),
+        (["experiment=finetune_small", "targets.technical=mos"], "leave targets= out"),
+    ],
+)
+def test_what_learns_nothing_is_refused(
+    train: Run, rated: Path, capfd: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    table = pd.read_csv(rated / "ratings.csv")[["path", "mos"]]
+    table["path"] = [str(rated / name) for name in table["path"]]
+    table.to_csv("ratings.csv", index=False)
+    code = train("data=table", "data.path=ratings.csv", "output=out", "resamples=0", *options)
+    assert code == 2
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+def test_versions_of_a_content_on_both_sides_are_said(
+    train: Run, rated: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train("stages.heads.epochs=1", "resamples=0", "output=out") == 0
+    shown = capfd.readouterr().err
+    assert "videos held out show the content of some that are trained on" in shown
+    assert "protocol.splits=grouped keeps them apart" in shown
+    assert "experiment=finetune_small" in shown
+    assert train("stages.heads.epochs=1", "resamples=0", "protocol.splits=grouped", "output=grouped") == 0
+    assert "held out show" not in capfd.readouterr().err
+    split = pd.read_csv("grouped/split.csv")
+    sides = [{name[:2] for name in split.loc[split["split"] == side, "Filename"]} for side in ("train", "validation")]
+    assert sides[0].isdisjoint(sides[1])

@@ -313,3 +313,50 @@ class TestQualityLoss:
     def test_weights_that_make_no_sense(self, options: dict, message: str) -> None:
         with pytest.raises(ValueError, match=message):
             QualityLoss(**options)
+
+
+class TestWeights:
+    """Weights of videos: as if each had come so many times."""
+
+    PRED = torch.tensor([0.3, -1.0, 2.0, 0.5, 1.1], dtype=torch.float64)
+    TARGET = torch.tensor([1.0, 2.0, 3.5, 3.0, 2.5], dtype=torch.float64)
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_all_alike_change_nothing(self, loss: Loss) -> None:
+        for weight in (1.0, 7.0):
+            weights = torch.full((5,), weight, dtype=torch.float64)
+            found = loss(self.PRED, self.TARGET, weights)  # type: ignore[call-arg]
+            assert found == pytest.approx(float(loss(self.PRED, self.TARGET)))
+
+    @pytest.mark.parametrize("loss", [plcc_loss, mse_loss])
+    def test_a_video_of_weight_two_counts_twice(self, loss: Loss) -> None:
+        weights = torch.tensor([1.0, 2, 1, 1, 2], dtype=torch.float64)
+        twice = torch.tensor([0, 1, 1, 2, 3, 4, 4])
+        found = loss(self.PRED, self.TARGET, weights)  # type: ignore[call-arg]
+        assert found == pytest.approx(float(loss(self.PRED[twice], self.TARGET[twice])))
+
+    def test_a_pair_weighs_the_product(self) -> None:
+        weights = torch.tensor([1.0, 2, 1, 1, 3], dtype=torch.float64)
+        total = violated = largest = 0.0
+        for i in range(5):
+            for j in range(5):
+                if i != j:
+                    sign = torch.sign(self.TARGET[j] - self.TARGET[i])
+                    violation = max(float((self.PRED[i] - self.PRED[j]) * sign), 0.0)
+                    total, largest = total + float(weights[i] * weights[j]), max(largest, violation)
+                    violated += violation * float(weights[i] * weights[j])
+        found = rank_loss(self.PRED, self.TARGET, weights)
+        assert found == pytest.approx(violated / total / (1 + largest))
+
+    def test_the_sum_of_losses_takes_them(self) -> None:
+        pred = dict.fromkeys(SCORES, self.PRED)
+        weights = torch.tensor([1.0, 2, 1, 1, 3], dtype=torch.float64)
+        contents = torch.tensor([0, 0, 1, 1, 1])
+        loss = QualityLoss(within=0.5, scores={"overall": 1.0})
+        found = loss(pred, self.TARGET, contents=contents, weights=weights)["loss"]
+        parts = []
+        for some in (slice(0, 2), slice(2, 5)):
+            inputs = self.PRED[some], self.TARGET[some], weights[some]
+            parts.append(len(inputs[0]) / 5 * (plcc_loss(*inputs) + 0.3 * rank_loss(*inputs)))
+        whole = plcc_loss(self.PRED, self.TARGET, weights) + 0.3 * rank_loss(self.PRED, self.TARGET, weights)
+        assert found == pytest.approx(float(0.5 * sum(parts) + 0.5 * whole))

@@ -583,3 +583,32 @@ class TestExtraction:
         failure = Failure(Row(Path("broken.mp4"), "broken.mp4"), "no video")
         assert self.extraction(tiny, caches).predict_step(Batch(failures=[failure])) == [(failure.row, failure)]
         assert not caches["semantic"].folder.exists()
+
+
+class TestStayingNearTheStart:
+    """L2-SP: half the squared distance from the start, times a factor."""
+
+    def test_it_is_part_of_the_loss(self, tiny: COVER) -> None:
+        training = module(marked(tiny), l2_sp=3.0, ema_decay=None)
+        start = parameters(training.model)
+        found: list[float] = []
+
+        def before(trainer: Any, _: Any) -> None:
+            now = parameters(training.model)
+            found.append(sum(float((now[name] - start[name]).square().sum()) for name in start) / 2)
+
+        trainer = fit(training, 1, Watch(before))
+        assert found[0] == 0
+        assert found[-1] > 0
+        expected = sum(found) / len(found)
+        assert float(trainer.callback_metrics["train/l2_sp"]) == pytest.approx(expected, rel=1e-4)
+
+    def test_the_more_of_it_the_nearer(self, tiny: COVER) -> None:
+        distances = []
+        for factor in (0.0, 1.0, 100.0):
+            training = module(marked(tiny), l2_sp=factor, ema_decay=None)
+            start = parameters(training.model)
+            fit(training, 3)
+            now = parameters(training.model)
+            distances.append(sum(float((now[name] - start[name]).square().sum()) for name in start))
+        assert distances[0] > distances[1] > distances[2] > 0

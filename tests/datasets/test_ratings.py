@@ -1,0 +1,149 @@
+"""Ratings of single raters: long and wide tables, joined, and what is said of them."""
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cover.errors import UsageError
+from datasets.ratings import Ratings
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(name: str, *rows: Sequence[object], delimiter: str = ",") -> Path:
+        with (tmp_path / name).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=delimiter).writerows(rows)
+        return tmp_path / name
+
+    return write
+
+
+def found(path: Path | str, **options: str) -> dict[tuple[str, str], float]:
+    return {(rating.rater, rating.video): rating.value for rating in Ratings(path, **options).ratings}
+
+
+def test_a_study_with_a_file_for_each_rater(write: Write, tmp_path: Path) -> None:
+    header = ("ParticipantID", "VideoIndex", "Filename", "Rating", "Timestamp", "ResponseTime_seconds")
+    for rater in range(3):
+        rows = [(f"P{rater}", video, f"v{video}.mp4", 1 + (rater + video) % 5, "10:00", 1.5) for video in range(4)]
+        write(f"P{rater}.csv", header, *rows)
+    dataset = Ratings(f"{tmp_path}/P*.csv")
+    assert len(dataset) == 4
+    assert len(dataset.ratings) == 12
+    assert dataset.remarks == []
+    rows = list(dataset)
+    assert [row.name for row in rows] == [f"v{video}.mp4" for video in range(4)]
+    assert rows[1].path == tmp_path / "v1.mp4"
+    # What is alike for all raters is kept of a video.
+    assert rows[1].extras == {"VideoIndex": "1", "Timestamp": "10:00", "ResponseTime_seconds": "1.5"}
+    assert {(r.rater, r.video): r.value for r in Ratings(tmp_path).ratings} == found(f"{tmp_path}/*.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "options"),
+    [
+        (("subject", "video", "score"), {}),
+        (("Worker ID", "File Name", "Vote"), {}),
+        (("who", "what", "how"), {"rater": "who", "video": "what", "rating": "how"}),
+    ],
+)
+def test_headers(write: Write, header: Sequence[str], options: dict[str, str]) -> None:
+    path = write("r.csv", header, ("A", "x.mp4", 3), ("B", "x.mp4", 4))
+    assert found(path, **options) == {("A", "x.mp4"): 3, ("B", "x.mp4"): 4}
+
+
+def test_a_file_without_raters_is_one(write: Write, tmp_path: Path) -> None:
+    for name, rating in (("anna", 2), ("ben", 5)):
+        write(f"{name}.csv", ("video", "rating"), ("x.mp4", rating))
+    assert found(tmp_path) == {("anna", "x.mp4"): 2, ("ben", "x.mp4"): 5}
+
+
+class TestWide:
+    def test_a_column_for_each_rater(self, write: Write) -> None:
+        path = write(
+            "w.csv", ("Filename", "P1", "P2", "content", "mos"), ("a", 1, "", "park", 1), ("b", 2, 3, "sea", 2.5)
+        )
+        assert found(path) == {("P1", "a"): 1, ("P1", "b"): 2, ("P2", "b"): 3}
+        assert [row.extras["content"] for row in Ratings(path)] == ["park", "sea"]
+
+    def test_a_pattern_says_which_columns_are_raters(self, write: Write) -> None:
+        path = write("w.csv", ("Filename", "P1", "crispness"), ("a", 1, 7), ("b", 2, 8))
+        assert {rater for rater, _ in found(path)} == {"P1", "crispness"}
+        assert {rater for rater, _ in found(path, raters="P*")} == {"P1"}
+
+    def test_semicolons_and_decimal_commas(self, write: Write) -> None:
+        path = write("w.csv", ("Filename", "P1", "P2"), ("a", "1,5", "2"), ("b", "2,5", "4"), delimiter=";")
+        assert found(path) == {("P1", "a"): 1.5, ("P1", "b"): 2.5, ("P2", "a"): 2, ("P2", "b"): 4}
+
+    def test_a_spreadsheet(self, tmp_path: Path) -> None:
+        pytest.importorskip("python_calamine", reason="spreadsheets need it")
+        pd.DataFrame({"video": ["a", "b"], "P1": [1, 2], "P2": [3, np.nan]}).to_excel(tmp_path / "r.xlsx", index=False)
+        assert found(tmp_path / "r.xlsx") == {("P1", "a"): 1, ("P1", "b"): 2, ("P2", "a"): 3}
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        cells=st.lists(
+            st.lists(st.one_of(st.none(), st.integers(1, 100)), min_size=2, max_size=5), min_size=1, max_size=6
+        ).filter(lambda rows: len({len(row) for row in rows}) == 1 and any(cell for row in rows for cell in row))
+    )
+    def test_long_and_wide_are_the_same(self, write: Write, cells: list[list[int | None]]) -> None:
+        raters = [f"R{place}" for place in range(len(cells[0]))]
+        wide = write("wide.csv", ("video", *raters), *((f"v{n}.mp4", *row) for n, row in enumerate(cells)))
+        lines = [
+            (rater, f"v{n}.mp4", "" if cell is None else cell)
+            for n, row in enumerate(cells)
+            for rater, cell in zip(raters, row, strict=True)
+        ]
+        long = write("long.csv", ("rater", "video", "rating"), *lines)
+        assert found(wide) == found(long)
+
+
+class TestTwice:
+    def test_a_rater_who_rated_a_video_twice(self, write: Write) -> None:
+        path = write("r.csv", ("rater", "video", "rating"), ("A", "x", 2), ("A", "x", 5), ("B", "x", 1))
+        dataset = Ratings(path)
+        assert {(r.rater, r.video): r.value for r in dataset.ratings} == {("A", "x"): 3.5, ("B", "x"): 1}
+        assert dataset.remarks == ["A rated x 2 times: the mean of them counts"]
+
+    def test_a_file_that_is_given_twice(self, write: Write, tmp_path: Path) -> None:
+        rows = [("A", "x", 2), ("A", "y", 5)]
+        write("a.csv", ("rater", "video", "rating"), *rows)
+        write("copy.csv", ("rater", "video", "rating"), *reversed(rows))
+        dataset = Ratings(tmp_path)
+        assert len(dataset.ratings) == 2
+        assert dataset.remarks == [
+            f"{tmp_path / 'copy.csv'}: the same ratings as {tmp_path / 'a.csv'}; they count once"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "words"),
+    [
+        ([("rater", "rating"), ("A", 2)], {}, "no column of the video"),
+        ([("video", "mos"), ("x", 2)], {}, "no column of the rating.*read by data=table"),
+        ([("video", "rater", "rating"), ("x", "A", "good")], {}, "line 2 has rating 'good', not a number"),
+        ([("video", "rater", "rating"), ("x", "", 3)], {}, "line 2 has no rater"),
+        ([("video", "rater", "rating"), ("x", "A", "")], {}, "there is no rating in it"),
+        (
+            [("video", "rater", "rating"), ("x", "A", 3)],
+            {"rater": "who"},
+            "no column of the rater .who; found: video, ",
+        ),
+    ],
+)
+def test_what_is_refused(write: Write, rows: list[tuple[object, ...]], options: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Ratings(write("r.csv", *rows), **options)
+
+
+def test_no_table(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no table there"):
+        Ratings(tmp_path / "*.csv")
