@@ -53,10 +53,11 @@ class PredictionTable:
 
     def scores(self) -> dict[str, dict[str, float]]:
         """Give our own scores of each video that has an overall one."""
-        found = self.frame[[self.columns[name] for name in self.present]].to_numpy()
-        overall = self.present.index("overall")
+        present = self.present
+        found = self.frame[[self.columns[name] for name in present]].to_numpy()
+        overall = present.index("overall")
         return {
-            name: dict(zip(self.present, values, strict=True))
+            name: dict(zip(present, values, strict=True))
             for name, values in zip(self.names, found.tolist(), strict=True)
             if math.isfinite(values[overall])
         }

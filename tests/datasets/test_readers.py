@@ -50,7 +50,7 @@ def test_a_small_dataset(kind: str, open_: Open, tmp_path: Path, count: int) -> 
     ("kind", "split", "count"),
     [
         ("lsvq", "test", 8),
-        ("lsvq", "train", 2),
+        ("lsvq", "train", 3),
         ("lsvq", "test_1080p", 2),
         ("maxwell", "val", 8),
         ("maxwell", "train", 2),

@@ -96,13 +96,16 @@ def _lsvq(root: Path, count: int) -> list[str]:
         return [name, patch, patch, patch, *sizes, 0, 0, 720, 1280, 0, 30]
 
     test = [f"yfcc-batch{number % 2 + 1}/{700 + number // 2}" for number in range(count)]  # names repeat in the folders
-    train, large = ["ia-batch4/Concert_In_the_Kitchen", "backup/12"], ["yfcc-batch1/722", "ia-batch24/youtube-_wgGiVh"]
+    train, large = (
+        ["ia-batch4/Concert_In_the_Kitchen", "backup/12", "ia-batch5/Kites"],
+        ["yfcc-batch1/722", "ia-batch24/youtube-_wgGiVh"],
+    )
     _write_csv(
         root / "labels_train_test.csv",
         [*header, "is_test", "is_valid"],
         [
             *([*row(name, mos), "True", "True"] for name, mos in zip(test, _scores(count, 8.5, 91), strict=True)),
-            *([*row(name, mos), "False", "False"] for name, mos in zip(train, (2.5, 90.5), strict=True)),
+            *([*row(name, mos), "False", "False"] for name, mos in zip(train, (2.5, 90.5, 44.0), strict=True)),
         ],
     )
     _write_csv(

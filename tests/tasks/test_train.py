@@ -400,8 +400,11 @@ def test_every_recipe_takes_a_step(train: Run, rated: Path, tmp_path: Path, reci
     options += [f"stages.{name}.epochs=1" for name, stage in stages.items() if stage["epochs"]]
     if recipe == "k_splits":
         options += ["stages.heads.epochs=1", "protocol.indices=[0,1]"]
+    if recipe == "finetune_small":  # which adapts a trained model
+        save_weights(tiny_model().state_dict(), tmp_path / "start.safetensors")
+        options += [f"weights={tmp_path / 'start.safetensors'}"]
     if recipe == "pretrain":  # its weights fit the full size only; of LSVQ the small copy has more to test on
-        make_miniset("lsvq", tmp_path / "lsvq", copies_of(rated), count=16)
+        make_miniset("lsvq", tmp_path / "lsvq", copies_of(rated), count=20)
         splits = ["data.split=test", "validation.split=train"]
         options += ["data=lsvq", f"data.root={tmp_path / 'lsvq'}", *splits, "weights=random"]
     if recipe == "lite":
