@@ -62,7 +62,7 @@ def write_results(
     scatter(folder / "scatter.png", held_out["overall"], held_out["mos"], fitted, title, measures["overall"], half)
     draw_curves(folder / "curves.png", curves)
     if logger is not None:
-        _log(logger, measures, table, folder)
+        log_results(logger, measures, table, folder, ("curves.png", "scatter.png"))
     figures: dict[str, Any] = {name: values.as_dict() for name, values in measures.items()}
     compared: dict[str, Any] = {}
     if gain is not None:
@@ -213,10 +213,21 @@ def summarize(indices: Sequence[int], splits: Sequence[Mapping[str, Measures]], 
     console.print(f"results: {folder / 'summary.csv'} and a folder for each split", highlight=False, soft_wrap=True)
 
 
-def _log(logger: Any, measures: Mapping[str, Measures], table: pd.DataFrame, folder: Path) -> None:
+def log_results(
+    logger: Any, measures: Mapping[str, Measures], table: pd.DataFrame, folder: Path, pictures: Sequence[str]
+) -> None:
+    """Log the figures of a finished run, and what W&B can show beside them.
+
+    Args:
+        logger: One of Lightning's.
+        measures: By score.
+        table: Of predictions.
+        folder: The results folder.
+        pictures: Names of pictures there.
+    """
     logger.log_metrics({f"best/{name}/{m}": getattr(values, m) for name, values in measures.items() for m in MEASURES})
     if hasattr(logger, "log_table"):  # W&B can show more than figures
         logger.log_table("predictions", dataframe=table)
-        logger.log_image("pictures", [str(folder / "curves.png"), str(folder / "scatter.png")])
+        logger.log_image("pictures", [str(folder / name) for name in pictures])
         logger.experiment.finish()
     logger.finalize("success")

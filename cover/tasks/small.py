@@ -28,6 +28,7 @@ def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) ->
     """
     from cover.reporting import evaluation
     from cover.reporting import ladder as reporting
+    from cover.reporting.training import log_results, read_results
     from cover.training import run
     from cover.training.ratings import whole_set
     from cover.training.small import adapt
@@ -50,9 +51,10 @@ def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) ->
             options.protocol.column,
             reporting.folds_passing,
         )
+        table = found.table()
         reporting.write_ladder(
             folder,
-            found.table(),
+            table,
             pd.DataFrame(found.choice.table),
             found.nested.gain,
             found.about(),
@@ -60,4 +62,6 @@ def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) ->
             options.fit,
             options.resamples,
         )
+        if (logger := training.logger(options, config, folder)) is not None:
+            log_results(logger, read_results(folder).measures, table, folder, ("rungs.png", "scatter.png"))
     return source.study

@@ -7,23 +7,24 @@ Each rung changes the start more than the one below, and is drawn toward the sta
 ``weights``      Branches get weights of their own, at least 0, drawn toward equal ones (non-negative least squares).
 ``ridge``        The last layers of the heads change, drawn toward those of the start (ridge regression of what the
                  calibrated start leaves of the ratings on what these layers are given).
+``heads``        Both layers of the heads change, by gradient descent with a penalty on leaving the start
+                 (:mod:`cover.training.sgd`). Linear heads have no such rung: it would be ``ridge`` again.
 ===============  ======================================================================================================
 
-Above them are SGD on the heads with a penalty on leaving the start (``l2_sp``) and end-to-end training, which take
-hundreds of videos and are stages of an ordinary training.
+Above them is end-to-end training, which takes hundreds of videos and is a stage of an ordinary training.
 
-Choosing on the videos that are reported would flatter. So the choice is made by cross-validation inside the videos to
-train on, and what it is worth is measured by a cross-validation around it (Cawley and Talbot, "On Over-fitting in Model
-Selection", JMLR 11, 2010). Folds keep contents together.
+The choice is made by cross-validation inside the videos to train on, and what it is worth is measured by another one
+around it (Cawley and Talbot, "On Over-fitting in Model Selection", JMLR 11, 2010). Folds keep contents together.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
+from torch import Tensor
 
 from cover.curves import Calibration
 from cover.evaluation.arrays import Array
@@ -31,12 +32,14 @@ from cover.evaluation.calibration import calibrate
 from cover.evaluation.correlation import plcc, srocc
 from cover.evaluation.gain import Gain, gain
 from cover.models import BRANCHES
+from cover.training.sgd import NearHeads
 
-CALIBRATION, WEIGHTS, RIDGE = "calibration", "weights", "ridge"
+CALIBRATION, WEIGHTS, RIDGE, HEADS = "calibration", "weights", "ridge", "heads"
 
 _LEFT_ONE_OUT = 20  # contents, or videos, up to which each is a fold of its own
 _FOLDS = 10
 _CONSTANT = 1e-6  # a deviation below which an input says nothing
+_AGREES = 0.1  # the least correlation with the ratings at which a start is kept in the scores
 _RESAMPLES = 1000
 
 
@@ -51,6 +54,7 @@ RUNGS = (
     Rung(CALIBRATION, math.inf),
     *(Rung(WEIGHTS, strength) for strength in (1.0, 0.1)),
     *(Rung(RIDGE, strength) for strength in (10.0, 3.0, 1.0, 0.3, 0.1)),
+    Rung(HEADS, 100.0),
 )
 """The ladder, from the bottom; strengths are of squared changes beside the mean squared error."""
 
@@ -65,6 +69,7 @@ class Evidence:
         mos: (N,).
         groups: (N,), numbers of contents; each video its own where these are unknown.
         weights: (N,), of each video, of mean 1.
+        near: The heads, for the rung that changes both of their layers; None where they are linear.
     """
 
     scores: Array
@@ -72,6 +77,12 @@ class Evidence:
     mos: Array
     groups: np.ndarray
     weights: Array
+    near: NearHeads | None = None
+
+    @property
+    def rungs(self) -> Sequence[Rung]:
+        """The rungs that there are."""
+        return [rung for rung in RUNGS if rung.name != HEADS or self.near is not None]
 
     @property
     def overall(self) -> Array:
@@ -82,7 +93,8 @@ class Evidence:
     def some(self, chosen: np.ndarray) -> "Evidence":
         """Take some of the videos."""
         inputs = {branch: values[chosen] for branch, values in self.inputs.items()}
-        return Evidence(self.scores[chosen], inputs, self.mos[chosen], self.groups[chosen], self.weights[chosen])
+        near = None if self.near is None else self.near.some(chosen)
+        return Evidence(self.scores[chosen], inputs, self.mos[chosen], self.groups[chosen], self.weights[chosen], near)
 
 
 @dataclass(frozen=True)
@@ -96,18 +108,24 @@ class Change:
         centres: (3,), scores that a factor does not change.
         deltas: Branch -> (C,), of the last layer's inputs.
         means: Branch -> (C,), inputs at which a delta changes nothing.
+        heads: Parameters of the heads, which then stand for all of the above but the offset; None: only that changes.
+        offset: Taken from the shift that these give the scores.
     """
 
     factors: Array
     centres: Array
     deltas: Mapping[str, Array]
     means: Mapping[str, Array]
+    heads: Mapping[str, Tensor] | None = None
+    offset: float = 0.0
 
     def overall(self, evidence: Evidence) -> Array:
         """Overall scores after the change, (N,)."""
         values: Array = self.centres.sum() + (evidence.scores - self.centres) @ self.factors
         for branch, delta in self.deltas.items():
             values = values + (evidence.inputs[branch] - self.means[branch]) @ delta
+        if self.heads is not None and evidence.near is not None:
+            values = values + evidence.near.shift(self.heads) - self.offset
         return values
 
 
@@ -119,7 +137,7 @@ class Choice:
     """A rung that cross-validation chose.
 
     Attributes:
-        rung: The rung.
+        rung: It.
         change: Of it, fitted to all videos that it was chosen on.
         table: For each rung ``rung, strength, srocc, plcc`` on videos that its fit did not see.
     """
@@ -135,8 +153,7 @@ class Nested:
 
     Attributes:
         after: (N,) overall scores, each by a fold that did not see its content.
-        before_mos: (N,) predictions of the start on the scale of the MOS, calibrated likewise; NaN where there is no
-            rising curve.
+        before_mos: (N,) predictions of the start on the scale of the MOS, calibrated likewise; NaN for no rising curve.
         after_mos: (N,) those of ``after``.
         rungs: The rung of each fold.
         folds: How many there are.
@@ -151,7 +168,7 @@ class Nested:
     gain: Gain
 
 
-def fit_rungs(evidence: Evidence, rungs: Sequence[Rung] = RUNGS) -> list[Change]:
+def fit_rungs(evidence: Evidence, rungs: Sequence[Rung]) -> list[Change]:
     """Fit rungs, each to all videos of the evidence."""
     weights = evidence.weights / evidence.weights.sum()
     mean = weights @ evidence.mos
@@ -169,11 +186,12 @@ def fit_rungs(evidence: Evidence, rungs: Sequence[Rung] = RUNGS) -> list[Change]
             found.append(UNCHANGED)
         elif rung.name == WEIGHTS:
             found.append(_weighted(evidence, weights, target, slope, rung.strength))
+        elif rung.name == HEADS:
+            found.append(_near(evidence, weights, target - slope * overall, slope, rung.strength, spread))
         else:
             deltas, means = ridges.pop(0)
-            # Scores keep their scale: a standard deviation of the ratings stays as far as the start has it, and where
-            # the start runs against them, nothing of it is kept.
-            scale = 1 / slope if slope * spread > 0.1 else spread
+            # Scores keep the start's scale; where it runs against the ratings, nothing else of it is kept.
+            scale = 1 / slope if slope * spread > _AGREES else spread
             factors = np.full(len(BRANCHES), slope * scale)
             scaled = {branch: scale * delta for branch, delta in deltas.items()}
             found.append(Change(factors, weights @ evidence.scores, scaled, means))
@@ -196,13 +214,20 @@ def _weighted(evidence: Evidence, weights: Array, target: Array, slope: float, s
     return Change(factors * before / after, weights @ evidence.scores, {}, {})
 
 
+def _near(evidence: Evidence, weights: Array, left: Array, slope: float, strength: float, spread: float) -> Change:
+    """Heads near the start; none where the start runs against the ratings, as there is no way to go on from it."""
+    if evidence.near is None or slope * spread <= _AGREES:
+        return UNCHANGED
+    heads = evidence.near.fit(left, weights, slope, strength)
+    return replace(UNCHANGED, heads=heads, offset=float(weights @ evidence.near.shift(heads)))
+
+
 def _ridge(
     evidence: Evidence, weights: Array, left: Array, strengths: Sequence[float]
 ) -> list[tuple[dict[str, Array], dict[str, Array]]]:
     """Changes of the last layers that explain what is left of the ratings, for each strength; and their inputs' means.
 
-    Solved among the videos, of which there are fewer than inputs; these are standardised, and count as one between
-    them.
+    Solved among the videos, which are fewer than inputs; these are standardised, and count as one between them.
     """
     means, deviations, columns = {}, {}, []
     for branch, values in evidence.inputs.items():
@@ -244,7 +269,7 @@ def folds_of(groups: np.ndarray, seed: int) -> list[np.ndarray]:
     return [fold[where] == number for number in range(int(fold.max()) + 1)]
 
 
-def left_out(evidence: Evidence, seed: int, rungs: Sequence[Rung] = RUNGS) -> Array:
+def left_out(evidence: Evidence, seed: int, rungs: Sequence[Rung]) -> Array:
     """Overall scores of each video after each rung was fitted to the folds without it, (N, rungs)."""
     found = np.full((len(evidence.mos), len(rungs)), math.nan)
     for out in folds_of(evidence.groups, seed):
@@ -253,14 +278,14 @@ def left_out(evidence: Evidence, seed: int, rungs: Sequence[Rung] = RUNGS) -> Ar
     return found
 
 
-def choose(evidence: Evidence, seed: int, rungs: Sequence[Rung] = RUNGS) -> Choice:
+def choose(evidence: Evidence, seed: int) -> Choice:
     """Choose a rung by cross-validation: the best by SROCC + PLCC, if it is better than the start beyond chance.
 
     Args:
         evidence: Videos of two groups at least.
         seed: Of the folds.
-        rungs: Those to choose from, the start first.
     """
+    rungs = evidence.rungs
     scores = left_out(evidence, seed, rungs)
     figures = [(srocc(values, evidence.mos), plcc(values, evidence.mos, "none")) for values in scores.T]
     table = [

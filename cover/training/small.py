@@ -24,6 +24,7 @@ from cover.training.ladder import CALIBRATION, UNCHANGED, Change, Choice, Eviden
 from cover.training.module import RAW
 from cover.training.rated import RatedSet
 from cover.training.recipe import Recipe
+from cover.training.sgd import PLACES, NearHeads
 from cover.training.stages import START, StageResult, training_data
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,10 @@ def adapt(
 def apply(model: COVER, change: Change) -> None:
     """Change the last layers of a model's heads as the ladder found."""
     with torch.no_grad():
+        for name, value in (change.heads or {}).items():
+            model.heads.get_parameter(name).copy_(value)
+        if change.heads is not None:
+            model.heads.get_parameter(f"{BRANCHES[0]}.score.bias").sub_(change.offset)
         for place, branch in enumerate(BRANCHES):
             layer: Any = model.heads[branch].score
             factor, centre = float(change.factors[place]), float(change.centres[place])
@@ -165,17 +170,21 @@ def _evidence(model: COVER, data: TrainingData, groups: np.ndarray, *, by_interv
     count = data.trained
     scores = np.full((count, len(BRANCHES)), math.nan)
     inputs: dict[str, np.ndarray] = {}
+    heads: dict[str, Any] = {branch: model.heads[branch] for branch in BRANCHES}
+    places: dict[str, dict[int, torch.Tensor]] = {branch: {} for branch in BRANCHES}
     for batch in data.predict_dataloader():
         done = 0
         for group in batch.groups:
             with torch.no_grad():
                 gated = model.gate({branch: tensor.float() for branch, tensor in group.features.items()})
                 for place, branch in enumerate(BRANCHES):
-                    head: Any = model.heads[branch]
+                    head = heads[branch]
                     given = head.inputs(gated[branch])
                     means = given.flatten(2).mean(2).double().numpy()
                     videos = batch.videos[done : done + len(means)].numpy()
                     scores[videos, place] = head.score(given).flatten(1).mean(1).double().numpy()
+                    if not head.linear:
+                        places[branch].update(zip(videos.tolist(), _some_places(gated[branch]), strict=True))
                     inputs.setdefault(branch, np.full((count, means.shape[1]), math.nan))[videos] = means
                 done += len(videos)
     rated = data.sets[0]
@@ -183,4 +192,14 @@ def _evidence(model: COVER, data: TrainingData, groups: np.ndarray, *, by_interv
     weights = np.ones(count)
     if by_interval:
         weights = np.array([(rated.certainties or {}).get(row.name, 1.0) for row in rated.train])
-    return Evidence(scores, inputs, mos, groups, weights / weights.mean())
+    near = None
+    if not any(head.linear for head in heads.values()):
+        stacked = {branch: torch.stack([found[video] for video in range(count)]) for branch, found in places.items()}
+        near = NearHeads(heads, stacked)
+    return Evidence(scores, inputs, mos, groups, weights / weights.mean(), near)
+
+
+def _some_places(features: torch.Tensor) -> torch.Tensor:
+    """Features (B, C, T', h, w) at a few places, float32 (B, C, K), evenly spaced over time and space."""
+    flat = features.flatten(2)
+    return flat[..., torch.linspace(0, flat.shape[2] - 1, PLACES).round().long()].float().clone()

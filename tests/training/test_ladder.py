@@ -1,7 +1,9 @@
 """The ladder: what each rung fits, what cross-validation chooses, and that shuffled ratings choose nothing."""
 
 import copy
+import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +11,11 @@ import torch
 
 from cover.evaluation.correlation import plcc, srocc
 from cover.models import BRANCHES, COVER
+from cover.models.fusion import QualityHead
 from cover.training.ladder import (
     CALIBRATION,
+    HEADS,
     RIDGE,
-    RUNGS,
     UNCHANGED,
     WEIGHTS,
     Change,
@@ -24,6 +27,7 @@ from cover.training.ladder import (
     left_out,
     nested,
 )
+from cover.training.sgd import PLACES, NearHeads
 from cover.training.small import apply
 from tests.helpers.tiny import tiny_model
 
@@ -83,14 +87,14 @@ class TestRungs:
     def test_ratings_that_run_against_the_start(self) -> None:
         found = evidence(3)
         turned = Evidence(found.scores, found.inputs, -found.mos, found.groups, found.weights)
-        for change in fit_rungs(turned, RUNGS):
+        for change in fit_rungs(turned, turned.rungs):
             assert np.isfinite(change.overall(turned)).all()
             assert (change.factors >= 0).all()
 
     def test_a_start_that_scores_all_alike(self) -> None:
         found = evidence(4)
         flat = Evidence(np.ones_like(found.scores), found.inputs, found.mos, found.groups, found.weights)
-        assert fit_rungs(flat, RUNGS) == [UNCHANGED] * len(RUNGS)
+        assert fit_rungs(flat, flat.rungs) == [UNCHANGED] * len(flat.rungs)
 
     def test_weights_of_videos_count(self) -> None:
         found = evidence(5, hidden=1.0)
@@ -98,7 +102,7 @@ class TestRungs:
         weighted = Evidence(
             found.scores, found.inputs, found.mos, found.groups, np.where(np.arange(72) < 36, 2.0, 1.0) / 1.5
         )
-        for one, other in zip(fit_rungs(twice, RUNGS), fit_rungs(weighted, RUNGS), strict=True):
+        for one, other in zip(fit_rungs(twice, found.rungs), fit_rungs(weighted, found.rungs), strict=True):
             assert one.overall(found) == pytest.approx(other.overall(found))
 
 
@@ -116,7 +120,7 @@ class TestCrossValidation:
         found = evidence(6, hidden=1.0)
         changed = Evidence(found.scores, found.inputs, found.mos.copy(), found.groups, found.weights)
         changed.mos[found.groups == 3] += 50
-        before, after = (left_out(one, 0)[found.groups == 3] for one in (found, changed))
+        before, after = (left_out(one, 0, found.rungs)[found.groups == 3] for one in (found, changed))
         np.testing.assert_allclose(before, after)
 
     @pytest.mark.parametrize(("hidden", "rung"), [(1.5, RIDGE), (0.0, WEIGHTS)])
@@ -147,6 +151,63 @@ class TestCrossValidation:
         worth = nested(found, 0)
         assert worth.folds == 10
         assert np.isfinite(worth.after).all()
+
+
+class TestNearHeads:
+    """Both layers of the heads, by gradient descent near the start."""
+
+    @pytest.fixture
+    def near(self) -> NearHeads:
+        torch.manual_seed(0)
+        heads = {branch: QualityHead(32, 16).eval() for branch in BRANCHES}
+        return NearHeads(heads, {branch: torch.randn(60, 32, PLACES) for branch in BRANCHES})
+
+    @staticmethod
+    def left(near: NearHeads) -> np.ndarray:
+        """What one input of a branch knows, and no score."""
+        values = near.places["aesthetic"][:, 3].mean(1).double().numpy()
+        found: np.ndarray = (values - values.mean()) / values.std()
+        return found
+
+    def test_it_explains_what_is_left_and_a_pull_keeps_it_near(self, near: NearHeads) -> None:
+        left, weights = self.left(near), np.full(60, 1 / 60)
+        errors, distances = [], []
+        for strength in (1e6, 100.0, 1.0):
+            found = near.fit(left, weights, 1.0, strength)
+            shift = near.shift(found)
+            errors.append(float(np.mean((left - (shift - shift.mean())) ** 2)))
+            distances.append(sum(float((found[name] - near.start[name]).square().sum()) for name in found))
+        assert errors[0] == pytest.approx(1, abs=0.02)
+        assert errors[0] > errors[1] > errors[2]
+        assert distances[0] < distances[1] < distances[2]
+        assert near.shift(near.start) == pytest.approx(0)
+
+    def test_it_is_the_same_every_time(self, near: NearHeads) -> None:
+        first, again = (near.fit(self.left(near), np.full(60, 1 / 60), 1.0, 10.0) for _ in range(2))
+        assert all(torch.equal(first[name], again[name]) for name in first)
+
+    def test_the_ladder_has_the_rung_where_heads_have_two_layers(self, near: NearHeads) -> None:
+        found = evidence(0, levels=5)
+        assert {rung.name for rung in found.rungs} == {CALIBRATION, WEIGHTS, RIDGE}
+        two_layers = dataclasses.replace(found, near=near)
+        assert two_layers.rungs[-1].name == HEADS
+        (change,) = fit_rungs(two_layers, two_layers.rungs[-1:])
+        assert change.overall(two_layers).mean() == pytest.approx(found.overall.mean())
+        assert np.isfinite(nested(two_layers.some(np.arange(60) < 25), 0).after).all()
+
+    def test_the_model_scores_what_it_found(self, near: NearHeads) -> None:
+        model = tiny_model().eval()
+        channels = model.heads["technical"].hidden.in_channels
+        features = {branch: torch.randn(4, channels, 1, 2, 2) for branch in BRANCHES}
+        heads: dict[str, Any] = {branch: model.heads[branch] for branch in BRANCHES}
+        own = NearHeads(heads, {branch: values.flatten(2) for branch, values in features.items()})
+        before = own.overall(own.start)
+        found = own.fit(np.array([1.0, -1, 0.5, -0.5]), np.full(4, 0.25), 1.0, 1.0)
+        shift = own.shift(found)
+        apply(model, dataclasses.replace(UNCHANGED, heads=found, offset=0.25))
+        with torch.no_grad():
+            after = torch.stack([model.heads[b](features[b]).flatten(1).mean(1) for b in BRANCHES]).sum(0)
+        assert (after - before).detach().numpy() == pytest.approx(shift - 0.25, abs=1e-5)
 
 
 def test_the_model_scores_what_the_ladder_found() -> None:
