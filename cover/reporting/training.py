@@ -70,7 +70,7 @@ def write_results(
             found = measure(held_out[f"overall_{name}"], held_out["mos"], fit=fit, resamples=resamples)
             compared[name] = found.as_dict()
         compared["gain"] = gain.as_dict()
-    plain = {**figures, **compared, "best": dict(best)}
+    plain = {**figures, **compared, "best": {**best, "calibrated": "predicted_mos" in table}}
     write_text(folder / _METRICS, json.dumps(plain, indent=2) + "\n")  # last: all is there
 
 
@@ -80,7 +80,7 @@ class Results:
 
     Attributes:
         measures: Of each score by the best weights.
-        best: Stage, epoch and variant of these.
+        best: Stage, epoch and variant of these, and whether they are calibrated.
         before: Of the overall score before training; None where the start means nothing.
         trained: Of the overall score after it, whether that was kept or not; likewise.
         gain: How much better the latter is; likewise.
@@ -120,7 +120,12 @@ class Results:
                 f"training made no clear difference: {figures}; best.ckpt is the best epoch, as require_gain=false asks"
             )
         worse = "made it worse" if self.gain.worse else "did not help here"
-        return f"training {worse}: {figures}; best.ckpt is the start with a calibration to your scale"
+        scale = (
+            " with a calibration to your scale"
+            if self.best["calibrated"]
+            else ", whose scores do not rise with the MOS"
+        )
+        return f"training {worse}: {figures}; best.ckpt is the start{scale}"
 
 
 def _ladder_lines(ladder: Mapping[str, Any], kept: bool) -> list[str]:

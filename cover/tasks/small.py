@@ -58,7 +58,7 @@ def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) ->
             pd.DataFrame(found.choice.table),
             found.nested.gain,
             found.about(),
-            {"stage": found.choice.rung.name if found.kept else "start", "epoch": int(found.kept), "variant": "raw"},
+            found.best,
             options.fit,
             options.resamples,
         )

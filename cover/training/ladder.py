@@ -26,7 +26,6 @@ import numpy as np
 from scipy.optimize import nnls
 from torch import Tensor
 
-from cover.curves import Calibration
 from cover.evaluation.arrays import Array
 from cover.evaluation.calibration import calibrate
 from cover.evaluation.correlation import plcc, srocc
@@ -108,8 +107,8 @@ class Change:
         centres: (3,), scores that a factor does not change.
         deltas: Branch -> (C,), of the last layer's inputs.
         means: Branch -> (C,), inputs at which a delta changes nothing.
-        heads: Parameters of the heads, which then stand for all of the above but the offset; None: only that changes.
-        offset: Taken from the shift that these give the scores.
+        heads: Parameters of the heads, from whose shift of the scores the offset is taken; None: they stay.
+        offset: As said.
     """
 
     factors: Array
@@ -327,5 +326,5 @@ def nested(
 
 def _predicted(scores: Array, mos: Array, others: Array) -> Array:
     """Predictions for other videos on the scale of the MOS; NaN where scores do not rise with it."""
-    curve: Calibration | None = calibrate(scores, mos)
+    curve = calibrate(scores, mos)
     return np.full(len(others), math.nan) if curve is None else curve(others)

@@ -59,6 +59,12 @@ class Adaptation:
         """How many folds chose each rung."""
         return dict(Counter(rung.name for rung in self.nested.rungs))
 
+    @property
+    def best(self) -> dict[str, Any]:
+        """Describe the weights: stage, epoch and variant as of other trainings, and whether they are calibrated."""
+        stage = self.choice.rung.name if self.kept else START
+        return {"stage": stage, "epoch": int(self.kept), "variant": RAW, "calibrated": self.curve is not None}
+
     def about(self) -> dict[str, Any]:
         """Describe the cross-validation as plain data."""
         rung, known = self.choice.rung, self.contents
