@@ -1,5 +1,6 @@
 """Scores of several metrics, from tables and results folders, joined by the videos' names."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -92,7 +93,7 @@ def join(
     names = [row.name for row in rows]
     scores: dict[str, dict[str, float]] = {}
     for label, table in zip(labels, tables, strict=True):
-        found = _score_columns(table, columns, wanted, label)
+        found = _score_columns(table, wanted)
         matched = match(table.names, names)
         for column in found:
             values = pd.to_numeric(table.frame[column], errors="coerce")
@@ -100,7 +101,7 @@ def join(
             scores[metric] = {
                 matched[name]: float(value)
                 for name, value in zip(table.names, values, strict=True)
-                if name in matched and pd.notna(value)
+                if name in matched and math.isfinite(value)
             }
     everywhere = set(names).intersection(*scores.values())
     if not everywhere:
@@ -138,10 +139,8 @@ def _labels(paths: Sequence[Path]) -> list[str]:
     raise UsageError(f"predictions: {paths[0]} is there twice; leave it once")
 
 
-def _score_columns(
-    table: PredictionTable, columns: Mapping[str, str | None], wanted: Sequence[str] | None, label: str
-) -> list[str]:
-    frame = table.frame
+def _score_columns(table: PredictionTable, wanted: Sequence[str] | None) -> list[str]:
+    frame, columns = table.frame, table.columns
     listed = ", ".join(map(str, frame)) or "none"
     if wanted is not None:
         if not (found := [name for name in wanted if name in frame]):
@@ -167,8 +166,10 @@ def _rated(tables: Sequence[PredictionTable], labels: Sequence[str], mos: str) -
     """The rated videos of the tables that have a MOS."""
     rows: dict[str, Row] = {}
     for table in tables:
-        for row in table.rated():
-            known = rows.setdefault(row.name, row)
+        rated = table.rated()
+        names = match([row.name for row in rated], list(rows)) if rows else {}
+        for row in rated:
+            known = rows.setdefault(names.get(row.name, row.name), row)
             if known.mos != row.mos:
                 raise UsageError(f"{table.what}: {row.name} has the MOS {row.mos:g}, in another table {known.mos:g}")
     if not rows:

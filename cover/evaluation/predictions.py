@@ -13,6 +13,7 @@ from cover.rows import Row
 from cover.tables import read_table
 
 _SCORES = ("semantic", "technical", "aesthetic", "overall")  # as in cover.models, which imports torch
+_INFER_HEADER = ("Filename", "Semantic", "Technical", "Aesthetic", "Overall")  # as cover.scoring.store writes it
 _NAMES = ("filename", "path", "file", "video", "name")
 
 
@@ -77,8 +78,9 @@ def read_predictions(
 
     Args:
         path: A table with a header (:mod:`cover.tables`).
-        columns: Header of the columns ``path``, ``mos``, ``overall`` and the branches; branches may be absent. Where
-            that of ``path`` is None, it is the first of Filename, path, file, video, name that is there, in any case.
+        columns: Header of the columns ``path``, ``mos``, ``overall`` and the branches, in any case; branches may be
+            absent. Where that of ``path`` is None, it is the first of Filename, path, file, video, name that is there,
+            in any case.
         needs_mos: Whether it must have a MOS.
         needs_overall: Whether it must have an overall score.
         separator: What separates columns of text; None finds out.
@@ -91,6 +93,7 @@ def read_predictions(
     what = f"predictions={path}"
     read = read_table(path, what, separator=separator, decimal=decimal, sheet=sheet)
     names_column = columns["path"] or _names_column(read.header)
+    columns = _as_written(columns, read.header)
     table = pd.DataFrame([cells for _, cells in read.records], columns=read.header)
     wanted = {"path": names_column, "mos": columns["mos"], "overall": columns["overall"]}
     needed = ["path", *(["mos"] if needs_mos else []), *(["overall"] if needs_overall else [])]
@@ -138,6 +141,17 @@ def prediction_table(
 def score_names(table: pd.DataFrame) -> list[str]:
     """List the scores that a table of predictions has, the overall one first."""
     return [name for name in ("overall", *_SCORES[:-1]) if name in table]
+
+
+def _as_written(columns: Mapping[str, str | None], header: Sequence[str]) -> dict[str, str | None]:
+    """Headers as the table writes them, in any case; what ``infer`` writes as MOS is a prediction, and no MOS."""
+    by_lower_case = {name.strip().lower(): name for name in reversed(header)}
+    ours = set(_INFER_HEADER) <= set(header)
+    found = {}
+    for what, name in columns.items():
+        other = by_lower_case.get(str(name).lower()) if isinstance(name, str) and name not in header else None
+        found[what] = name if other is None or (what == "mos" and ours) else other
+    return found
 
 
 def _names_column(header: Sequence[str]) -> str:

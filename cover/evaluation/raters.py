@@ -142,8 +142,8 @@ def evaluate_ratings(
 
     Args:
         ratings: One for a rater and video at most.
-        screening: ``none``; ``bt500`` and ``p913`` reject raters; ``mle`` rejects nobody, but weighs each by how
-            consistent he is and takes his bias off.
+        screening: ``none``; ``bt500`` and ``p913`` reject raters; ``mle`` rejects nobody, but weighs raters by how
+            consistent they are and takes their bias off.
         threshold: Of ``p913``: the correlation below which a rater is rejected.
         scale: Ends of the rating scale; None takes the smallest usual one that holds all ratings.
 

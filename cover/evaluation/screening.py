@@ -43,7 +43,7 @@ def screened(values: Array, method: Screening, threshold: float) -> list[str]:
         threshold: Of ``p913``.
 
     Returns:
-        For each rater why he is rejected; empty for those who are kept.
+        For each rater the reason for rejecting them; empty for those who are kept.
     """
     if method == "bt500":
         return bt500(values)
@@ -58,7 +58,7 @@ def bt500(values: Array) -> list[str]:
     A rating is beyond the limits where it is 2 standard deviations (of the video's ratings, with n - 1) from their
     mean, or sqrt(20) where their kurtosis is not between 2 and 4. Rejected is who has more than 5 % of his ratings
     beyond, and about as many above as below: |P - Q| / (P + Q) < 0.3. With a dozen raters no rating can be sqrt(20)
-    deviations away, so that a spammer may well pass: ``p913`` and ``mle`` find him.
+    deviations away, so that a spammer may well pass; ``p913`` and ``mle`` find them.
 
     Args:
         values: (videos, raters), NaN where there is no rating.
@@ -112,7 +112,7 @@ def p913(values: Array, threshold: float = 0.75) -> list[str]:
 
 
 def _correlation(column: Array, mos: Array) -> float | None:
-    """Of a rater with the MOS: 0 where he rates all alike; None where it says nothing."""
+    """Correlation of a rater with the MOS: 0 for ratings that are all alike; None where it says nothing."""
     rated = np.isfinite(column) & np.isfinite(mos)
     if rated.sum() < _FEWEST_RATINGS or np.ptp(mos[rated]) == 0:
         return None

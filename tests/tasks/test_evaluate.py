@@ -345,6 +345,28 @@ class TestRaters:
         assert evaluate("predictions=out", "columns.scores=[cover]", "output=again", "resamples=0", *data) == 0
         assert pd.read_csv("again/ranking.csv")["srocc"][0] == pytest.approx(ranking["srocc"][0], abs=1e-5)
 
+    def test_a_results_folder_of_infer_is_its_overall_score(self, evaluate: Run, study: pd.DataFrame) -> None:
+        """Whose MOS is what the model predicts, and no rating."""
+        Path("scored").mkdir()
+        columns = {name: study["cover"] for name in ("Semantic", "Technical", "Aesthetic", "Overall")}
+        table = pd.DataFrame({"Filename": study["Filename"], **columns, "MOS": 3.0})
+        table.to_csv("scored/scores.csv", index=False)
+        data = ("data=ratings", "data.path=results", "resamples=0")
+        assert evaluate("predictions=scored,others.csv", *data, "output=out") == 0
+        assert set(pd.read_csv("out/ranking.csv")["metric"]) == {"scored", "others: vmaf", "others: niqe"}
+        assert evaluate("predictions=scored", *data, "output=alone") == 0
+        assert metrics("alone")["overall"]["n"] == 10
+
+    @pytest.mark.parametrize("header", ["mos", "MOS", "Mos"])
+    def test_tables_with_their_own_mos(self, evaluate: Run, study: pd.DataFrame, header: str) -> None:
+        study.assign(**{header: range(10)})[["Filename", header, "vmaf"]].to_csv("a.csv", index=False)
+        other = study.assign(Filename="set/" + study["Filename"], niqe=[math.inf, *study["niqe"][1:]])
+        other[["Filename", "niqe"]].to_csv("b.csv", index=False)
+        assert evaluate("predictions=a.csv,b.csv", "output=out", "resamples=0") == 1
+        ranking = pd.read_csv("out/ranking.csv")
+        assert set(ranking["metric"]) == {"a", "b"}
+        assert set(ranking["n"]) == {9}  # no figure is computed of an infinite score
+
     def test_a_clip_that_one_metric_lacks(self, evaluate: Run, study: pd.DataFrame) -> None:
         study[["Filename", "vmaf"]].iloc[:9].to_csv("short.csv", index=False)
         data = ("data=ratings", "data.path=results")
