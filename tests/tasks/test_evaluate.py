@@ -348,7 +348,7 @@ class TestRaters:
     def test_a_results_folder_of_infer_is_its_overall_score(self, evaluate: Run, study: pd.DataFrame) -> None:
         """Whose MOS is what the model predicts, and no rating."""
         Path("scored").mkdir()
-        columns = {name: study["cover"] for name in ("Semantic", "Technical", "Aesthetic", "Overall")}
+        columns = dict.fromkeys(("Semantic", "Technical", "Aesthetic", "Overall"), study["cover"])
         table = pd.DataFrame({"Filename": study["Filename"], **columns, "MOS": 3.0})
         table.to_csv("scored/scores.csv", index=False)
         data = ("data=ratings", "data.path=results", "resamples=0")
