@@ -17,6 +17,7 @@ from ._listing import Listing
 
 VIDEO = ("filename", "path", "file", "video", "videoname", "videofile", "clip", "stimulus", "pvs", "name", "videoid")
 RATER = (
+    *("subjectno", "subjectnumber", "participantno", "participantnumber", "raterno", "observerno"),
     *("participantid", "participant", "raterid", "rater", "subjectid", "subject", "observerid", "observer", "workerid"),
     *("worker", "userid", "user", "annotatorid", "annotator", "assessorid", "assessor", "viewerid", "viewer", "tester"),
 )
@@ -130,6 +131,12 @@ class Ratings:
             return
         rater = self._column(file, table, "rater", RATER, needed=self._wanted["rater"] is not None)
         others = [name for name in table.header if name not in (video, rater, rating)]
+        if rater is None:
+            names = [name for _, cells in table.records if (name := _text(cells[video]))]
+            if len(set(names)) < len(names):  # not one rater's, then
+                raise self._lacks(
+                    file, table, "rater", RATER, f"; {max(names, key=names.count)} is rated several times"
+                )
         for where, cells in table.records:
             name = _text(cells[video])
             value = self._number(file, where, rating, cells[rating])
@@ -156,7 +163,9 @@ class Ratings:
         if self._raters is not None:
             return fnmatchcase(name, self._raters)
         cells = [_text(cells[name]) for _, cells in table.records]
-        return _key(name) not in _NO_RATER and any(cells) and all(not cell or _is_number(cell) for cell in cells)
+        there = [cell for cell in cells if cell]
+        # A cell that is no number is an error of its own, in what is a column of ratings otherwise.
+        return _key(name) not in _NO_RATER and 2 * sum(map(_is_number, there)) > len(there)
 
     def _name(self, text: str, extras: dict[str, object]) -> str:
         """The name of a video as the others have it, and what is alike in all that is said of it."""

@@ -38,7 +38,6 @@ _EXTRAS = {  # what a base install lacks -> the extra that has it
     "wandb": "wandb",
     "h5py": "datasets",
     "timm": "backbones",
-    "sureal": "raters",
     "python_calamine": "datasets",
     "pyarrow": "datasets",
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cover.config.components import instantiate, missing_extra
+from cover.config.components import instantiate
 from cover.config.describe import options_of
 from cover.config.schema import DataOptions
 from cover.config.types import at_home
@@ -74,8 +74,6 @@ def _study(dataset: Dataset, data: DataOptions, option: str) -> "Study | None":
 
     try:
         return evaluate_ratings(ratings, data.screening, threshold=data.threshold, scale=data.scale)
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, f"ratings.screening={data.screening}") from error
     except UsageError as error:
         raise UsageError(f"{option}: {error}") from error
 

@@ -107,8 +107,8 @@ class Comparison:
         return pd.DataFrame(lines).dropna(axis="columns", how="all")
 
     def _alike(self, best: Metric, metric: Metric) -> bool:
-        if metric is best:
-            return True
+        if metric is best or math.isnan(metric.figure(self.criterion)):
+            return metric is best
         rows = self.pairs[self.pairs["measure"] == self.criterion]
         both = rows[rows["a"].isin([best.name, metric.name]) & rows["b"].isin([best.name, metric.name])]
         return not (both["p_holm"] < 0.05).any()

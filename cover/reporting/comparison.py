@@ -83,7 +83,7 @@ def show(found: Comparison, fit: Fit, total: int, folder: Path, study: Study | N
     reasons = dict.fromkeys(reason for metric in found.metrics for reason in metric.measures.undefined)
     for reason in reasons:
         console.print(Text(f"undefined: {reason}"))
-    if found.metrics[0].left_out:
+    if any(math.isfinite(value) for metric in found.metrics for value in metric.left_out.values()):
         console.print(_left_out(found))
         console.print(
             Text(f"fewer than {FEW} videos: errors on videos that the curve was not fitted to, and how much larger")

@@ -1,5 +1,6 @@
 """Tables and summaries on the terminal."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -143,7 +144,7 @@ def agreement(
         cells = []
         for measure in _ORDER:
             low, high = values.ci95.get(measure, (None, None))
-            interval = "" if low is None else f"\n[{low:.4f}, {high:.4f}]"
+            interval = "" if low is None or math.isnan(low) else f"\n[{low:.4f}, {high:.4f}]"
             cells.append(f"{getattr(values, measure):.4f}{interval}")
         table.add(name, str(values.n), *cells)
     for name, figures in (published or {}).items():

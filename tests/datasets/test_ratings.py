@@ -60,6 +60,12 @@ def test_headers(write: Write, header: Sequence[str], options: dict[str, str]) -
     assert found(path, **options) == {("A", "x.mp4"): 3, ("B", "x.mp4"): 4}
 
 
+def test_a_video_that_comes_twice_needs_raters(write: Write) -> None:
+    path = write("r.csv", ("who", "video", "rating"), ("A", "x.mp4", 3), ("B", "x.mp4", 4))
+    with pytest.raises(UsageError, match=r"no column of the rater .*ratings.rater=NAME; x.mp4 is rated several times"):
+        Ratings(path)
+
+
 def test_a_file_without_raters_is_one(write: Write, tmp_path: Path) -> None:
     for name, rating in (("anna", 2), ("ben", 5)):
         write(f"{name}.csv", ("video", "rating"), ("x.mp4", rating))
@@ -78,6 +84,11 @@ class TestWide:
         path = write("w.csv", ("Filename", "P1", "crispness"), ("a", 1, 7), ("b", 2, 8))
         assert {rater for rater, _ in found(path)} == {"P1", "crispness"}
         assert {rater for rater, _ in found(path, raters="P*")} == {"P1"}
+
+    def test_a_rating_that_is_text(self, write: Write) -> None:
+        path = write("w.csv", ("Filename", "P1", "P2"), ("a", 1, 2), ("b", "good", 3), ("c", 4, 3))
+        with pytest.raises(UsageError, match=r"line 3 has P1 'good', not a number"):
+            Ratings(path)
 
     def test_semicolons_and_decimal_commas(self, write: Write) -> None:
         path = write("w.csv", ("Filename", "P1", "P2"), ("a", "1,5", "2"), ("b", "2,5", "4"), delimiter=";")

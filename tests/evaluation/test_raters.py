@@ -14,7 +14,7 @@ from scipy import stats
 
 from cover.errors import UsageError
 from cover.evaluation.raters import Panel, evaluate_ratings, intraclass, sos_alpha, split_half
-from cover.evaluation.screening import Screening, bt500, p913
+from cover.evaluation.screening import Screening, bt500, most_likely, p913
 from cover.rows import Rating
 
 SHROUT_FLEISS = np.array(
@@ -154,7 +154,6 @@ class TestScreening:
         assert sum(not reason for reason in reasons) == 2
 
     def test_most_likely_qualities_are_nearer_to_the_truth_than_means(self) -> None:
-        pytest.importorskip("sureal", reason="ratings.screening=mle needs it")
         nearer = 0
         for seed in range(8):
             rng = np.random.default_rng(seed)
@@ -167,6 +166,29 @@ class TestScreening:
             ]
             nearer += errors[1] < errors[0]
         assert nearer == 8
+
+    def test_a_rater_who_agrees_exactly_is_not_taken_for_the_truth(self) -> None:
+        """Where the plain likelihood has no maximum, and one rater would be all that counts."""
+        _, values = panel(10, 12, 0)
+        values[:, 3] = np.round(np.delete(values, 3, 1).mean(1))
+        found = most_likely(values)
+        assert found.inconsistency.min() > 0.1
+        weights = found.inconsistency**-2 / (found.inconsistency**-2).sum()
+        assert weights.max() < 0.4
+        assert found.quality == pytest.approx(values.mean(1), abs=0.4)
+
+    def test_most_likely_of_known_raters(self) -> None:
+        """Of many videos biases and deviations come out as they were drawn, and intervals hold the truth."""
+        rng = np.random.default_rng(1)
+        quality, bias, spread = rng.uniform(1, 5, 400), rng.normal(0, 0.4, 15), rng.uniform(0.6, 1.5, 15)
+        values = quality[:, None] + bias + rng.normal(size=(400, 15)) * spread
+        values[rng.random(values.shape) < 0.2] = math.nan
+        found = most_likely(values)
+        assert found.inconsistency == pytest.approx(spread, rel=0.12)
+        assert found.bias - found.bias.mean() == pytest.approx(bias - bias.mean(), abs=0.12)
+        errors = found.quality - quality
+        held = np.abs(errors - errors.mean()) < found.ci95
+        assert held.mean() == pytest.approx(0.95, abs=0.06)
 
     def test_most_likely_of_one_rater(self) -> None:
         with pytest.raises(UsageError, match="one rater"):

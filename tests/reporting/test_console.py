@@ -66,7 +66,7 @@ def test_numbers_are_whole_at_any_width(width: int, calibrated: bool) -> None:
 
 
 def test_intervals_are_whole_at_sixty_columns() -> None:
-    measures = {"technical": measure([0.1, 0.5, 0.2, 0.9, 0.4, 0.7], [5.0, 3.0, 4.0, 1.0, 3.5, 2.0], resamples=10)}
+    measures = {"technical": measure([0.1, 0.5, 0.2, 0.9, 0.4, 0.7], [5.0, 3.0, 4.0, 1.0, 2.5, 2.0], resamples=10)}
     text = shown(agreement(measures, None, 6, 0, 0), 60)
     low, high = measures["technical"].ci95["srocc"]
     assert f"[{low:.4f}," in text
