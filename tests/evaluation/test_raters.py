@@ -184,7 +184,9 @@ class TestScreening:
         values = quality[:, None] + bias + rng.normal(size=(400, 15)) * spread
         values[rng.random(values.shape) < 0.2] = math.nan
         found = most_likely(values)
-        assert found.inconsistency == pytest.approx(spread, rel=0.12)
+        # Qualities lean on consistent raters, whose deviations come out somewhat too small.
+        assert found.inconsistency == pytest.approx(spread, rel=0.25)
+        assert stats.spearmanr(found.inconsistency, spread).statistic > 0.95
         assert found.bias - found.bias.mean() == pytest.approx(bias - bias.mean(), abs=0.12)
         errors = found.quality - quality
         held = np.abs(errors - errors.mean()) < found.ci95
