@@ -39,7 +39,9 @@ _NO_RATER = {
     "split",
     "fps",
 }
+_NO_RATER |= {"age", "year", "session", "order", "trial", "time", "timestamp", "responsetime", "responsetimeseconds"}
 _NO_RATER |= {"content", "scene", "source", "reference", "duration", "width", "height", "bitrate", "level", "crf", "qp"}
+_LIKE_RATING = re.compile(r"rating|score|opinion|\bvote", re.IGNORECASE)
 _TABLES = {*TEXT, *SPREADSHEETS, PARQUET, ".txt"}
 
 
@@ -92,12 +94,14 @@ class Ratings:
         self._names: dict[str, str] = {}
         self._extras: dict[str, dict[str, object]] = {}
         self.remarks: list[str] = []
-        seen: dict[frozenset[Rating], Path] = {}
+        seen: dict[object, Path] = {}
         given: dict[tuple[str, str], list[float]] = defaultdict(list)
         for file in files:
             table = read_table(file, f"data={file}", separator=separator, decimal=decimal, sheet=sheet)
             found = list(self._read(file, table))
-            if (twin := seen.setdefault(frozenset(found), file)) is not file and found:
+            # The same ratings, or, where its name is the rater's, the same bytes.
+            twin = min(seen.setdefault(frozenset(found), file), seen.setdefault(file.read_bytes(), file))
+            if twin is not file and found:
                 self.remarks.append(f"{file}: the same ratings as {twin}; they count once")
                 continue
             for one in found:
@@ -148,8 +152,14 @@ class Ratings:
 
     def _read_wide(self, file: Path, table: Table, video: str) -> Iterator[Rating]:
         raters = [name for name in table.header if name != video and self._is_rater(name, table)]
+        if self._raters is None and (like := [name for name in raters if _LIKE_RATING.search(name)]):
+            raise self._lacks(
+                file, table, "rating", [like[0]], "; or ratings.raters=PATTERN, if its columns are raters"
+            )
         if not raters:
             raise self._lacks(file, table, "rating", RATING, "; mean opinion scores are read by data=table")
+        some = ", ".join(raters[:3]) + (", ..." if len(raters) > 3 else "")
+        self.remarks.append(f"{file}: read as a column for each of {len(raters)} raters ({some})")
         others = [name for name in table.header if name not in (video, *raters)]
         for where, cells in table.records:
             if not (name := _text(cells[video])):

@@ -1,17 +1,21 @@
 """What ``predictions=`` names: tables, results folders, and where the ratings of their videos are."""
 
 import glob
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cover.config.listing import dataset_rows
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
+from cover.evaluation.joined import header_in, result_table
 from cover.evaluation.rated import rated_rows
 from cover.rows import Row
 
 if TYPE_CHECKING:
     from cover.evaluation.raters import Study
+
+log = logging.getLogger(__name__)
 
 
 def prediction_paths(options: EvaluateOptions) -> list[Path]:
@@ -39,7 +43,12 @@ def comparing(options: EvaluateOptions) -> bool:
     """Tell whether several metrics are to be held against each other."""
     if options.predictions is None:
         return False
-    return options.columns.scores is not None or len(prediction_paths(options)) > 1
+    paths = prediction_paths(options)
+    if options.columns.scores is not None or len(paths) > 1:
+        return True
+    # One table of other metrics than ours.
+    header = header_in(result_table(paths[0]), options.columns.model_dump(), options.data.separator)
+    return header is not None and options.columns.overall.lower() not in {name.lower() for name in header}
 
 
 def rated_apart(options: EvaluateOptions) -> "tuple[list[Row] | None, Study | None]":
@@ -53,4 +62,6 @@ def rated_apart(options: EvaluateOptions) -> "tuple[list[Row] | None, Study | No
     if options.data.path is not None and options.data.path in given:  # as the command line has it without data=
         return None, None
     listing = dataset_rows(options.data)
+    for remark in listing.remarks:
+        log.warning("%s", remark)
     return rated_rows(listing.rows), listing.study

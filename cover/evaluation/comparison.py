@@ -14,7 +14,7 @@ from cover.evaluation import p1401
 from cover.evaluation.arrays import Array
 from cover.evaluation.fits import Fit, fit_curve
 from cover.evaluation.measures import Measures, measure
-from cover.evaluation.resampling import FEWEST_RESAMPLED, agreement, counts, interval, part, resampled
+from cover.evaluation.resampling import FEWEST_RESAMPLED, agreement, counts, interval, part, resampled, within
 from cover.rows import Row
 
 FEW = 30
@@ -64,7 +64,7 @@ class _Sample:
         for name, values in self.found.items():
             centre = None if self.share == 1 else self.centre[name]
             ends[name] = interval(metric.figure(name), values, centre=centre, share=self.share)
-        return {name: both for name, both in ends.items() if both[0] != both[1]}
+        return {name: within(name, both) for name, both in ends.items() if both[0] != both[1]}
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,7 @@ def tabulate(
         uncertain: Half-widths of the intervals of the MOS, and their standard errors; None: unknown.
     """
     known = {} if uncertain is None else {"ci95": uncertain[0], "se": uncertain[1]}
+    assert not {"Filename", "mos", "ci95", "se"} & scores.keys()
     columns = {name: [values.get(row.name, math.nan) for row in rows] for name, values in scores.items()}
     return pd.DataFrame({"Filename": [row.name for row in rows], "mos": [row.mos for row in rows], **known, **columns})
 
@@ -147,7 +148,7 @@ def compare(
     errors = table["se"].to_numpy(dtype=np.float64) if resolving and ci95 is not None else None
     metrics = [_metric(name, table[name].to_numpy(dtype=np.float64), mos, ci95, errors, fit) for name in names]
     criterion = "rmse" if ci95 is None else "rmse_star"
-    metrics.sort(key=lambda metric: _rank(getattr(metric.standard, criterion)))
+    metrics.sort(key=lambda metric: (_rank(metric.figure(criterion)), _rank(metric.figure("rmse"))))
     samples = _samples(metrics, mos, ci95, fit, resamples, seed)
     metrics = [replace(metric, ci95=sample.intervals(metric)) for metric, sample in zip(metrics, samples, strict=True)]
     sampled = list(zip(metrics, samples, strict=True))

@@ -9,19 +9,20 @@ from pathlib import PurePosixPath
 
 from cover.rows import Row
 
-COLUMNS = ("content", "scene", "source", "reference", "ref", "src", "original")
+COLUMNS = ("content", "scene", "reference", "ref")
 """Headers of columns that name the content, in any case."""
 
 CONTENT = "content"
 """The extra that :func:`with_contents` gives rows."""
 
 _SPLIT = re.compile(r"[\W_]+")
-_CODECS = "h26[3456]|x26[456]|hevc|avc|vvc|vp[89]|av1|mpeg[24]?|mjpeg|prores|jpe?g|jp2k|webp|svt|libaom"
+_CODECS = "h26[3456]|x26[456]|hevc|avc|vvc|vp[89]|av1|mpeg[24]?|mjpeg|prores|svt|libaom|(?:jpe?g|jp2k|webp)\\d*"
 _KINDS = "g?blur|noise|wn|bitrate|rate|crf|qp|q|level|lvl|l|quality|enc|hrc|v|ver|version|dist|distorted|compressed"
 _WORDS = "low|mid|medium|high|best|worst|orig|original|ref|reference|pristine|clean"
 _LEVEL = re.compile(
-    rf"(?:{_KINDS})\d*|\d+(?:k|m|kbps|mbps|kb|mb|p|i|fps|hz|s|sec|db)|\d+x\d+|(?:{_CODECS})|(?:{_WORDS})", re.IGNORECASE
+    rf"(?:{_KINDS}|{_WORDS})\d*|\d+(?:k|m|kbps|mbps|kb|mb|p|i|fps|hz|s|sec|db)|\d+x\d+|(?:{_CODECS})", re.IGNORECASE
 )
+_WORD = re.compile(rf"(?:{_KINDS}|{_WORDS}|{_CODECS})", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
 
 
@@ -96,7 +97,7 @@ def _without_levels(words: list[str]) -> list[str]:
     while end > 0:
         if _LEVEL.fullmatch(words[end - 1]):
             end -= 1
-        elif end > 1 and _NUMBER.fullmatch(words[end - 1]) and _LEVEL.fullmatch(words[end - 2]):
+        elif end > 1 and _NUMBER.fullmatch(words[end - 1]) and _WORD.fullmatch(words[end - 2]):
             end -= 2
         else:
             break

@@ -15,7 +15,9 @@ from cover.errors import UsageError
 from cover.evaluation.predictions import PredictionTable, read_predictions
 from cover.evaluation.uncertainty import NAMES
 from cover.rows import Row
+from cover.tables import TEXT, header_of
 
+_TAKEN = ("Filename", "mos", "ci95", "se")  # names of other columns beside those of metrics
 _RESULTS = ("predictions.csv", "scores.csv")  # of a results folder, the first that is there
 # Columns of numbers that are no scores, as compared without blanks and underscores.
 _NO_SCORE = {"index", "videoindex", "id", "unnamed0", "duration", "fps", "framerate", "frames", "width", "height"}
@@ -32,7 +34,7 @@ _NO_SCORE |= {
     "split",
     "size",
 }
-_NO_SCORE |= {name for names in NAMES.values() for name in names}
+_NO_SCORE |= {"se"} | {name for names in NAMES.values() for name in names}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,23 @@ def result_table(path: Path) -> Path:
     return found
 
 
+def header_in(path: Path, columns: Mapping[str, str | None], separator: str | None) -> list[str] | None:
+    """Read the header of a table of text that names videos and has further columns; None of any other file.
+
+    Args:
+        path: The table.
+        columns: Headers, as of :func:`~cover.evaluation.predictions.read_predictions`.
+        separator: What separates columns; None finds out.
+    """
+    if path.suffix.lower() not in TEXT or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        start = file.read(1 << 16).decode("utf-8-sig", "replace")
+    header = header_of(start, f"predictions={path}", separator)
+    others = [name for name in header if _key(name) not in _NO_SCORE | {"mos"} and name != columns["path"]]
+    return header if len(others) > 1 else None
+
+
 def join(
     paths: Sequence[Path],
     columns: Mapping[str, str | None],
@@ -88,6 +107,8 @@ def join(
     read: Any = partial(read_predictions, columns=columns, needs_mos=False, **layout)  # type: ignore[arg-type]
     tables: list[PredictionTable] = [read(result_table(path)) for path in paths]
     labels = _labels(paths)
+    if absent := [name for name in wanted or () if not any(name in table.frame for table in tables)]:
+        raise UsageError(f"columns.scores: no table has a column {' or '.join(absent)}")
     if rows is None:
         rows = _rated(tables, labels, str(columns["mos"]))
     names = [row.name for row in rows]
@@ -97,7 +118,7 @@ def join(
         matched = match(table.names, names)
         for column in found:
             values = pd.to_numeric(table.frame[column], errors="coerce")
-            metric = label if len(found) == 1 else f"{label}: {column}"
+            metric = label if len(found) == 1 and label not in _TAKEN else f"{label}: {column}"
             scores[metric] = {
                 matched[name]: float(value)
                 for name, value in zip(table.names, values, strict=True)
@@ -106,9 +127,10 @@ def join(
     everywhere = set(names).intersection(*scores.values())
     if not everywhere:
         lone = next((metric for metric, values in scores.items() if not values), next(iter(scores)))
+        example = next(t.names[0] for label, t in zip(labels, tables, strict=True) if lone.startswith(label))
         raise UsageError(
             f"predictions: no video is scored by all metrics and rated; {lone} has names such as "
-            f"{tables[0].names[0]!r}, the ratings such as {names[0]!r}"
+            f"{example!r}, the ratings such as {names[0]!r}"
         )
     return Joined(rows, scores)
 
@@ -156,10 +178,14 @@ def _score_columns(table: PredictionTable, wanted: Sequence[str] | None) -> list
 
 
 def _is_score(name: str, cells: "pd.Series[Any]") -> bool:
-    if re.sub(r"[\W_]+", "", name.lower()) in _NO_SCORE:
+    if _key(name) in _NO_SCORE:
         return False
     there = cells[cells.astype(str).str.strip() != ""].dropna()
     return len(there) > 0 and bool(pd.to_numeric(there, errors="coerce").notna().all())
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
 
 
 def _rated(tables: Sequence[PredictionTable], labels: Sequence[str], mos: str) -> list[Row]:
@@ -170,7 +196,7 @@ def _rated(tables: Sequence[PredictionTable], labels: Sequence[str], mos: str) -
         names = match([row.name for row in rated], list(rows)) if rows else {}
         for row in rated:
             known = rows.setdefault(names.get(row.name, row.name), row)
-            if known.mos != row.mos:
+            if not math.isclose(float(known.mos or 0), float(row.mos or 0), rel_tol=1e-5, abs_tol=1e-5):
                 raise UsageError(f"{table.what}: {row.name} has the MOS {row.mos:g}, in another table {known.mos:g}")
     if not rows:
         raise UsageError(

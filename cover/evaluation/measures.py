@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cover.evaluation.arrays import FEWEST_CORRELATED, Array, constant, finite, pairs
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
 from cover.evaluation.fits import FEWEST, Fit, fitter, known
-from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, agreement, counts, interval, part, resampled
+from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, agreement, counts, interval, part, resampled, within
 
 _FEWEST, _UNLIKELY = 8, 1.96  # the latter: standard deviations
 _OPPOSED = -0.3
@@ -113,6 +113,7 @@ def _intervals(
         }
     # All resamplings of a perfect order are in perfect order, which says nothing of other videos.
     perfect = {name for name in ("srocc", "krocc", "plcc") if ends[name][0] == ends[name][1]}
+    ends = {name: within(name, both) if math.isfinite(both[0]) else both for name, both in ends.items()}
     return ends | dict.fromkeys(perfect, (math.nan, math.nan))
 
 

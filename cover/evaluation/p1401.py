@@ -202,8 +202,12 @@ def rmse_test(a: float, b: float, freedom: int) -> tuple[float, float]:
         F, and the p of so large a ratio, which the recommendation holds against 0.05; NaN where undefined.
     """
     small, large = min(a, b), max(a, b)
-    if not math.isfinite(small + large) or freedom < 1 or small <= 0:
+    if not math.isfinite(small + large) or freedom < 1:
         return math.nan, math.nan
+    if small == large:
+        return 1.0, 1.0
+    if small == 0:
+        return math.inf, 0.0
     ratio = (large / small) ** 2
     return ratio, float(stats.f.sf(ratio, freedom, freedom))
 
@@ -275,10 +279,11 @@ def left_out(pred: ArrayLike, mos: ArrayLike, fit: Fit) -> Array:
     """
     x, y = np.asarray(pred, dtype=np.float64), np.asarray(mos, dtype=np.float64)
     errors = np.full(len(x), math.nan)
+    order = np.lexsort((y, x))
+    refit = fitter(x[order], y[order], fit)  # a search that starts from where that over all videos ended
     for place in range(len(x)):
-        others = np.arange(len(x)) != place
-        order = np.lexsort((y[others], x[others]))
-        curve = fitter(x[others][order], y[others][order], fit)(x[others][order], y[others][order])
+        others = order[order != place]
+        curve = refit(x[others], y[others])
         if curve is None:
             break
         errors[place] = curve(x[place]) - y[place]

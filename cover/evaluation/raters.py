@@ -56,7 +56,7 @@ class RaterAgreement:
     Attributes:
         raters: How many there are.
         ratings: How many they gave.
-        per_video: Ratings of a video, the harmonic mean.
+        per_video: Ratings of a video, the mean.
         icc: ICC(2,1): share of the variance of a single rating that videos explain (Shrout and Fleiss, Psychological
             Bulletin 86(2), 1979), by variance components where ratings are missing (Henderson's method 3).
         icc_mean: ICC(2,k): the same of the mean of as many ratings as a video has: the reliability of the MOS.
@@ -66,7 +66,8 @@ class RaterAgreement:
         split_half: SROCC between the MOS of random halves of the raters, the median over 200.
         split_half_ci95: The 2.5th and 97.5th percentiles over them.
         whole: The split-half SROCC stepped up to the whole panel (Spearman and Brown): about what another panel as
-            large would reach, which no model is expected to surpass.
+            large would reach; NaN where halves do not agree.
+        ceiling: Its square root: about what scores without any error would reach, which is as far as a model can go.
     """
 
     raters: int
@@ -79,6 +80,7 @@ class RaterAgreement:
     split_half: float
     split_half_ci95: tuple[float, float]
     whole: float
+    ceiling: float
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON: undefined values are None."""
@@ -112,7 +114,8 @@ class Study:
         """Describe the raters and their agreement, one line each."""
         found = self.agreement
         rejected = self.raters[~self.raters["kept"]]
-        line = f"{found.raters} raters, {found.ratings} ratings, {found.per_video:.1f} a video"
+        raters = f"{found.raters} rater{'s' if found.raters != 1 else ''}"
+        line = f"{raters}, {found.ratings} ratings, {found.per_video:.1f} a video"
         if len(rejected):
             names = ", ".join(map(str, rejected["rater"][:3])) + (", ..." if len(rejected) > 3 else "")
             line += f"; {len(rejected)} rejected by {self.screening}: {names}"
@@ -125,8 +128,8 @@ class Study:
             f"{found.sos_alpha:.2f} on {found.scale[0]:g}..{found.scale[1]:g}"
         )
         lines.append(
-            f"half of the raters against the other: SROCC {found.split_half:.2f} [{low:.2f}, {high:.2f}]; of panels as "
-            f"large as this one about {found.whole:.2f}, which is as much as a model can be asked for"
+            f"half of the raters against the other: SROCC {found.split_half:.2f} [{low:.2f}, {high:.2f}]; another panel "
+            f"as large would reach about {found.whole:.2f}, scores without any error about {found.ceiling:.2f}"
         )
         return lines
 
@@ -213,12 +216,22 @@ def _std(values: Array) -> Array:
 
 def _agreement(values: Array, scale: tuple[float, float]) -> RaterAgreement:
     counts = np.isfinite(values).sum(1)
-    per_video = len(counts) / float((1 / counts).sum()) if len(counts) else math.nan
+    per_video = float(counts.mean()) if len(counts) else math.nan
     icc, icc_mean = intraclass(values)
     half, ends = split_half(values)
-    whole = 2 * half / (1 + half) if half > -1 else math.nan
+    whole = 2 * half / (1 + half) if half > 0 else math.nan
     return RaterAgreement(
-        values.shape[1], int(counts.sum()), per_video, icc, icc_mean, sos_alpha(values, scale), scale, half, ends, whole
+        values.shape[1],
+        int(counts.sum()),
+        per_video,
+        icc,
+        icc_mean,
+        sos_alpha(values, scale),
+        scale,
+        half,
+        ends,
+        whole,
+        math.sqrt(whole),
     )
 
 

@@ -85,6 +85,14 @@ def interval(value: float, found: Array, *, centre: float | None = None, share: 
     return low, high
 
 
+def within(name: str, ends: tuple[float, float]) -> tuple[float, float]:
+    """Keep the ends of an interval within the values that a measure can have."""
+    low, high = {"rmse": (0.0, math.inf), "rmse_star": (0.0, math.inf), "outlier_ratio": (0.0, 1.0)}.get(
+        name, (-1.0, 1.0)
+    )
+    return max(low, ends[0]), min(high, ends[1])
+
+
 def agreement(x: Array, y: Array, fit: Fit, ci95: Array | None = None) -> Statistic:
     """Make a function that computes SROCC, KROCC, PLCC and RMSE of many resamplings, and RMSE* and outlier ratio.
 

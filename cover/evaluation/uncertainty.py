@@ -1,5 +1,6 @@
 """The uncertainty of mean opinion scores: intervals that an annotation states, or that follow from deviations."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +9,8 @@ import numpy as np
 from cover.errors import UsageError
 from cover.evaluation.arrays import Array
 from cover.rows import Row
+
+log = logging.getLogger(__name__)
 
 NAMES = {
     "ci95": ("ci95", "mosci95", "ci", "mosci"),
@@ -55,8 +58,13 @@ def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tup
         half = half_width(std, counted)
     with np.errstate(invalid="ignore", divide="ignore"):
         errors = half / _student(counted)
-    if not np.isfinite(half).any():
+    known = np.isfinite(half)
+    if not known.any():
         return None
+    if not known.all():
+        lacking = rows[int(np.flatnonzero(~known)[0])].name
+        message = "%d of %d MOS have no interval, such as that of %s: the figures that need all of them are left out"
+        log.warning(message, int((~known).sum()), len(rows), lacking)
     return half, errors
 
 

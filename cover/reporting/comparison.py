@@ -90,6 +90,9 @@ def show(found: Comparison, fit: Fit, total: int, folder: Path, study: Study | N
         )
     if len(found.pairs):
         console.print(_pairs(found))
+        count = len(found.metrics) * (len(found.metrics) - 1) // 2
+        more = f"; the first {_SHOWN_PAIRS} of {count} pairs" if count > _SHOWN_PAIRS else ""
+        console.print(Text(f"p: of Steiger's Z and F, adjusted for the number of pairs (Holm){more}"))
     if study is not None:
         console.print(raters(study, folder), highlight=False, soft_wrap=True)
     console.print(f"results: {folder} (ranking.csv, pairs.csv, ranking.png)", highlight=False, soft_wrap=True)
@@ -151,8 +154,8 @@ def _draw(path: Path, found: Comparison, study: Study | None) -> None:
         axes.plot(values, places, "o", color="tab:blue")
         axes.set(title=_LABELS[name], ylim=(-0.6, len(places) - 0.4))
         axes.grid(alpha=0.3)
-        if name == "srocc" and study is not None and math.isfinite(study.agreement.whole):
-            axes.axvline(study.agreement.whole, color="gray", linestyle=":", label="raters")
+        if name == "srocc" and study is not None and math.isfinite(study.agreement.ceiling):
+            axes.axvline(study.agreement.ceiling, color="gray", linestyle=":", label="ceiling")
             axes.legend(loc="lower left", fontsize="small")
     every[0].set_yticks(places, [metric.name for metric in found.metrics])
     figure.supxlabel("95 % bootstrap intervals", fontsize="small")

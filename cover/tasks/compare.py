@@ -47,7 +47,10 @@ def compare(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> b
     metrics = list(joined.scores)
     complete = table.dropna(subset=metrics)
     if len(complete) < len(table):
-        log.warning("%d of %d rated videos have a score of every metric: these are compared", len(complete), len(table))
+        lone = table[table[metrics].isna().any(axis=1)].iloc[0]
+        lacking = ", ".join(name for name in metrics if lone[name] != lone[name])
+        message = "%d of %d rated videos have a score of every metric: these are compared (%s has none of %s)"
+        log.warning(message, len(complete), len(table), lone["Filename"], lacking)
     if study is not None:
         evaluation.write_study(folder, study)
     with working(f"comparing {len(metrics)} metrics on {len(complete)} videos"):

@@ -85,6 +85,17 @@ class TestWide:
         assert {rater for rater, _ in found(path)} == {"P1", "crispness"}
         assert {rater for rater, _ in found(path, raters="P*")} == {"P1"}
 
+    def test_what_was_taken_for_raters_is_said(self, write: Write) -> None:
+        path = write("w.csv", ("Filename", "P1", "P2", "Age"), ("a", 1, 2, 40), ("b", 2, 3, 50))
+        dataset = Ratings(path)
+        assert {rating.rater for rating in dataset.ratings} == {"P1", "P2"}
+        assert dataset.remarks == [f"{path}: read as a column for each of 2 raters (P1, P2)"]
+
+    def test_a_long_table_with_an_odd_header_is_not_wide(self, write: Write) -> None:
+        path = write("l.csv", ("participant id", "FILE NAME", "Your Rating (1-5)"), ("A", "x", 3), ("B", "x", 4))
+        with pytest.raises(UsageError, match="no column of the rating"):
+            Ratings(path)
+
     def test_a_rating_that_is_text(self, write: Write) -> None:
         path = write("w.csv", ("Filename", "P1", "P2"), ("a", 1, 2), ("b", "good", 3), ("c", 4, 3))
         with pytest.raises(UsageError, match=r"line 3 has P1 'good', not a number"):
@@ -123,6 +134,13 @@ class TestTwice:
         dataset = Ratings(path)
         assert {(r.rater, r.video): r.value for r in dataset.ratings} == {("A", "x"): 3.5, ("B", "x"): 1}
         assert dataset.remarks == ["A rated x 2 times: the mean of them counts"]
+
+    def test_a_copy_of_a_file_that_is_a_rater(self, write: Write, tmp_path: Path) -> None:
+        for name in ("anna", "copy"):
+            write(f"{name}.csv", ("video", "rating"), ("x", 2), ("y", 4))
+        dataset = Ratings(tmp_path)
+        assert {rating.rater for rating in dataset.ratings} == {"anna"}
+        assert "they count once" in dataset.remarks[0]
 
     def test_a_file_that_is_given_twice(self, write: Write, tmp_path: Path) -> None:
         rows = [("A", "x", 2), ("A", "y", 5)]

@@ -22,10 +22,11 @@ def rows(*names: str, **extras: list[object]) -> list[Row]:
     [
         (["park_crf23.mp4", "park_crf35.mp4", "sea_crf23.mp4"], ["park", "park", "sea"]),
         (["park_1500k_h264.mp4", "park_800kbps_hevc.mp4", "sea.mp4"], ["park", "park", "sea"]),
-        (["park_1080p_30fps.mp4", "park_720p.mp4", "sea-1920x1080-2.5Mbps.mp4"], ["park", "park", "sea"]),
+        (["park_1080p_30fps.mp4", "park_720p.mp4", "sea-1920x1080.mp4"], ["park", "park", "sea"]),
         (["park_8s.mp4", "park.mp4", "sea.mp4"], ["park", "park", "sea"]),
         (["00-blur-1.mp4", "00-noise-2.mp4", "01-blur-1.mp4"], ["00", "00", "01"]),
         (["crf23/park.mp4", "crf35/park.mp4", "crf23/sea.mp4"], ["park", "park", "sea"]),
+        (["s0_jpeg1.png", "s0_jpeg3.png", "s0_ref0.png", "s1_blur2.png"], ["s0", "s0", "s0", "s1"]),
         (["Park_Level_3.png", "Park_level_4.png", "Sea_q10.png"], ["Park", "Park", "Sea"]),
     ],
 )
@@ -41,6 +42,8 @@ def test_versions_of_one_content(names: list[str], expected: list[str]) -> None:
         ["2024-01-03.mp4", "2024-01-04.mp4"],
         ["P01_01.mp4", "P01_02.mp4", "P02_01.mp4"],
         ["park_crf23.mp4", "park_crf35.mp4"],  # one content tells nothing
+        ["Gaming_720P-2400.mkv", "Gaming_720P-3524.mkv"],
+        ["kling_720p_001.mp4", "kling_720p_002.mp4", "sora_720p_001.mp4"],
         ["only.mp4"],
     ],
 )

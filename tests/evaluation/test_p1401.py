@@ -86,6 +86,8 @@ def test_the_other_tests_from_their_definitions() -> None:
     ratio, p = p1401.rmse_test(0.5, 0.4, 40)
     assert (ratio, p) == pytest.approx((1.5625, 1 - stats.f.cdf(1.5625, 40, 40)))
     assert p1401.rmse_test(0.4, 0.5, 40) == (ratio, p)
+    assert p1401.rmse_test(0.0, 0.5, 40) == (math.inf, 0.0)
+    assert p1401.rmse_test(0.0, 0.0, 40) == (1.0, 1.0)
     z, p = p1401.outlier_test(0.3, 0.5, 60)
     assert z == pytest.approx(-0.2 / math.sqrt(2 * 0.4 * 0.6 / 60))
     assert p == pytest.approx(2 * stats.norm.cdf(z))

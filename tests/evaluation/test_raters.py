@@ -229,6 +229,16 @@ class TestAgreement:
         assert low < 0 < high
         assert abs(middle) < 0.2
 
+    def test_the_ceiling_is_what_true_qualities_reach(self) -> None:
+        found, reached = [], []
+        for seed in range(30):
+            rng = np.random.default_rng(seed)
+            quality = rng.normal(size=150)
+            study = evaluate_ratings(listed(quality[:, None] + rng.normal(0, 2, (150, 8))), scale=(-20, 20))
+            found.append(study.agreement.ceiling)
+            reached.append(stats.spearmanr(study.videos["mos"], quality).statistic)
+        assert np.mean(found) == pytest.approx(np.mean(reached), abs=0.02)
+
     def test_a_panel_keeps_the_order_of_names(self) -> None:
         found = Panel.of([Rating("b", "y", 1), Rating("a", "x", 2)])
         assert (found.videos, found.raters) == (["b", "a"], ["y", "x"])

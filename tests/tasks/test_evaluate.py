@@ -367,6 +367,15 @@ class TestRaters:
         assert set(ranking["metric"]) == {"a", "b"}
         assert set(ranking["n"]) == {9}  # no figure is computed of an infinite score
 
+    def test_one_table_of_other_metrics_is_a_comparison(
+        self, evaluate: Run, study: pd.DataFrame, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("results/copy.csv").write_bytes(Path("results/P00.csv").read_bytes())
+        data = ("data=ratings", "data.path=results", "resamples=0")
+        assert evaluate("predictions=others.csv", *data, "output=out") == 0
+        assert set(pd.read_csv("out/ranking.csv")["metric"]) == {"others: vmaf", "others: niqe"}
+        assert "they count once" in capfd.readouterr().err  # what was said of the ratings is not lost
+
     def test_a_clip_that_one_metric_lacks(self, evaluate: Run, study: pd.DataFrame) -> None:
         study[["Filename", "vmaf"]].iloc[:9].to_csv("short.csv", index=False)
         data = ("data=ratings", "data.path=results")
@@ -384,7 +393,7 @@ class TestRaters:
             (["predictions=results", "data=ratings", "data.path=results"], "name a results folder or a table"),
             (
                 ["predictions=cover.csv", "columns.scores=[x]", "data=ratings", "data.path=results"],
-                "columns.scores: .* has no column x",
+                "columns.scores: no table has a column x",
             ),
             (["predictions=cover.csv", "data=ratings", "data.path=results", "ratings.rater=who"], "ratings.rater=NAME"),
             (
