@@ -128,8 +128,8 @@ class Study:
             f"{found.sos_alpha:.2f} on {found.scale[0]:g}..{found.scale[1]:g}"
         )
         lines.append(
-            f"half of the raters against the other: SROCC {found.split_half:.2f} [{low:.2f}, {high:.2f}]; another panel so "
-            f"large would reach about {found.whole:.2f}, scores without any error about {found.ceiling:.2f}"
+            f"half of the raters against the rest: SROCC {found.split_half:.2f} [{low:.2f}, {high:.2f}]; another panel "
+            f"as large would reach about {found.whole:.2f}, scores without any error about {found.ceiling:.2f}"
         )
         return lines
 
