@@ -20,11 +20,12 @@ class Gain:
     """How much better a score agrees with the MOS than another.
 
     Attributes:
-        srocc: Difference of SROCC, with the ends of its 95 % interval; NaN where undefined.
+        srocc: Difference of SROCC, with the ends of its interval; NaN where undefined.
         plcc: Likewise of PLCC, of the scores as they are.
         sum: Likewise of SROCC + PLCC, by which epochs are chosen.
         by: What was resampled: ``content``, or ``video``.
         n: Videos.
+        level: Of the intervals.
     """
 
     srocc: tuple[float, float, float]
@@ -32,6 +33,7 @@ class Gain:
     sum: tuple[float, float, float]
     by: str
     n: int
+    level: float = 0.95
 
     @property
     def clear(self) -> bool:
@@ -46,14 +48,14 @@ class Gain:
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON: undefined values are None."""
         figures = {name: [value if math.isfinite(value) else None for value in getattr(self, name)] for name in _NAMES}
-        return {**figures, "by": self.by, "n": self.n}
+        return {**figures, "by": self.by, "n": self.n, "level": self.level}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Gain":
         """Make the gain that :meth:`as_dict` converted."""
         figures = {name: [math.nan if value is None else float(value) for value in data[name]] for name in _NAMES}
         rank, linear, both = ((found[0], found[1], found[2]) for found in figures.values())
-        return cls(rank, linear, both, by=data["by"], n=data["n"])
+        return cls(rank, linear, both, by=data["by"], n=data["n"], level=data["level"])
 
     def sentence(self) -> str:
         """Describe it: ``SROCC +0.04 [0.01, 0.07], PLCC ...``."""
@@ -70,6 +72,7 @@ def gain(
     mos: ArrayLike,
     groups: Sequence[object] | None = None,
     *,
+    level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Gain:
@@ -80,6 +83,7 @@ def gain(
         after: (n,) the other.
         mos: (n,) mean opinion scores.
         groups: Content of each video, which are resampled as wholes where there are 5 of them at least; None: unknown.
+        level: Of the intervals; a higher one where the better score was chosen among several on the same videos.
         resamples: How many resamplings, at least 1.
         seed: Of the resampling.
     """
@@ -93,9 +97,9 @@ def gain(
     if len(y) < FEWEST_RESAMPLED or not all(map(math.isfinite, differences)):
         ends = [(math.nan, math.nan)] * len(_NAMES)
     else:
-        ends = _ends(scores, y, numbers if by_content else None, differences, resamples, seed)
+        ends = _ends(scores, y, numbers if by_content else None, differences, level, resamples, seed)
     rank, linear, both = ((value, *between) for value, between in zip(differences, ends, strict=True))
-    return Gain(rank, linear, both, "content" if by_content else "video", len(y))
+    return Gain(rank, linear, both, "content" if by_content else "video", len(y), level)
 
 
 def _ends(
@@ -103,6 +107,7 @@ def _ends(
     y: Array,
     numbers: np.ndarray | None,
     differences: Sequence[float],
+    level: float,
     resamples: int,
     seed: int,
 ) -> list[tuple[float, float]]:
@@ -127,5 +132,5 @@ def _ends(
     ends = []
     for name, difference in zip(_NAMES, differences, strict=True):
         centre = None if chosen is None else float(centres[name][0])
-        ends.append(interval(difference, found[name], centre=centre, share=share))
+        ends.append(interval(difference, found[name], centre=centre, share=share, level=level))
     return ends

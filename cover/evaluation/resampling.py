@@ -64,14 +64,17 @@ def resampled(statistic: Statistic, weights: Array) -> dict[str, Array]:
     return {name: np.concatenate([values[name] for values in found]) for name in found[0]}
 
 
-def interval(value: float, found: Array, *, centre: float | None = None, share: float = 1.0) -> tuple[float, float]:
-    """Give the 2.5th and 97.5th percentiles over resamplings.
+def interval(
+    value: float, found: Array, *, centre: float | None = None, share: float = 1.0, level: float = 0.95
+) -> tuple[float, float]:
+    """Give the percentiles over resamplings between which a level of them lies: the 2.5th and 97.5th.
 
     Args:
         value: The measure of all videos.
         found: (B,), of resamplings; those in which it is undefined are NaN and do not count.
         centre: The measure of the part that was resampled, where it is a part.
         share: That part's share of all videos.
+        level: Of the interval.
 
     Returns:
         The ends; NaN where the measure is undefined, and where more than half of the resamplings do not count.
@@ -79,7 +82,7 @@ def interval(value: float, found: Array, *, centre: float | None = None, share: 
     defined = found[np.isfinite(found)]
     if not math.isfinite(value) or 2 * len(defined) < len(found) or not len(defined):
         return math.nan, math.nan
-    low, high = np.percentile(defined, [2.5, 97.5]).tolist()
+    low, high = np.percentile(defined, [50 - 50 * level, 50 + 50 * level]).tolist()
     if centre is not None:
         low, high = (value + math.sqrt(share) * (end - centre) for end in (low, high))
     return low, high

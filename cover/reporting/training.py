@@ -112,7 +112,7 @@ class Results:
         if self.gain is None:
             return None
         apart = "contents" if self.gain.by == "content" else "videos"
-        figures = f"{self.gain.sentence()} (95 % intervals, resampling {apart})"
+        figures = f"{self.gain.sentence()} ({self.gain.level:.0%} intervals, resampling {apart})"
         if self.gain.clear:
             return f"training helped: {figures}"
         if self.kept:

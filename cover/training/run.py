@@ -32,6 +32,7 @@ from cover.training.stages import StageResult, run_stage, run_start
 
 log = logging.getLogger(__name__)
 
+_LEVEL = 0.99  # of the gain's intervals: the best of several epochs was chosen on the videos that it stands on
 FINISHED = "metrics.json"  # the last file of a run: where it is, all is there
 
 
@@ -140,6 +141,7 @@ def _gain(start: StageResult, tried: StageResult) -> Gain:
         [after[rated.name, row.name] for row in both],
         [rated.rating(row) for row in both],
         None if known is None else known.keys,
+        level=_LEVEL,
     )
 
 
