@@ -298,7 +298,7 @@ class TrainOptions(ScoringOptions):
     ema_decay: Fraction | None = Field(description="of averaged weights, validated beside the raw ones; null: none")
     l2_sp: NonNegative = Field(description="factor of a penalty on leaving the weights training starts from")
     require_gain: bool = Field(
-        description="best.ckpt stays the start unless training is better beyond chance; false: the best epoch"
+        description="best.ckpt stays the start unless training is better beyond chance; false: the best by score"
     )
     optimizer: Free = Field(description="any of torch.optim and its arguments")
     loss: LossOptions

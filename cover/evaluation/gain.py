@@ -12,6 +12,7 @@ from cover.evaluation.arrays import Array
 from cover.evaluation.correlation import plcc, srocc
 from cover.evaluation.resampling import FEWEST_RESAMPLED, correlation, counts, interval, mean_ranks, part, resampled
 
+_LEAST = 0.01  # of SROCC + PLCC; below it nobody would tell
 _NAMES = ("srocc", "plcc", "sum")
 
 
@@ -37,13 +38,13 @@ class Gain:
 
     @property
     def clear(self) -> bool:
-        """Whether chance hardly explains it: the interval of SROCC + PLCC lies above 0."""
-        return self.sum[1] > 0
+        """Whether chance hardly explains it: the interval of SROCC + PLCC lies above 0, which is 0.01 at least."""
+        return self.sum[1] > 0 and self.sum[0] >= _LEAST
 
     @property
     def worse(self) -> bool:
         """Whether the interval of SROCC + PLCC lies below 0."""
-        return self.sum[2] < 0
+        return self.sum[2] < 0 and self.sum[0] <= -_LEAST
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON: undefined values are None."""

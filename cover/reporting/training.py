@@ -113,7 +113,7 @@ class Results:
             return None
         apart = "contents" if self.gain.by == "content" else "videos"
         figures = f"{self.gain.sentence()} ({self.gain.level:.0%} intervals, resampling {apart})"
-        if self.gain.clear:
+        if self.gain.clear and self.kept:
             return f"training helped: {figures}"
         if self.kept:
             return (

@@ -147,6 +147,10 @@ def whole_set(source: Source, folder: Path, *, strict: bool = True) -> RatedSet:
     missing = _missing(source.rows, folder, strict=strict)
     rows = [row for row in source.rows if row.path not in missing]
     _require_ratings(rows, source.option)
+    files: dict[Path, Row] = {}
+    for row in rows:
+        if (twin := files.setdefault(row.path.resolve(), row)) is not row:
+            raise UsageError(f"leak: {row.path} and {twin.path} are one file; leave one of the two rows")
     return RatedSet(source.name, rows, [], source.decoder)
 
 
