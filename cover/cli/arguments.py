@@ -148,10 +148,8 @@ def _takes_literal(option: str, value: str) -> bool:
 
 
 def _is_several(option: str, value: str) -> bool:
-    """Whether a value is paths with commas between them, of an option that takes several."""
-    if "," not in value or os.path.lexists(value):
-        return False
-    return any(known.is_list and known.name == option for known in path_options())
+    """Whether a value is several tables or results folders with commas between them."""
+    return option == "predictions" and "," in value and not os.path.lexists(value)
 
 
 def _listed(value: str) -> str:

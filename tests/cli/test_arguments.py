@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -131,12 +131,20 @@ paths = st.text(st.characters(exclude_characters="\0"), min_size=1) | st.lists(
 @example("a(b)", "data.sources")
 @example("a(b)", "also.*.sources")
 def test_path_options_are_taken_literally(path: str, option: str) -> None:
+    assume(option != "predictions" or "," not in path)  # of which several may be named
     option = option.replace("*", "more")
     argument = rewrite("evaluate", ["data=folder", f"{option}=/{path}"], DATASETS)[1]
     found: object = parsed([argument])
     for part in option.split("."):
         found = found[part]  # type: ignore[index]
     assert found == f"/{path}"
+
+
+def test_several_predictions_are_a_list(here: Path) -> None:
+    found = parsed(rewrite("evaluate", ["predictions=a.csv, b c.csv"], DATASETS))
+    assert found["predictions"] == ["a.csv", "b c.csv"]
+    (here / "a,b.csv").touch()
+    assert parsed(rewrite("evaluate", ["predictions=a,b.csv"], DATASETS))["predictions"] == "a,b.csv"
 
 
 def test_several_folders_are_a_list(here: Path) -> None:
