@@ -62,6 +62,8 @@ def _check_nested(options: TrainOptions) -> None:
         raise UsageError("protocol.splits=nested: no stage is trained; experiment=finetune_small sets what it takes")
     if options.also or options.validation is not None:
         raise UsageError("protocol.splits=nested: cross-validates over data= alone; leave also= and validation= out")
+    if options.by_content.column is not None:
+        raise UsageError("protocol.splits=nested: makes no batches; protocol.column= names the content")
     if any(options.targets.model_dump().values()):
         raise UsageError("protocol.splits=nested: adapts the overall score to the MOS; leave targets= out")
     if not known_start(options):
