@@ -80,7 +80,8 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
     if predictions and not any(argument.startswith(("data=", "experiment=")) for argument in rewritten):
         first = next(argument.partition("=")[2] for argument in arguments if argument.startswith("predictions="))
         first = first if os.path.lexists(first) else first.strip("[]").split(",")[0].strip("'\" ")
-        rewritten += ["data=table", f"data.path={_quoted(at_home(first))}"]
+        # Of a sweep, each job's own table has its MOS.
+        rewritten += ["data=table", "data.path=${predictions}" if sweeping else f"data.path={_quoted(at_home(first))}"]
     naming = [argument for argument in rewritten if argument.startswith(_NAMES_DATA)]
     if not flags - _SWEEP_FLAGS - _config_flags(arguments) and {*naming} <= {f"experiment={name}" for name in recipes}:
         meant = next((argument.partition("=")[2] for argument in arguments if _is_like_data(argument)), "")

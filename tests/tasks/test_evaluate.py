@@ -430,3 +430,11 @@ def test_scores_that_seem_to_run_against_the_ratings(evaluate: Run, capfd: pytes
     )
     assert evaluate("predictions=t.csv", "output=out", "resamples=0") == 0
     assert "scores and ratings seem to run against each other" in capfd.readouterr().err
+
+
+def test_each_job_of_a_sweep_is_measured_against_its_own_mos(evaluate: Run, tmp_path: Path) -> None:
+    for name, mos in (("one", [1, 2, 3, 4, 5, 6]), ("two", [6, 5, 4, 3, 2, 1])):
+        table = {"path": list("abcdef"), "mos": mos, "overall": [value + 0.1 * value**2 for value in mos]}
+        pd.DataFrame(table).to_csv(tmp_path / f"{name}.csv", index=False)
+    assert evaluate("--multirun", "predictions=one.csv,two.csv", "output=out", "resamples=0", "logger=none") == 0
+    assert [metrics(f"out/{job}")["overall"]["srocc"] for job in (0, 1)] == pytest.approx([1, 1])
