@@ -101,6 +101,11 @@ def read_text(path: Path, what: str) -> str:
     return data.decode("utf-8-sig", "surrogateescape")  # whatever it is, its reader will say what it lacks
 
 
+def header_key(name: str) -> str:
+    """Give the name of a column as compared where case, blanks and underscores do not matter."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
 def header_of(text: str, what: str, separator: str | None = None) -> list[str]:
     """Read the names of columns that text has as a table, and no more of it.
 

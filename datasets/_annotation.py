@@ -1,7 +1,6 @@
 """Common ground of the readers of public datasets: finding the annotation, checking its rows, finding the videos."""
 
 import math
-import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from scipy.io.matlab import MatReadError
 
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.tables import Table, read_table
+from cover.tables import Table, header_key, read_table
 
 from ._listing import Listing
 from .labels_txt import Label, is_labels_txt, read_labels_txt
@@ -167,7 +166,7 @@ class Record:
 
     def __init__(self, where: str, values: Mapping[str, str]) -> None:
         self.where = where
-        self._values = {_key(name): value.strip() for name, value in values.items()}
+        self._values = {header_key(name): value.strip() for name, value in values.items()}
 
     def text(self, column: str) -> str:
         """The cell, stripped.
@@ -175,7 +174,7 @@ class Record:
         Raises:
             UsageError: It is empty.
         """
-        value = self._values.get(_key(column), "")
+        value = self._values.get(header_key(column), "")
         if not value:
             raise UsageError(f"{self.where}: {column} is empty")
         return value
@@ -197,7 +196,7 @@ class Record:
         found: dict[str, object] = {}
         for name, column in columns.items():
             try:
-                value = float(self._values.get(_key(column), ""))
+                value = float(self._values.get(header_key(column), ""))
             except ValueError:
                 continue
             if math.isfinite(value):
@@ -205,11 +204,7 @@ class Record:
         return found
 
     def __contains__(self, column: str) -> bool:
-        return _key(column) in self._values
-
-
-def _key(column: str) -> str:
-    return re.sub(r"[\W_]+", "", column).casefold()
+        return header_key(column) in self._values
 
 
 def read_csv(path: Path, required: Sequence[str]) -> list[Record]:
@@ -244,7 +239,7 @@ def check_columns(path: Path, found: Sequence[str], required: Sequence[str]) -> 
     Raises:
         UsageError: One is missing; the message shows those found.
     """
-    missing = [column for column in required if _key(column) not in map(_key, found)]
+    missing = [column for column in required if header_key(column) not in map(header_key, found)]
     if missing:
         shown = ", ".join(name for name in found if name)[:200] or "none"
         raise UsageError(f"{path}: no column {' or '.join(missing)} (found: {shown}); is it this dataset's annotation?")

@@ -11,7 +11,7 @@ from pathlib import Path
 from cover.errors import UsageError
 from cover.files import printable
 from cover.rows import Rating, Row
-from cover.tables import PARQUET, SPREADSHEETS, TEXT, Table, read_table
+from cover.tables import PARQUET, SPREADSHEETS, TEXT, Table, header_key, read_table
 
 from ._listing import Listing
 
@@ -127,13 +127,13 @@ class Ratings:
 
     def _read(self, file: Path, table: Table) -> Iterator[Rating]:
         video = self._column(file, table, "video", VIDEO)
-        rating = self._column(file, table, "rating", RATING, needed=self._wanted["rating"] is not None)
+        rating = self._column(file, table, "rating", RATING)
         if video is None:
             raise self._lacks(file, table, "video", VIDEO)
         if rating is None:
             yield from self._read_wide(file, table, video)
             return
-        rater = self._column(file, table, "rater", RATER, needed=self._wanted["rater"] is not None)
+        rater = self._column(file, table, "rater", RATER)
         others = [name for name in table.header if name not in (video, rater, rating)]
         if rater is None:
             names = [name for _, cells in table.records if (name := _text(cells[video]))]
@@ -175,7 +175,7 @@ class Ratings:
         cells = [_text(cells[name]) for _, cells in table.records]
         there = [cell for cell in cells if cell]
         # A cell that is no number is an error of its own, in what is a column of ratings otherwise.
-        return _key(name) not in _NO_RATER and 2 * sum(map(_is_number, there)) > len(there)
+        return header_key(name) not in _NO_RATER and 2 * sum(map(_is_number, there)) > len(there)
 
     def _name(self, text: str, extras: dict[str, object]) -> str:
         """The name of a video as the others have it, and what is alike in all that is said of it."""
@@ -190,12 +190,12 @@ class Ratings:
                 del known[key]
         return name
 
-    def _column(self, file: Path, table: Table, what: str, usual: Sequence[str], *, needed: bool = False) -> str | None:
-        by_key = {_key(name): name for name in reversed(table.header)}
+    def _column(self, file: Path, table: Table, what: str, usual: Sequence[str]) -> str | None:
+        by_key = {header_key(name): name for name in reversed(table.header)}
         wanted = self._wanted[what]
-        names = usual if wanted is None else (_key(wanted),)
+        names = usual if wanted is None else (header_key(wanted),)
         found = next((by_key[name] for name in names if name in by_key), None)
-        if found is None and (needed or wanted is not None):
+        if found is None and wanted is not None:
             raise self._lacks(file, table, what, names)
         if found is not None and table.header.count(found) > 1:
             raise UsageError(f"data={file}: {table.header.count(found)} columns are called {found}; rename all but one")
@@ -235,10 +235,6 @@ def _files(path: Path) -> list[Path]:
     if stems and len({file.parent for file in found}) == 1:
         raise UsageError(f"data.path={path}: {stems[0]} is there with two suffixes; leave one of them")
     return found
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
 
 
 def _text(cell: object) -> str:

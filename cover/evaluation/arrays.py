@@ -1,7 +1,8 @@
 """Predictions and MOS as arrays, and when they have a correlation."""
 
 import math
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,3 +44,12 @@ def pearson(x: Array, y: Array) -> float:
     lengths = np.linalg.norm(x), np.linalg.norm(y)
     # A curve can be flat to the last bit over all videos but be no constant input.
     return float(np.clip((x / lengths[0]) @ (y / lengths[1]), -1, 1)) if min(lengths) > 0 else math.nan
+
+
+def plain(value: Any) -> Any:
+    """Convert figures to data for JSON, which has no NaN: undefined and infinite values are None, tuples lists."""
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,7 +14,8 @@ from cover.evaluation import p1401
 from cover.evaluation.arrays import Array
 from cover.evaluation.fits import Fit, fit_curve
 from cover.evaluation.measures import Measures, measure
-from cover.evaluation.resampling import FEWEST_RESAMPLED, agreement, counts, interval, part, resampled, within
+from cover.evaluation.predictions import rated_table
+from cover.evaluation.resampling import FEWEST_RESAMPLED, Resampling, Sample, Statistic, agreement, within
 from cover.rows import Row
 
 FEW = 30
@@ -48,23 +49,6 @@ class Metric:
         """Give a measure by name: correlations as everywhere, errors as P.1401 has them."""
         value: float = getattr(self.measures if name in ("srocc", "plcc", "krocc") else self.standard, name)
         return value
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """A metric's measures of each resampling, those of the part that is resampled, and the part's share."""
-
-    found: Mapping[str, Array]
-    centre: Mapping[str, float]
-    share: float
-
-    def intervals(self, metric: Metric) -> dict[str, tuple[float, float]]:
-        """Give the interval of each measure; none where scores and MOS agree perfectly."""
-        ends = {}
-        for name, values in self.found.items():
-            centre = None if self.share == 1 else self.centre[name]
-            ends[name] = interval(metric.figure(name), values, centre=centre, share=self.share)
-        return {name: within(name, both) for name, both in ends.items() if both[0] != both[1]}
 
 
 @dataclass(frozen=True)
@@ -124,10 +108,8 @@ def tabulate(
         scores: Metric -> video -> score.
         uncertain: Half-widths of the intervals of the MOS, and their standard errors; None: unknown.
     """
-    known = {} if uncertain is None else {"ci95": uncertain[0], "se": uncertain[1]}
-    assert not {"Filename", "mos", "ci95", "se"} & scores.keys()
     columns = {name: [values.get(row.name, math.nan) for row in rows] for name, values in scores.items()}
-    return pd.DataFrame({"Filename": [row.name for row in rows], "mos": [row.mos for row in rows], **known, **columns})
+    return rated_table(rows, uncertain, columns)
 
 
 def compare(
@@ -150,9 +132,11 @@ def compare(
     criterion = "rmse" if ci95 is None else "rmse_star"
     metrics.sort(key=lambda metric: (_rank(metric.figure(criterion)), _rank(metric.figure("rmse"))))
     samples = _samples(metrics, mos, ci95, fit, resamples, seed)
-    metrics = [replace(metric, ci95=sample.intervals(metric)) for metric, sample in zip(metrics, samples, strict=True)]
+    metrics = [
+        replace(metric, ci95=_intervals(metric, sample)) for metric, sample in zip(metrics, samples, strict=True)
+    ]
     sampled = list(zip(metrics, samples, strict=True))
-    lines = [line for (a, one), (b, other) in combinations(sampled, 2) for line in _pair(a, b, (one, other), mos, fit)]
+    lines = [line for (a, one), (b, other) in combinations(sampled, 2) for line in _pair(a, b, one - other, mos, fit)]
     pairs = pd.DataFrame(lines, columns=["a", "b", "measure", "difference", "low", "high", "test", "statistic", "p"])
     pairs["p_holm"] = pairs.groupby("measure")["p"].transform(holm) if len(pairs) else pairs["p"]
     return Comparison(metrics, criterion, pairs)
@@ -191,43 +175,44 @@ def _metric(name: str, values: Array, mos: Array, ci95: Array | None, errors: Ar
 
 def _samples(
     metrics: Sequence[Metric], mos: Array, ci95: Array | None, fit: Fit, resamples: int, seed: int
-) -> list[_Sample]:
+) -> list[Sample]:
     """Measure the same resamplings with each metric; RMSE has N - 1 degrees of freedom there, too."""
     if not resamples or len(mos) < FEWEST_RESAMPLED:
-        return [_Sample({}, {}, 1.0)] * len(metrics)
-    chosen = part(len(mos), seed)
-    some = slice(None) if chosen is None else chosen
-    drawn = counts(len(mos[some]), resamples, seed)
-    factors = {"rmse": math.sqrt(drawn.shape[1] / (drawn.shape[1] - 1))}
-    samples = []
-    for metric in metrics:
-        statistic = agreement(metric.values[some], mos[some], fit, None if ci95 is None else ci95[some])
-        centre = {name: float(value[0]) for name, value in statistic(np.ones((1, drawn.shape[1]))).items()}
-        found = {name: value * factors.get(name, 1.0) for name, value in resampled(statistic, drawn).items()}
-        centre["rmse"] *= factors["rmse"]
-        samples.append(_Sample(found, centre, drawn.shape[1] / len(mos)))
-    return samples
+        return [Sample({})] * len(metrics)
+    drawn = Resampling(len(mos), resamples, seed)
+    some = drawn.places
+    half = None if ci95 is None else ci95[some]
+    factor = math.sqrt(len(some) / (len(some) - 1))
+
+    def statistic(values: Array) -> Statistic:
+        plain = agreement(values, mos[some], fit, half)
+
+        def scaled(weights: Array) -> Mapping[str, Array]:
+            found = plain(weights)
+            return {**found, "rmse": factor * found["rmse"]}
+
+        return scaled
+
+    return [drawn.sample(statistic(metric.values[some])) for metric in metrics]
 
 
-def _pair(a: Metric, b: Metric, samples: tuple["_Sample", "_Sample"], mos: Array, fit: Fit) -> list[dict[str, Any]]:
+def _intervals(metric: Metric, sample: Sample) -> dict[str, tuple[float, float]]:
+    """Give the interval of each measure; none where scores and MOS agree perfectly."""
+    ends = {name: within(name, sample.interval(name, metric.figure(name))) for name in sample.found}
+    return {name: both for name, both in ends.items() if both[0] != both[1]}
+
+
+def _pair(a: Metric, b: Metric, apart: Sample, mos: Array, fit: Fit) -> list[dict[str, Any]]:
     """Lines of two metrics, the first of which ranks higher."""
     lines = []
     for name in ("srocc", "plcc", "krocc", "rmse", "rmse_star", "outlier_ratio"):
         first, second = (metric.figure(name) for metric in (a, b))
-        low, high = _difference(name, first - second, samples)
+        low, high = apart.interval(name, first - second)
         test, (statistic, p) = _test(name, a, b, mos, fit)
         if math.isfinite(first - second):
             line = {"a": a.name, "b": b.name, "measure": name, "difference": first - second, "low": low, "high": high}
             lines.append({**line, "test": test, "statistic": statistic, "p": p})
     return lines
-
-
-def _difference(name: str, difference: float, samples: "tuple[_Sample, _Sample]") -> tuple[float, float]:
-    one, other = samples
-    if name not in one.found:
-        return math.nan, math.nan
-    centre = None if one.share == 1 else one.centre[name] - other.centre[name]
-    return interval(difference, one.found[name] - other.found[name], centre=centre, share=one.share)
 
 
 def _test(name: str, a: Metric, b: Metric, mos: Array, fit: Fit) -> tuple[str, tuple[float, float]]:

@@ -75,6 +75,11 @@ def known(fit: str) -> Fit:
     return fit
 
 
+def degrees(fit: str) -> int:
+    """Give the degrees of freedom that a fit takes from RMSE*: its parameters, or 1 for none."""
+    return max(1, PARAMETERS[known(fit)])
+
+
 def fitter(x: Array, y: Array, fit: Fit) -> Callable[[Array, Array], Curve | None]:
     """Make a function that fits a curve to these videos and, from there, to resamples of them."""
     fit = known(fit)

@@ -2,15 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cover.evaluation.arrays import Array
+from cover.evaluation.arrays import Array, plain
 from cover.evaluation.correlation import plcc, srocc
-from cover.evaluation.resampling import FEWEST_RESAMPLED, correlation, counts, interval, mean_ranks, part, resampled
+from cover.evaluation.resampling import (
+    FEWEST_RESAMPLED,
+    Resampling,
+    Sample,
+    Statistic,
+    correlation,
+    mean_ranks,
+)
 
 _LEAST = 0.01  # of SROCC + PLCC; below it nobody would tell
 _NAMES = ("srocc", "plcc", "sum")
@@ -48,8 +55,8 @@ class Gain:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON: undefined values are None."""
-        figures = {name: [value if math.isfinite(value) else None for value in getattr(self, name)] for name in _NAMES}
-        return {**figures, "by": self.by, "n": self.n, "level": self.level}
+        found: dict[str, Any] = plain(asdict(self))
+        return found
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Gain":
@@ -98,40 +105,26 @@ def gain(
     if len(y) < FEWEST_RESAMPLED or not all(map(math.isfinite, differences)):
         ends = [(math.nan, math.nan)] * len(_NAMES)
     else:
-        ends = _ends(scores, y, numbers if by_content else None, differences, level, resamples, seed)
+        sample = _sample(scores, y, numbers if by_content else None, resamples, seed)
+        ends = [sample.interval(name, value, level) for name, value in zip(_NAMES, differences, strict=True)]
     rank, linear, both = ((value, *between) for value, between in zip(differences, ends, strict=True))
     return Gain(rank, linear, both, "content" if by_content else "video", len(y), level)
 
 
-def _ends(
-    scores: Sequence[Array],
-    y: Array,
-    numbers: np.ndarray | None,
-    differences: Sequence[float],
-    level: float,
-    resamples: int,
-    seed: int,
-) -> list[tuple[float, float]]:
-    total = len(y)
-    chosen = part(total, seed) if numbers is None else None
-    some = slice(None) if chosen is None else chosen
-    scores, y = [x[some] for x in scores], y[some]
-    if numbers is None:
-        drawn = counts(len(y), resamples, seed)
-    else:
-        drawn = counts(int(numbers.max()) + 1, resamples, seed)[:, numbers]
-    ranks = [mean_ranks(values) for values in (*scores, y)]
+def _sample(scores: Sequence[Array], y: Array, groups: np.ndarray | None, resamples: int, seed: int) -> Sample:
+    """Differences between two scores in each resampling."""
+    drawn = Resampling(len(y), resamples, seed, groups)
+    some = drawn.places
+    y_some, ranks_y = y[some], mean_ranks(y[some])
 
-    def values(weights: Array) -> dict[str, Array]:
-        ranked = [of(weights) for of in ranks]
-        rank = correlation(weights, ranked[1], ranked[2]) - correlation(weights, ranked[0], ranked[2])
-        linear = correlation(weights, scores[1], y) - correlation(weights, scores[0], y)
-        return {"srocc": rank, "plcc": linear, "sum": rank + linear}
+    def of(x: Array) -> Statistic:
+        ranks_x = mean_ranks(x)
 
-    found, centres = resampled(values, drawn), values(np.ones((1, len(y))))
-    share = len(y) / total
-    ends = []
-    for name, difference in zip(_NAMES, differences, strict=True):
-        centre = None if chosen is None else float(centres[name][0])
-        ends.append(interval(difference, found[name], centre=centre, share=share, level=level))
-    return ends
+        def values(weights: Array) -> dict[str, Array]:
+            rank, linear = correlation(weights, ranks_x(weights), ranks_y(weights)), correlation(weights, x, y_some)
+            return {"srocc": rank, "plcc": linear, "sum": rank + linear}
+
+        return values
+
+    before, after = (drawn.sample(of(x[some])) for x in scores)
+    return after - before

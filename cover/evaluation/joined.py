@@ -1,7 +1,6 @@
 """Scores of several metrics, from tables and results folders, joined by the videos' names."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from cover.errors import UsageError
 from cover.evaluation.predictions import PredictionTable, read_predictions
 from cover.evaluation.uncertainty import NAMES
 from cover.rows import Row
-from cover.tables import TEXT, header_of
+from cover.tables import TEXT, header_key, header_of
 
 _TAKEN = ("Filename", "mos", "ci95", "se")  # names of other columns beside those of metrics
 _RESULTS = ("predictions.csv", "scores.csv")  # of a results folder, the first that is there
@@ -33,8 +32,9 @@ _NO_SCORE |= {
     "qp",
     "split",
     "size",
+    "se",
 }
-_NO_SCORE |= {"se"} | {name for names in NAMES.values() for name in names}
+_NO_SCORE |= {name for names in NAMES.values() for name in names}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def header_in(path: Path, columns: Mapping[str, str | None], separator: str | No
     with path.open("rb") as file:
         start = file.read(1 << 16).decode("utf-8-sig", "replace")
     header = header_of(start, f"predictions={path}", separator)
-    others = [name for name in header if _key(name) not in _NO_SCORE | {"mos"} and name != columns["path"]]
+    others = [name for name in header if header_key(name) not in _NO_SCORE | {"mos"} and name != columns["path"]]
     return header if len(others) > 1 else None
 
 
@@ -178,14 +178,10 @@ def _score_columns(table: PredictionTable, wanted: Sequence[str] | None) -> list
 
 
 def _is_score(name: str, cells: "pd.Series[Any]") -> bool:
-    if _key(name) in _NO_SCORE:
+    if header_key(name) in _NO_SCORE:
         return False
     there = cells[cells.astype(str).str.strip() != ""].dropna()
     return len(there) > 0 and bool(pd.to_numeric(there, errors="coerce").notna().all())
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
 
 
 def _rated(tables: Sequence[PredictionTable], labels: Sequence[str], mos: str) -> list[Row]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cover.evaluation.arrays import FEWEST_CORRELATED, Array, constant, finite, pairs
+from cover.evaluation.arrays import FEWEST_CORRELATED, Array, constant, finite, pairs, plain
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
 from cover.evaluation.fits import FEWEST, Fit, fitter, known
-from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, agreement, counts, interval, part, resampled, within
+from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, Resampling, agreement, within
 
 _FEWEST, _UNLIKELY = 8, 1.96  # the latter: standard deviations
 _OPPOSED = -0.3
@@ -42,10 +42,8 @@ class Measures:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON, which has no NaN: undefined values are None."""
-        values = dataclasses.asdict(self)
-        intervals = {name: [or_none(end) for end in ends] for name, ends in values.pop("ci95").items()}
-        reasons = list(values.pop("undefined"))
-        return {name: or_none(value) for name, value in values.items()} | {"ci95": intervals, "undefined": reasons}
+        found: dict[str, Any] = plain(dataclasses.asdict(self))
+        return found
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Measures":
@@ -100,20 +98,11 @@ def _intervals(
 ) -> dict[str, tuple[float, float]]:
     if len(x) < FEWEST_RESAMPLED or not any(map(math.isfinite, whole.values())):
         return dict.fromkeys(MEASURES, (math.nan, math.nan))
-    chosen = part(len(x), seed)
-    some_x, some_y = (x, y) if chosen is None else (x[chosen], y[chosen])
-    statistic = agreement(some_x, some_y, fit)
-    found = resampled(statistic, counts(len(some_x), resamples, seed))
-    if chosen is None:
-        ends = {name: interval(whole[name], found[name]) for name in MEASURES}
-    else:
-        centres, share = statistic(np.ones((1, len(some_x)))), len(some_x) / len(x)
-        ends = {
-            name: interval(whole[name], found[name], centre=float(centres[name][0]), share=share) for name in MEASURES
-        }
+    drawn = Resampling(len(x), resamples, seed)
+    sample = drawn.sample(agreement(x[drawn.places], y[drawn.places], fit))
+    ends = {name: within(name, sample.interval(name, whole[name])) for name in MEASURES}
     # All resamplings of a perfect order are in perfect order, which says nothing of other videos.
     perfect = {name for name in ("srocc", "krocc", "plcc") if ends[name][0] == ends[name][1]}
-    ends = {name: within(name, both) if math.isfinite(both[0]) else both for name, both in ends.items()}
     return ends | dict.fromkeys(perfect, (math.nan, math.nan))
 
 
@@ -175,11 +164,6 @@ def median(splits: Sequence[Measures]) -> Measures:
         ci95={name: (float(low), float(high)) for name, (low, high) in ends.items()},
         undefined=tuple(dict.fromkeys(reason for split in splits for reason in split.undefined)),
     )
-
-
-def or_none(value: float) -> float | None:
-    """Give a figure as JSON has it, which knows no NaN."""
-    return value if math.isfinite(value) else None
 
 
 def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:

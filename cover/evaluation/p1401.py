@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from cover.evaluation.arrays import Array, correlated, pearson
+from cover.evaluation.arrays import Array, correlated, pearson, plain
 from cover.evaluation.correlation import plcc_of
-from cover.evaluation.fits import PARAMETERS, Fit, fitter, known
+from cover.evaluation.fits import Fit, degrees, fitter
 
 _NORMAL = 1.96  # standard deviations, as the recommendation writes it
 _FEW = 30  # videos, below which it takes Student's t
@@ -65,13 +65,8 @@ class Standard:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON, which has no NaN: undefined values are None."""
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, tuple):
-                return [plain(end) for end in value]
-            return value if math.isfinite(value) else None
-
-        return {name: plain(value) for name, value in asdict(self).items()}
+        found: dict[str, Any] = plain(asdict(self))
+        return found
 
 
 def standard(
@@ -113,11 +108,6 @@ def standard(
     if errors is not None:
         beyond["resolving_power"] = resolving_power(fitted, y, np.asarray(errors, dtype=np.float64)[order])
     return Standard(count, parameters, r, fisher_interval(r, count), error, rmse_interval(error, count), **beyond)
-
-
-def degrees(fit: str) -> int:
-    """Give the degrees of freedom that a fit takes from RMSE*: its parameters, or 1 for none."""
-    return max(1, PARAMETERS[known(fit)])
 
 
 def rmse_1(errors: Array) -> float:

@@ -134,8 +134,23 @@ def prediction_table(
     if not shown:
         raise UsageError("no video could be scored: there is nothing to measure (errors.csv says why)")
     columns = {name: [scores.get(row.name, {}).get(name, math.nan) for row in rows] for name in shown}
+    return rated_table(rows, uncertain, columns)
+
+
+def rated_table(
+    rows: Sequence[Row], uncertain: tuple[np.ndarray, np.ndarray] | None, columns: Mapping[str, Sequence[float]]
+) -> pd.DataFrame:
+    """Tabulate Filename, mos, and what is known of its uncertainty, before columns of scores.
+
+    Args:
+        rows: The rated videos.
+        uncertain: As of :func:`prediction_table`.
+        columns: Scores by name, which is none of the others'.
+    """
     known = {} if uncertain is None else {"ci95": uncertain[0], "se": uncertain[1]}
-    return pd.DataFrame({"Filename": [row.name for row in rows], "mos": [row.mos for row in rows], **known, **columns})
+    rated = {"Filename": [row.name for row in rows], "mos": [row.mos for row in rows], **known}
+    assert not rated.keys() & columns.keys()
+    return pd.DataFrame({**rated, **columns})
 
 
 def score_names(table: pd.DataFrame) -> list[str]:

@@ -6,14 +6,14 @@ is part of the result. See :mod:`cover.evaluation.screening`.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.evaluation.arrays import Array
+from cover.evaluation.arrays import Array, plain
 from cover.evaluation.correlation import srocc
 from cover.evaluation.screening import Screening, most_likely, screened
 from cover.evaluation.uncertainty import half_width
@@ -84,12 +84,8 @@ class RaterAgreement:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON: undefined values are None."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        plain |= {name: list(plain[name]) for name in ("scale", "split_half_ci95")}
-        return {
-            name: [_or_none(end) for end in value] if isinstance(value, list) else _or_none(value)
-            for name, value in plain.items()
-        }
+        found: dict[str, Any] = plain(asdict(self))
+        return found
 
 
 @dataclass(frozen=True)
@@ -319,7 +315,3 @@ def split_half(values: Array, seed: int = 0) -> tuple[float, tuple[float, float]
         return math.nan, (math.nan, math.nan)
     low, middle, high = np.percentile(defined, [2.5, 50, 97.5]).tolist()
     return middle, (low, high)
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

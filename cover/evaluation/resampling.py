@@ -8,12 +8,13 @@ samples of n videos falls with the square root of n, so deviations there are sca
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from cover.evaluation.arrays import Array, correlated, finite
 from cover.evaluation.cubics import fitted_cubics
-from cover.evaluation.fits import FEWEST, PARAMETERS, Fit, known
+from cover.evaluation.fits import FEWEST, Fit, degrees, known
 from cover.evaluation.logistics import Logistics
 from cover.processes import available_cpus
 
@@ -25,6 +26,7 @@ FEWEST_RESAMPLED = 5
 
 MEASURES = ("srocc", "krocc", "plcc", "rmse")
 
+_RANGES = {"rmse": (0.0, math.inf), "rmse_star": (0.0, math.inf), "outlier_ratio": (0.0, 1.0)}  # of others -1..1
 _CHUNK = 2**19  # values of a matrix of counts that are worked on at once
 Statistic = Callable[[Array], Mapping[str, Array]]
 """From counts (B, n) to values of each measure, (B,)."""
@@ -39,12 +41,69 @@ def counts(videos: int, resamples: int, seed: int) -> Array:
     return drawn
 
 
-def part(videos: int, seed: int) -> Array | None:
-    """Choose the videos that stand for more than :data:`LARGEST`: their places in order; None: all are resampled."""
-    if videos <= LARGEST:
-        return None
-    chosen: Array = np.sort(np.random.default_rng(seed).choice(videos, LARGEST, replace=False))
-    return chosen
+class Resampling:
+    """Resamplings of some videos, the same for whatever is measured of them.
+
+    Args:
+        videos: How many there are.
+        resamples: How many resamplings, at least 1.
+        seed: Of the draws.
+        groups: (n,) numbers of groups that are drawn as wholes; None: each video by itself.
+
+    Attributes:
+        places: The videos that are resampled, in order: all of them, or those that stand for more than :data:`LARGEST`.
+        weights: How often each resampling has each of these, (B, len(places)).
+        share: Their share of all videos.
+    """
+
+    def __init__(self, videos: int, resamples: int, seed: int, groups: np.ndarray | None = None) -> None:
+        self.places = np.arange(videos)
+        if groups is not None:
+            self.weights = counts(int(groups.max()) + 1, resamples, seed)[:, groups]
+        else:
+            if videos > LARGEST:
+                self.places = np.sort(np.random.default_rng(seed).choice(videos, LARGEST, replace=False))
+            self.weights = counts(len(self.places), resamples, seed)
+        self.share = len(self.places) / videos
+
+    def sample(self, statistic: Statistic) -> "Sample":
+        """Measure each resampling.
+
+        Args:
+            statistic: From counts of the videos at :attr:`places` to values of each measure.
+        """
+        whole = statistic(np.ones((1, len(self.places)))) if self.share < 1 else {}
+        centre = {name: float(values[0]) for name, values in whole.items()}
+        return Sample(resampled(statistic, self.weights), centre, self.share)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Measures of resamplings.
+
+    Attributes:
+        found: Measure -> its values, (B,).
+        centre: Measure -> that of the part that was resampled; empty where it is no part.
+        share: The part's share of all videos.
+    """
+
+    found: Mapping[str, Array]
+    centre: Mapping[str, float] = field(default_factory=dict)
+    share: float = 1.0
+
+    def __sub__(self, other: "Sample") -> "Sample":
+        """Give the differences to another sample of the same resamplings."""
+        found = {name: values - other.found[name] for name, values in self.found.items()}
+        return Sample(found, {name: value - other.centre[name] for name, value in self.centre.items()}, self.share)
+
+    def interval(self, name: str, value: float, level: float = 0.95) -> tuple[float, float]:
+        """Give the interval of a measure with a value on all videos; NaN where it was not sampled or is undefined."""
+        if name not in self.found:
+            return math.nan, math.nan
+        low, high = interval(value, self.found[name], level)
+        if self.centre:
+            low, high = (value + math.sqrt(self.share) * (end - self.centre[name]) for end in (low, high))
+        return low, high
 
 
 def resampled(statistic: Statistic, weights: Array) -> dict[str, Array]:
@@ -64,16 +123,12 @@ def resampled(statistic: Statistic, weights: Array) -> dict[str, Array]:
     return {name: np.concatenate([values[name] for values in found]) for name in found[0]}
 
 
-def interval(
-    value: float, found: Array, *, centre: float | None = None, share: float = 1.0, level: float = 0.95
-) -> tuple[float, float]:
+def interval(value: float, found: Array, level: float = 0.95) -> tuple[float, float]:
     """Give the percentiles over resamplings between which a level of them lies: the 2.5th and 97.5th.
 
     Args:
         value: The measure of all videos.
         found: (B,), of resamplings; those in which it is undefined are NaN and do not count.
-        centre: The measure of the part that was resampled, where it is a part.
-        share: That part's share of all videos.
         level: Of the interval.
 
     Returns:
@@ -83,17 +138,13 @@ def interval(
     if not math.isfinite(value) or 2 * len(defined) < len(found) or not len(defined):
         return math.nan, math.nan
     low, high = np.percentile(defined, [50 - 50 * level, 50 + 50 * level]).tolist()
-    if centre is not None:
-        low, high = (value + math.sqrt(share) * (end - centre) for end in (low, high))
     return low, high
 
 
 def within(name: str, ends: tuple[float, float]) -> tuple[float, float]:
-    """Keep the ends of an interval within the values that a measure can have."""
-    low, high = {"rmse": (0.0, math.inf), "rmse_star": (0.0, math.inf), "outlier_ratio": (0.0, 1.0)}.get(
-        name, (-1.0, 1.0)
-    )
-    return max(low, ends[0]), min(high, ends[1])
+    """Keep the ends of an interval within the values that a measure can have; NaN stay."""
+    low, high = np.clip(ends, *_RANGES.get(name, (-1.0, 1.0))).tolist()
+    return low, high
 
 
 def agreement(x: Array, y: Array, fit: Fit, ci95: Array | None = None) -> Statistic:
@@ -120,7 +171,7 @@ def agreement(x: Array, y: Array, fit: Fit, ci95: Array | None = None) -> Statis
         }
         if ci95 is not None:
             missed = np.abs(fitted_values - y)
-            freedom = weights.shape[1] - max(1, PARAMETERS[known(fit)])
+            freedom = weights.shape[1] - degrees(fit)
             squares = (weights * np.maximum(missed - ci95, 0) ** 2).sum(1)
             found["rmse_star"] = np.sqrt(squares / freedom) if freedom > 0 else np.full(len(weights), math.nan)
             found["outlier_ratio"] = (weights * (missed > ci95)).sum(1) / weights.sum(1)

@@ -1,7 +1,6 @@
 """The uncertainty of mean opinion scores: intervals that an annotation states, or that follow from deviations."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from cover.errors import UsageError
 from cover.evaluation.arrays import Array
 from cover.rows import Row
+from cover.tables import header_key
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +69,8 @@ def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tup
 
 
 def _column(rows: Sequence[Row], what: str, wanted: str | None) -> Array | None:
-    headers = {_key(str(name)): name for row in rows[:1] for name in reversed(list(row.extras))}
-    names = NAMES[what] if wanted is None else (_key(wanted),)
+    headers = {header_key(str(name)): name for row in rows[:1] for name in reversed(list(row.extras))}
+    names = NAMES[what] if wanted is None else (header_key(wanted),)
     found = next((headers[name] for name in names if name in headers), None)
     if found is None:
         if wanted is None:
@@ -79,10 +79,6 @@ def _column(rows: Sequence[Row], what: str, wanted: str | None) -> Array | None:
         raise UsageError(f"columns.{what}={wanted}: there is no such column (found: {listed})")
     values = np.array([_number(row.extras.get(found)) for row in rows])
     return np.where(values >= 0, values, np.nan)
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
 
 
 def _number(cell: object) -> float:

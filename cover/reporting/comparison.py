@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.text import Text
 
+from cover.evaluation.arrays import plain
 from cover.evaluation.comparison import FEW, Comparison, Metric
 from cover.evaluation.fits import Fit
 from cover.evaluation.raters import Study
 from cover.files import write_text
-from cover.reporting.console import NumberTable, raters
+from cover.reporting.console import NumberTable, raters, with_ends
+from cover.reporting.tables import write_table
 
 _SHOWN_PAIRS = 10
 _LABELS = {
@@ -39,25 +41,24 @@ def write_comparison(folder: Path, table: pd.DataFrame, found: Comparison, fit: 
         study: How far the raters agree, where that is known.
     """
     for name, frame in (("predictions.csv", table), ("ranking.csv", found.ranking()), ("pairs.csv", found.pairs)):
-        write_text(folder / name, frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_table(folder / name, frame)
     _draw(folder / "ranking.png", found, study)
     metrics: dict[str, Any] = {metric.name: _figures(metric, len(table)) for metric in found.metrics}
     pairs = found.pairs.astype(object).where(found.pairs.notna(), None).to_dict("records")
     extra = {} if study is None else {"raters": study.agreement.as_dict()}
-    plain = {"fit": fit, "criterion": found.criterion, "metrics": metrics, "pairs": pairs, **extra}
-    write_text(folder / "metrics.json", json.dumps(plain, indent=2) + "\n")
+    figures = {"fit": fit, "criterion": found.criterion, "metrics": metrics, "pairs": pairs, **extra}
+    write_text(folder / "metrics.json", json.dumps(figures, indent=2) + "\n")
 
 
 def _figures(metric: Metric, total: int) -> dict[str, Any]:
     intervals = {name: list(ends) for name, ends in metric.ci95.items() if all(map(math.isfinite, ends))}
-    left_out = {name: value if math.isfinite(value) else None for name, value in metric.left_out.items()}
     return {
         **metric.measures.as_dict(),
         "ci95": intervals,
         "of": total,
         "low_is_good": metric.falls,
         "p1401": metric.standard.as_dict(),
-        "left_out": left_out,
+        "left_out": plain(metric.left_out),
     }
 
 
@@ -105,11 +106,7 @@ def _ranking(found: Comparison) -> NumberTable:
     alike = found.ranking()["like_best"].tolist()
     for place, (metric, like) in enumerate(zip(found.metrics, alike, strict=True), start=1):
         mark = ("~" if like and place > 1 else "") + ("-" if metric.falls else "")
-        cells = []
-        for name in names:
-            low, high = metric.ci95.get(name, (math.nan, math.nan))
-            ends = f"\n[{low:.3f}, {high:.3f}]" if math.isfinite(low) else ""
-            cells.append(f"{metric.figure(name):.3f}{ends}")
+        cells = (with_ends(metric.figure(name), metric.ci95.get(name), digits=3) for name in names)
         table.add(f"{place} {metric.name} {mark}".strip(), *cells)
     return table
 
@@ -135,8 +132,9 @@ def _pairs(found: Comparison) -> NumberTable:
                 continue
             values = by_name.loc[name, ["difference", "low", "high", "p_holm"]].to_numpy(dtype=float)
             difference, low, high, p = (float(value) for value in values)
-            ends = f"\n[{low:.3f}, {high:.3f}]" if math.isfinite(low) else ""
-            cells.append(f"{difference:+.3f}{ends}" + (f"\np={p:.3f}" if math.isfinite(p) else ""))
+            cells.append(
+                with_ends(difference, (low, high), digits=3, sign="+") + (f"\np={p:.3f}" if math.isfinite(p) else "")
+            )
         table.add(f"{a} less {b}", *cells)
     return table
 

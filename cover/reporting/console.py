@@ -141,11 +141,7 @@ def agreement(
     """
     table = NumberTable(["score", "n", *(name.upper() for name in _ORDER)])
     for name, values in measures.items():
-        cells = []
-        for measure in _ORDER:
-            low, high = values.ci95.get(measure, (None, None))
-            interval = "" if low is None or math.isnan(low) else f"\n[{low:.4f}, {high:.4f}]"
-            cells.append(f"{getattr(values, measure):.4f}{interval}")
+        cells = (with_ends(getattr(values, measure), values.ci95.get(measure)) for measure in _ORDER)
         table.add(name, str(values.n), *cells)
     for name, figures in (published or {}).items():
         if name != "source":
@@ -168,18 +164,24 @@ def standard_table(standards: Mapping[str, Mapping[str, Any]]) -> RenderableType
     table = NumberTable(["ITU-T P.1401", "PLCC", "RMSE", "RMSE*", "outlier ratio", *power])
     for name, found in standards.items():
         cells = [
-            _with_ends(found[key], found.get(f"{key}_ci95")) for key in ("plcc", "rmse", "rmse_star", "outlier_ratio")
+            with_ends(found[key], found.get(f"{key}_ci95")) for key in ("plcc", "rmse", "rmse_star", "outlier_ratio")
         ]
-        table.add(name, *cells, *([_with_ends(found["resolving_power"], None)] if resolving else []))
+        table.add(name, *cells, *([with_ends(found["resolving_power"])] if resolving else []))
     return table
 
 
-def _with_ends(value: float | None, ends: Sequence[float | None] | None) -> str:
-    """A figure and its interval below it."""
-    text = "nan" if value is None else f"{value:.4f}"
-    if ends is None or None in ends:
-        return text
-    return f"{text}\n[{ends[0]:.4f}, {ends[1]:.4f}]"
+def with_ends(value: float | None, ends: Sequence[float | None] | None = None, digits: int = 4, sign: str = "") -> str:
+    """Write a figure and, below it, its interval where it has one.
+
+    Args:
+        value: The figure; None and NaN are undefined.
+        ends: Of its interval; None, or an end that is None or NaN, writes none.
+        digits: Behind the point.
+        sign: ``+`` writes it for positive figures, too.
+    """
+    text = "nan" if value is None else f"{value:{sign}.{digits}f}"
+    known = [end for end in ends or () if end is not None and not math.isnan(end)]
+    return f"{text}\n[{known[0]:.{digits}f}, {known[1]:.{digits}f}]" if len(known) == 2 else text
 
 
 def raters(study: "Study", folder: Path) -> RenderableType:

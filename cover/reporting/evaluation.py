@@ -15,6 +15,7 @@ from cover.evaluation.raters import Study
 from cover.files import write_text
 from cover.reporting.console import agreement, raters, standard_table
 from cover.reporting.plots import scatter
+from cover.reporting.tables import write_table
 
 _METRICS = "metrics.json"
 
@@ -73,7 +74,7 @@ def write_study(folder: Path, study: Study) -> None:
         study: The subjective test.
     """
     for name, table in (("ratings.csv", study.videos), ("raters.csv", study.raters)):
-        write_text(folder / name, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_table(folder / name, table)
     plain = {"screening": study.screening, **study.agreement.as_dict()}
     write_text(folder / "agreement.json", json.dumps(plain, indent=2) + "\n")
 

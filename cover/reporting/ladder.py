@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
+from cover.evaluation.arrays import plain
 from cover.evaluation.fits import Fit, fit_curve
 from cover.evaluation.gain import Gain
-from cover.evaluation.measures import measure, or_none
+from cover.evaluation.measures import measure
 from cover.files import write_text
 from cover.reporting.plots import scatter
+from cover.reporting.tables import write_table
 
 
 def folds_passing(folds: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
@@ -46,20 +48,20 @@ def write_ladder(
         resamples: Resamplings for the intervals; 0 for none.
     """
     for name, frame in (("predictions.csv", table), ("rungs.csv", rungs)):
-        write_text(folder / name, frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        write_table(folder / name, frame)
     names = {"overall": "overall", "before": "overall_before", "trained": "overall_trained"}
     found = {name: measure(table[column], table["mos"], fit=fit, resamples=resamples) for name, column in names.items()}
     errors = {
-        name: or_none(float(np.sqrt(((table[f"predicted_mos_{name}"] - table["mos"]) ** 2).mean(skipna=False))))
+        name: plain(float(np.sqrt(((table[f"predicted_mos_{name}"] - table["mos"]) ** 2).mean(skipna=False))))
         for name in ("before", "trained")
     }
     title = f"{table['dataset'].iloc[0]}, cross-validated"
     curve = fit_curve(table["overall"], table["mos"], fit)
     scatter(folder / "scatter.png", table["overall"], table["mos"], curve, title, found["overall"])
     _draw(folder / "rungs.png", rungs)
-    plain = {name: values.as_dict() for name, values in found.items()}
+    figures = {name: values.as_dict() for name, values in found.items()}
     ladder = {**about, "rmse_predicted_mos": errors}
-    text = json.dumps({**plain, "gain": gain.as_dict(), "ladder": ladder, "best": best}, indent=2)
+    text = json.dumps({**figures, "gain": gain.as_dict(), "ladder": ladder, "best": best}, indent=2)
     write_text(folder / "metrics.json", text + "\n")
 
 

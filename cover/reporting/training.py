@@ -18,6 +18,7 @@ from cover.evaluation.raters import Study
 from cover.files import write_text
 from cover.reporting.console import agreement, raters
 from cover.reporting.plots import draw_curves, scatter
+from cover.reporting.tables import write_table
 
 _METRICS = "metrics.json"
 _FEW = 30  # videos to validate on, below which a word is said of the epoch that they chose
@@ -48,8 +49,7 @@ def write_results(
         logger: One of Lightning's, if any.
         gain: How much better what was trained agrees with the MOS than the start; None where that means nothing.
     """
-    text = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    write_text(folder / "predictions.csv", text)
+    write_table(folder / "predictions.csv", table)
     held_out = table[(table["split"] == "validation") & (table["dataset"] == dataset)]
     targets = {name: f"{name}_rated" if f"{name}_rated" in table else "mos" for name in score_names(table)}
     measures = {
@@ -58,8 +58,7 @@ def write_results(
     }
     fitted = fit_curve(held_out["overall"], held_out["mos"], fit)
     title = f"{dataset}, validation"
-    half = held_out.get("ci95")
-    scatter(folder / "scatter.png", held_out["overall"], held_out["mos"], fitted, title, measures["overall"], half)
+    scatter(folder / "scatter.png", held_out["overall"], held_out["mos"], fitted, title, measures["overall"])
     draw_curves(folder / "curves.png", curves)
     if logger is not None:
         log_results(logger, measures, table, folder, ("curves.png", "scatter.png"))
@@ -209,7 +208,7 @@ def summarize(indices: Sequence[int], splits: Sequence[Mapping[str, Measures]], 
     measures = table.groupby("score", sort=False)[list(MEASURES)]
     for name, figures in (("median", measures.median()), ("std", measures.std(ddof=0))):
         table = pd.concat([table, figures.reset_index().assign(split=name)], ignore_index=True)
-    write_text(folder / "summary.csv", table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    write_table(folder / "summary.csv", table)
     medians = {score: median([split[score] for split in splits]) for score in splits[0]}
     count = next(iter(medians.values())).n
     console = Console()

@@ -23,6 +23,7 @@ from cover.evaluation.splits import write_split
 from cover.files import write_text
 from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.reporting.progress import working
+from cover.reporting.tables import write_table
 from cover.rows import Row
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
@@ -81,7 +82,8 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     from cover.reporting import evaluation
 
     table = prediction_table(rows, scores, uncertainties(rows, options.columns.model_dump()))
-    _write_table(table, options.output, folder)
+    for path in (folder / "predictions.csv", *([options.output] if names_table(options.output) else [])):
+        write_table(path, table)
     if study is not None:
         evaluation.write_study(folder, study)
     with working(f"measuring {len(table)} videos"):
@@ -150,13 +152,6 @@ def _missing(rows: Sequence[Row], folder: Path, *, strict: bool) -> list[Row]:
             raise UsageError(f"data: all {message}")
         log.warning("%s", message)
     return missing
-
-
-def _write_table(table: pd.DataFrame, output: Path, folder: Path) -> None:
-    text = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    write_text(folder / "predictions.csv", text)
-    if names_table(output):
-        write_text(output, text)
 
 
 def _runtime(options: EvaluateOptions, folder: Path) -> dict[str, float | str]:

@@ -47,7 +47,7 @@ def train(config: dict[str, Any], folder: Path) -> bool:
         return _complete([folder])
     recipe = training.recipe(options)
     sources = training.sources(options)
-    studies = [source.study for source in sources if source.study is not None]
+    study = next((source.study for source in sources if source.study is not None), None)
     splits = rated_splits(sources, training.selection(options), folder, strict=options.strict)
     indices = options.protocol.indices
     places = [folder if len(splits) == 1 else folder / f"split_{index}" for index in indices]
@@ -55,10 +55,10 @@ def train(config: dict[str, Any], folder: Path) -> bool:
     if is_main_process():  # before other ranks start, which must not find what is to be set aside
         for place, sets in zip(places, splits, strict=True):
             run.open_run(place, config, kept, sets, resume=options.resume)
-            if studies:
-                evaluation.write_study(place, studies[0])
+            if study is not None:
+                evaluation.write_study(place, study)
     measured = [
-        _train_split(options, config, recipe, kept["base"], sets, place, studies)
+        _train_split(options, config, recipe, kept["base"], sets, place, study)
         for place, sets in zip(places, splits, strict=True)
     ]
     if not is_main_process():
@@ -93,7 +93,7 @@ def _train_split(
     base: dict[str, Any],
     sets: Sequence[Any],
     folder: Path,
-    studies: Sequence[Any],
+    study: Any,
 ) -> dict[str, Any]:
     """Train on one split, or continue; gives the measures of each score on the videos that were validated on."""
     from cover.reporting import training as reporting
@@ -121,4 +121,4 @@ def _train_split(
     if not is_main_process():
         return {}
     run.tidy(recipe, folder)
-    return _show(folder, studies[0] if studies else None)
+    return _show(folder, study)

@@ -15,6 +15,7 @@ import torch
 
 from cover.curves import Calibration
 from cover.errors import UsageError
+from cover.evaluation.arrays import plain
 from cover.evaluation.calibration import calibrate
 from cover.evaluation.contents import Contents, contents
 from cover.models import BRANCHES, COVER
@@ -74,7 +75,7 @@ class Adaptation:
             "groups": len(np.unique(self.evidence.groups)),
             "contents_by": None if known is None else known.source,
             "rungs": self.rungs,
-            "chosen": {"rung": rung.name, "strength": rung.strength if math.isfinite(rung.strength) else None},
+            "chosen": {"rung": rung.name, "strength": plain(rung.strength)},
         }
 
     def table(self) -> pd.DataFrame:

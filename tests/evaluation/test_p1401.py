@@ -161,6 +161,12 @@ class TestComparison:
         assert metric.left_out["rmse"] > metric.standard.rmse * math.sqrt(11 / 12)
         assert not compare(sample, ["good"], "linear", 0).metrics[0].left_out  # of many it says nothing
 
+    def test_a_metric_that_scores_all_alike_has_no_interval(self, sample: pd.DataFrame) -> None:
+        metrics = compare(sample.assign(flat=2.0), ["flat", "good"], "linear", 50).metrics
+        (flat,) = (metric for metric in metrics if metric.name == "flat")
+        assert math.isnan(flat.figure("srocc"))
+        assert all(map(math.isnan, flat.ci95["srocc"]))
+
     def test_many_videos(self) -> None:
         rng = np.random.default_rng(0)
         mos = rng.uniform(1, 5, 8000)
