@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_PATIENCE = 5.0  # seconds a pool has to stop
+_TERMINATION = 4.0  # further ones for each process: the pool gives it three before it kills it
 
 
 def available_cpus() -> int:
@@ -68,8 +72,22 @@ def completed(
         schedule_more()
         yield results()
     finally:
-        pool.stop()
-        pool.join()
+        _end(pool, patience=_PATIENCE + _TERMINATION * workers)
+
+
+def _end(pool: ProcessPool, patience: float) -> None:
+    """Stop a pool and wait until its processes are gone; kill those that are not in so many seconds.
+
+    An exception that a signal raised may have come between a lock and its release. The pool's threads then wait for
+    it for ever, and so would whoever waits for them.
+    """
+    pool.stop()
+    joining = threading.Thread(target=pool.join, daemon=True)
+    joining.start()
+    joining.join(patience)
+    if joining.is_alive():
+        for process in multiprocessing.active_children():
+            process.kill()
 
 
 def failure_reason(error: BaseException, *, doing: str, worker: str, limit: str) -> str:
