@@ -21,7 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 import cover
 from cover.cli.arguments import config_dirs, rewrite
 from cover.cli.help import OVERVIEW, command_help, groups
+from cover.cli.results import results_help, run_on_results
 from cover.cli.streams import steady_streams
+from cover.config.commands import COMMANDS
 from cover.config.compose import config_folder, plain
 from cover.config.describe import options_of
 from cover.config.resolvers import register_resolvers
@@ -64,13 +66,32 @@ def main() -> NoReturn:
         if command == "--version":
             _print(cover.__version__)
             sys.exit(EXIT_OK)
+        if command in COMMANDS:
+            _run_on_results(command, arguments)
         if command not in SCHEMAS:
-            close = difflib.get_close_matches(command, SCHEMAS, n=1)
+            close = difflib.get_close_matches(command, [*SCHEMAS, *COMMANDS], n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            names = ", ".join(SCHEMAS)
+            names = ", ".join([*SCHEMAS, *COMMANDS])
             _say(UsageError(f"{command or 'cover'}: name a command: {names} (cover --help shows more){hint}"))
             sys.exit(EXIT_USAGE)
         _run(command, arguments)
+
+
+def _run_on_results(command: str, arguments: Sequence[str]) -> NoReturn:
+    if "--help" in arguments or "-h" in arguments:
+        _print(results_help(command))
+        sys.exit(EXIT_OK)
+    try:
+        with _process_state():
+            sys.exit(run_on_results(command, arguments))
+    except (CoverError, OSError) as error:
+        _say(error)
+        sys.exit(EXIT_USAGE)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception:
+        log.exception("unexpected error; please report it with this trace")
+        sys.exit(EXIT_UNEXPECTED)
 
 
 def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:

@@ -18,6 +18,14 @@ usage: cover COMMAND [key=value ...]
   evaluate   measure how well scores agree with people's: cover evaluate data=konvid_1k data.root=DIR
   train      fine-tune on mean opinion scores: cover train data=table data.path=ratings.csv
 
+On results folders:
+
+  report     make report.html anew: cover report DIR
+  compare    hold run B against run A: cover compare A B
+  select     list the videos that fulfil a condition: cover select DIR 'overall > 0.5'
+  gate       exit with 3 unless a condition holds: cover gate DIR 'mean(overall) > 0.3'
+  app        score in the browser: cover app
+
 cover COMMAND --help shows examples and every option; --version the version.
 """
 
@@ -81,6 +89,7 @@ EXIT_CODES = (
     ("0", "every video has a score (train: every video could be used)"),
     ("1", "some are missing or failed: see errors.csv, missing.csv"),
     ("2", "an option, the data or the weights are wrong; one line says what to do"),
+    ("3", "compare, gate: the condition does not hold"),
     ("70", "unexpected error, with a trace"),
     ("130", "interrupted (Ctrl-C, SIGTERM); the same command resumes"),
 )

@@ -136,6 +136,7 @@ class InferOptions(ScoringOptions):
         description="results of other videos (a folder, or its scores.csv): adds where each score stands among them"
     )
     maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
+    report: bool = Field(description="write report.html, and keep what it shows: evidence.jsonl, moments.csv")
 
 
 class ColumnOptions(Options):
@@ -177,6 +178,7 @@ class EvaluateOptions(ScoringOptions):
     """Options of ``evaluate``."""
 
     maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
+    report: bool = Field(description="write report.html, and keep what it shows: evidence.jsonl, moments.csv")
     predictions: Path | list[Path] | None = Field(
         description="a table of predictions (and MOS, else data= has them) to measure; of several metrics: a.csv,b.csv"
     )

@@ -22,16 +22,18 @@ class CoverModule(lightning.LightningModule):
 
     Args:
         scorer: With a model whose weights are loaded; Lightning moves it to the device.
+        thumbnails: Whether to keep small pictures of the frames looked at.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, *, thumbnails: bool = False) -> None:
         super().__init__()
+        self.thumbnails = thumbnails
         self.scorer = scorer
         self.model = scorer.model
 
     def predict_step(self, batch: Batch, *_: Any) -> list[Outcome]:
         """Score a batch: each video with its score, or with why it has none."""
-        return outcomes(self.scorer, batch)
+        return outcomes(self.scorer, batch, thumbnails=self.thumbnails)
 
 
 class VideoDataModule(lightning.LightningDataModule):

@@ -52,19 +52,20 @@ class LocalEngine:
         """Move a model to the device, ready to score."""
         return model.to(self.device).eval()
 
-    def run(self, scorer: Scorer, batches: Iterable[Batch]) -> Iterator[Outcome]:
+    def run(self, scorer: Scorer, batches: Iterable[Batch], *, thumbnails: bool = False) -> Iterator[Outcome]:
         """Score every batch.
 
         Args:
             scorer: With a model that :meth:`place` has moved.
             batches: Decoded videos.
+            thumbnails: Whether to keep small pictures of the frames looked at.
 
         Yields:
             Each video with its score, or with why it has none.
         """
         for batch in batches:
             with self._autocast():
-                found = outcomes(scorer, batch)
+                found = outcomes(scorer, batch, thumbnails=thumbnails)
             yield from found
 
     def _autocast(self) -> AbstractContextManager[object]:
@@ -72,10 +73,10 @@ class LocalEngine:
         return nullcontext() if dtype is None else torch.autocast(self.device.type, dtype)
 
 
-def outcomes(scorer: Scorer, batch: Batch) -> list[Outcome]:
+def outcomes(scorer: Scorer, batch: Batch, *, thumbnails: bool = False) -> list[Outcome]:
     """Score a batch: each video with its score, or with why it has none."""
     found: list[Outcome] = [(failure.row, failure) for failure in batch.failures]
     if batch.rows:
-        for row, score in zip(batch.rows, scorer.score_batch(batch.loaded), strict=True):
+        for row, score in zip(batch.rows, scorer.score_batch(batch.loaded, thumbnails=thumbnails), strict=True):
             found.append((row, score if isinstance(score, VideoScore) else Failure(row, str(score))))
     return found

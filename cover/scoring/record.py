@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ _PACKAGES = ("torch", "lightning", "av", "numpy", "pillow")
 
 
 def write_run_record(folder: Path, config: Mapping[str, Any], **facts: Any) -> None:
-    """Write ``run.yaml``: the composed config, further facts, and the versions of what computes scores."""
+    """Write ``run.yaml``: the time, the composed config, further facts, and the versions of what computes scores."""
     ffmpeg = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
     versions = {"cover": cover.__version__, "python": platform.python_version(), **_installed(), **ffmpeg}
-    record = {"config": dict(config), **facts, "versions": versions}
+    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    record = {"started": started, "config": dict(config), **facts, "versions": versions}
     write_text(folder / "run.yaml", yaml.safe_dump(record, sort_keys=False))
 
 

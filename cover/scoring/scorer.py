@@ -13,7 +13,7 @@ from cover.curves import Calibration
 from cover.errors import VideoError
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
 from cover.scoring.reference import Reference
-from cover.video import LoadedViews, RawFormat, Source, ViewSpec, load_views
+from cover.video import LoadedViews, RawFormat, Source, VideoInfo, ViewSpec, load_views
 from cover.video.sampling import Sampling
 
 THUMBNAIL = 160
@@ -40,6 +40,7 @@ class VideoScore:
         notes: Remarks on how the video was read, such as frames that could not be decoded.
         thumbnails: On request, small pictures of the frames looked at: uint8 RGB (T', h, w, 3), one for each row of the
             aesthetic map, in the shape of the video.
+        info: What the file holds.
     """
 
     semantic: float
@@ -53,6 +54,7 @@ class VideoScore:
     frames: Mapping[str, np.ndarray]
     notes: tuple[str, ...] = ()
     thumbnails: np.ndarray | None = None
+    info: VideoInfo | None = None
 
     @property
     def scores(self) -> dict[str, float]:
@@ -163,6 +165,7 @@ class Scorer:
             frames=frames,
             notes=tuple(video.notes),
             thumbnails=_thumbnails(video, len(maps["aesthetic"])) if thumbnails else None,
+            info=video.info,
         )
 
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 import numpy as np
 
 from cover.errors import UsageError
+from cover.evidence import EVIDENCE, evidence_line
 from cover.files import append_line, csv_line, printable, replacing, set_aside, write_text
 from cover.rows import Failure, Row, fingerprint
 from cover.scoring.reference import Reference
+from cover.video import file_facts
 
 if TYPE_CHECKING:
     from cover.scoring.scorer import VideoScore
@@ -23,7 +25,9 @@ _HEADERS = {
     "scores.csv": ("Filename", "Semantic", "Technical", "Aesthetic", "Overall"),
     "errors.csv": ("Filename", "Reason"),
     "notes.csv": ("Filename", "Note"),
+    "videos.csv": ("Filename", "Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"),
 }
+_FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
 _JOURNAL = "journal.jsonl"
 _MAPS = "maps"
 _LONGEST_NAME = 240  # bytes of a file name that leave room for what is added to it
@@ -32,7 +36,8 @@ _LONGEST_NAME = 240  # bytes of a file name that leave room for what is added to
 class ResultStore:
     """The results folder of a scoring run.
 
-    ``scores.csv``, ``errors.csv`` and ``notes.csv`` are for people; their last form has the order of the rows.
+    ``scores.csv``, ``errors.csv``, ``notes.csv`` and ``videos.csv`` (what a file is, and what the dataset says of it)
+    are for people; their last form has the order of the rows.
     ``journal.jsonl`` is what resuming reads: one line a finished video, with its fingerprint and the scores in full
     precision. Each line goes out in a single write, so that ranks may append to the same files and a killed run loses
     at most the videos in flight.
@@ -44,6 +49,7 @@ class ResultStore:
         calibration: From an overall score to the scale of the MOS; ``scores.csv`` then has a column for it.
         reference: Scores of other videos; ``scores.csv`` then has a last column that says where a score stands.
         maps: Whether to keep score maps too (see :func:`write_maps`).
+        evidence: Whether to keep what a report shows: maps and small pictures (:mod:`cover.evidence`).
 
     Attributes:
         errors: Why a video has no score, by name.
@@ -58,12 +64,16 @@ class ResultStore:
         *,
         reference: Reference | None = None,
         maps: bool = False,
+        evidence: bool = False,
     ) -> None:
         self.folder = folder
         self.rows = rows
         self.calibration = calibration
         self.reference = reference
         self.maps = maps
+        self.evidence = evidence
+        self._extras = list(dict.fromkeys(name for row in rows for name in row.extras))
+        self._rated = any(row.mos is not None for row in rows)
         self._identity = json.loads(json.dumps(identity))
         self._records: dict[str, dict[str, Any]] = {}
         self.errors: dict[str, str] = {}
@@ -132,12 +142,18 @@ class ResultStore:
             return
         if self.maps:
             write_maps(self.folder, name, outcome)
+        if self.evidence:
+            seen = evidence_line(name, outcome.maps, outcome.times, outcome.frames, outcome.thumbnails)
+            append_line(self.folder / EVIDENCE, seen)
         scores = outcome.scores
         record = {"Filename": name, "fingerprint": fingerprint(row.path), "scores": scores, "notes": [*outcome.notes]}
+        if outcome.info is not None:
+            record["facts"] = file_facts(outcome.info, row.path)
         self._records[name] = record
         # Before the table: what the table lists can always be resumed.
         append_line(self.folder / _JOURNAL, json.dumps(record))
         append_line(self.folder / "scores.csv", _score_line(name, self._derived(scores)))
+        append_line(self.folder / "videos.csv", self._facts_line(row, record))
         for note in outcome.notes:
             append_line(self.folder / "notes.csv", csv_line(name, note))
 
@@ -162,6 +178,12 @@ class ResultStore:
         if self.reference:
             derived["percentile"] = self.reference.percentile(scores["overall"])
         return scores | derived
+
+    def _facts_line(self, row: Row, record: Mapping[str, Any]) -> str:
+        facts = record.get("facts", {})
+        values = [facts.get(name) for name in _FACTS] + ([row.mos] if self._rated else [])
+        values += [row.extras.get(name) for name in self._extras]
+        return csv_line(row.name, *("" if value is None else str(value) for value in values))
 
     def _pending(self) -> list[Row]:
         return [row for row in self.rows if row.name not in self._records]
@@ -189,12 +211,17 @@ class ResultStore:
     def _set_aside(self) -> None:
         if len(self._names_in_table()) <= 1:  # nothing but a header: nothing to keep
             return
-        set_aside([self.folder / name for name in (*_HEADERS, "run.yaml", _JOURNAL, _MAPS)])
+        set_aside([self.folder / name for name in (*_HEADERS, "run.yaml", _JOURNAL, _MAPS, EVIDENCE)])
 
     def _write_tables(self) -> None:
         lines: dict[str, list[str]] = {name: [csv_line(*header)] for name, header in _HEADERS.items()}
         derived = [*(["MOS"] if self.calibration else []), *(["Percentile"] if self.reference else [])]
         lines["scores.csv"] = [csv_line(*_HEADERS["scores.csv"], *derived)]
+        told = [*(["MOS"] if self._rated else []), *map(str, self._extras)]
+        lines["videos.csv"] = [csv_line(*_HEADERS["videos.csv"], *told)]
+        lines["videos.csv"] += [
+            self._facts_line(row, self._records[row.name]) for row in self.rows if row.name in self._records
+        ]
         lines["scores.csv"] += [_score_line(name, scores) for name, scores in self.scores.items()]
         lines["errors.csv"] += [
             csv_line(row.name, self.errors[row.name]) for row in self.rows if row.name in self.errors

@@ -12,6 +12,7 @@ from cover.config.schema import InferOptions
 from cover.files import write_bytes
 from cover.reporting.console import summary
 from cover.scoring.ranks import is_main_process
+from cover.tasks.report import report_of
 from cover.tasks.scoring import score_rows
 
 
@@ -36,4 +37,6 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
         if table is not None:
             write_bytes(table, (folder / "scores.csv").read_bytes())
         Console().print(summary(store.scores, store.errors, store.notes, folder, table, listing.remarks))
+        if options.report:
+            Console().print(f"report: {report_of(folder)}", highlight=False, soft_wrap=True, markup=False)
     return not store.errors

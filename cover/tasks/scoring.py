@@ -39,7 +39,8 @@ def score_rows(
     checksums = components.weights_checksums(options)
     identity = components.scoring_identity(options, root, checksums)
     reference = components.reference(options, identity) if isinstance(options, InferOptions) else None
-    store = ResultStore(folder, identity, rows, components.calibration(options), reference=reference, maps=options.maps)
+    keep = {"maps": options.maps, "evidence": options.report}
+    store = ResultStore(folder, identity, rows, components.calibration(options), reference=reference, **keep)
     if is_main_process():
         pending = store.open(resume=options.resume)
         write_run_record(folder, record, weights_sha256=checksums)
@@ -68,7 +69,7 @@ def _score(options: InferOptions | EvaluateOptions, store: ResultStore, pending:
         engine = components.local_engine(options.trainer)
         scorer = Scorer(engine.place(components.inference_model(options)), spec)
         progress.start(len(pending))
-        for row, outcome in engine.run(scorer, batches(decoded, options.batch_size)):
+        for row, outcome in engine.run(scorer, batches(decoded, options.batch_size), thumbnails=options.report):
             store.add(row, outcome)
             progress.advance(1, isinstance(outcome, Failure))
     return None
@@ -96,5 +97,5 @@ def _score_distributed(options: InferOptions | EvaluateOptions, store: ResultSto
         batch_size=options.batch_size,
         replay=components.replay_folder(options.views),
     )
-    module = CoverModule(Scorer(components.inference_model(options), spec))
+    module = CoverModule(Scorer(components.inference_model(options), spec), thumbnails=options.report)
     trainer.predict(module, datamodule=data, return_predictions=False)

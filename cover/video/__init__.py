@@ -1,6 +1,7 @@
 """Files to views: probing, frame choice, decoding, view building. Knows numpy, PyAV and Pillow, and no model."""
 
 from cover.video.decode import decode
+from cover.video.facts import file_facts
 from cover.video.frames import looks_like_frames
 from cover.video.info import VideoInfo
 from cover.video.load import LoadedViews, Source, load_views
@@ -23,6 +24,7 @@ __all__ = [
     "WholeView",
     "choose_sampling",
     "decode",
+    "file_facts",
     "load_views",
     "looks_like_frames",
     "probe",

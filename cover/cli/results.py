@@ -1,0 +1,51 @@
+"""Commands that work on results: ``report``, ``compare``, ``select``, ``gate``, and the web app."""
+
+import importlib
+import logging
+from collections.abc import Sequence
+
+from rich.logging import RichHandler
+
+from cover.config.commands import COMMANDS, positional, read_arguments, usage
+
+_EXAMPLES = {
+    "report": "cover report outputs/demo",
+    "compare": "cover compare outputs/before outputs/after fail_below=-0.05",
+    "select": "cover select outputs/demo 'overall > 0.5 and technical > quantile(0.3)' output=kept.txt",
+    "gate": "cover gate outputs/demo 'mean(overall) > 0.3 and share(technical < 0) < 0.1'",
+    "app": "cover app model=cover_lite port=8000",
+}
+
+
+def results_help(command: str) -> str:
+    """Write the help of a command."""
+    schema = COMMANDS[command]
+    task = importlib.import_module(f"cover.tasks.{_module(command)}")
+    lines = [(task.__doc__ or "").split("\n")[0], "", usage(command), "", f"  {_EXAMPLES[command]}", "", "Options:"]
+    for name, field in schema.model_fields.items():
+        default = "" if field.is_required() or field.default is None else field.default
+        head = f"  {name.upper()}" if name in positional(schema) else f"  {name}={default}"
+        lines.append(f"{head:<24} {field.description}")
+    codes = {"gate": "0 it holds, 3 it does not", "compare": "0, or 3: significantly below fail_below"}
+    codes["select"] = "0 something is kept, 1 nothing is"
+    lines += ["", f"Exit codes: {codes.get(command, '0')}; 2 an option or the data are wrong"]
+    return "\n".join(lines)
+
+
+def run_on_results(command: str, arguments: Sequence[str]) -> int:
+    """Run a command and give its exit code.
+
+    Raises:
+        UsageError: Its arguments are wrong.
+    """
+    options = read_arguments(command, arguments)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_time=False, show_path=False)]
+    )
+    task = importlib.import_module(f"cover.tasks.{_module(command)}")
+    code: int = getattr(task, _module(command))(options)
+    return code
+
+
+def _module(command: str) -> str:
+    return {"compare": "compare_runs"}.get(command, command)

@@ -1,0 +1,230 @@
+"""Selecting videos, and gating runs, by an expression over the columns of results.
+
+An expression is parsed into a tree that may hold comparisons, arithmetic, ``and``, ``or``, ``not``, ``in`` and the
+functions below, and nothing else; pandas then computes it. No name reaches Python.
+"""
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from cover.errors import UsageError
+
+_NODES = (
+    *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Compare),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn),
+    *(ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple, ast.Call),
+)
+_CONSTANTS = (bool, int, float, str)
+_AGGREGATES: dict[str, Callable[[Any], float]] = {
+    "mean": lambda values: float(values.mean()),
+    "median": lambda values: float(values.median()),
+    "min": lambda values: float(values.min()),
+    "max": lambda values: float(values.max()),
+    "std": lambda values: float(values.std()),
+    "sum": lambda values: float(values.sum()),
+    "share": lambda values: float(values.mean()),
+}
+_LONGEST, _DEEPEST = 2_000, 100
+
+FUNCTIONS = (*_AGGREGATES, "quantile", "count")
+"""Functions of expressions: ``mean(overall)``, ``share(overall > 0)``, ``quantile(technical, 0.3)`` and ``count()`` of
+videos; ``quantile(0.3)`` is that of what it is compared with."""
+
+
+def select(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd.Series[bool]":
+    """Tell which videos an expression holds for; where a value it needs is unknown, it does not.
+
+    Args:
+        table: Columns by names that are identifiers.
+        expression: Such as ``overall > 0.5 and technical > quantile(0.3)``.
+        by: A column: quantiles and means are those of each of its groups.
+
+    Raises:
+        UsageError: The expression cannot be read, holds what is not allowed, names a column that there is none of, or
+            is one figure for all videos.
+    """
+
+    def holds(part: pd.DataFrame) -> "pd.Series[bool]":
+        found = _compute(part, expression)
+        if not isinstance(found, pd.Series):
+            raise UsageError(f"{expression}: says nothing of single videos; compare a column, such as overall > 0.5")
+        if found.dtype != bool:
+            raise UsageError(f"{expression}: is no condition; compare it, such as overall > 0.5")
+        return found
+
+    if by is None:
+        return holds(table)
+    parts = [holds(part) for _, part in _grouped(table, by)]
+    found = pd.concat(parts) if parts else pd.Series(dtype=bool)
+    return found.reindex(table.index, fill_value=False)
+
+
+def gate(table: pd.DataFrame, expression: str, by: str | None = None) -> dict[str, bool]:
+    """Tell whether a condition on all videos holds, such as ``mean(overall) > 0.3``.
+
+    Args:
+        table: Columns by names that are identifiers.
+        expression: One condition for all videos; of single videos, it must hold for each.
+        by: A column: the condition must hold for each of its groups.
+
+    Returns:
+        By group, or under ``all``, whether it holds; where a value it needs is unknown, it does not.
+
+    Raises:
+        UsageError: As for :func:`select`.
+    """
+    groups = [("all", table)] if by is None else _grouped(table, by)
+    found = {}
+    for name, part in groups:
+        value = _compute(part, expression)
+        if isinstance(value, pd.Series) and value.dtype == bool:
+            value = bool(len(value) and value.all())
+        if not isinstance(value, bool) and type(value).__name__ != "bool_":
+            raise UsageError(f"{expression}: is no condition; compare it, such as mean(overall) > 0.3")
+        found[str(name)] = bool(value)
+    return found
+
+
+def columns_in(expression: str) -> list[str]:
+    """List the columns that an expression names.
+
+    Raises:
+        UsageError: It cannot be read, or holds what is not allowed.
+    """
+    tree = _parsed(expression)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    return list(dict.fromkeys(names))
+
+
+def _grouped(table: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
+    if by not in table:
+        raise UsageError(f"by={by}: there is no such column (found: {', '.join(map(str, table))})")
+    return [(str(name), part) for name, part in table.groupby(by, sort=True)]
+
+
+def _parsed(expression: str) -> ast.Expression:
+    try:
+        if len(expression) > _LONGEST:
+            raise ValueError(f"longer than {_LONGEST} characters")  # noqa: TRY301 - one way out for all that is unreadable
+        tree = ast.parse(expression.strip(), mode="eval")
+        depth = _depth(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise UsageError(f"{expression[:80]}: cannot be read as a condition ({reason})") from error
+    if depth > _DEEPEST:
+        raise UsageError(f"{expression[:80]}: is nested too deeply")
+    for node in ast.walk(tree):
+        if not isinstance(node, _NODES) or (isinstance(node, ast.Constant) and type(node.value) not in _CONSTANTS):
+            raise UsageError(
+                f"{expression}: {_words(node)} is not allowed; a condition compares columns, such as "
+                "overall > 0.5 and codec == 'h264'"
+            )
+        if isinstance(node, ast.Call):
+            _check_call(node, expression)
+    return tree
+
+
+def _check_call(node: ast.Call, expression: str) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
+    if name not in FUNCTIONS:
+        raise UsageError(f"{expression}: there is no function {name} (there are {', '.join(FUNCTIONS)})")
+    fits = {"quantile": (1, 2), "count": (0,)}.get(name, (1,))
+    if node.keywords or len(node.args) not in fits:
+        raise UsageError(f"{expression}: {name} takes {' or '.join(map(str, fits))} value(s)")
+    if name == "quantile":
+        share = node.args[-1]
+        value = share.value if isinstance(share, ast.Constant) else None
+        if type(value) not in (int, float) or not 0 <= value <= 1:  # type: ignore[operator]
+            raise UsageError(f"{expression}: quantile takes a number from 0 to 1")
+
+
+def _compute(table: pd.DataFrame, expression: str) -> Any:
+    tree = _parsed(expression)
+    for name in columns_in(expression):
+        if name not in table:
+            raise UsageError(f"{expression}: there is no column {name} (found: {', '.join(map(str, table))})")
+    try:
+        return _value(table, _Figures(table, expression).visit(tree).body)
+    except (
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+        NotImplementedError,
+        SyntaxError,
+        AttributeError,
+        KeyError,
+    ) as error:
+        raise UsageError(f"{expression}: cannot be computed ({error})") from error
+
+
+class _Figures(ast.NodeTransformer):
+    """Put in place of each function of all videos its figure."""
+
+    def __init__(self, table: pd.DataFrame, expression: str) -> None:
+        self.table = table
+        self.expression = expression
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Complete ``quantile(q)`` by what it is compared with."""
+        sides = [node.left, *node.comparators]
+        others = [side for side in sides if not _is_bare_quantile(side)]
+        for side in sides:
+            if isinstance(side, ast.Call) and _is_bare_quantile(side):
+                if len(sides) != 2 or not others:
+                    raise UsageError(f"{self.expression}: quantile needs a column: quantile(overall, 0.3)")
+                side.args.insert(0, others[0])
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Compute one function."""
+        assert isinstance(node.func, ast.Name)
+        if node.func.id == "count":
+            return ast.Constant(len(self.table))
+        if _is_bare_quantile(node):
+            raise UsageError(f"{self.expression}: quantile needs a column: quantile(overall, 0.3)")
+        values = _value(self.table, self.visit(node.args[0]))
+        if not isinstance(values, pd.Series):
+            raise UsageError(f"{self.expression}: {node.func.id} takes a column, such as {node.func.id}(overall)")
+        if node.func.id == "quantile":
+            share = node.args[1]
+            assert isinstance(share, ast.Constant)
+            return _constant(float(values.quantile(float(share.value))))  # type: ignore[arg-type]
+        return _constant(_AGGREGATES[node.func.id](values))
+
+
+def _is_bare_quantile(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "quantile"
+        and len(node.args) == 1
+    )
+
+
+def _constant(value: float) -> ast.AST:
+    """A figure as a node; an unknown one compares as false with everything."""
+    if value != value:  # NaN
+        return ast.parse("(1e999 - 1e999)", mode="eval").body
+    if value < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    return ast.Constant(value)
+
+
+def _value(table: pd.DataFrame, node: ast.AST) -> Any:
+    return table.eval(ast.unparse(node), engine="python", local_dict={}, global_dict={})
+
+
+def _depth(node: ast.AST) -> int:
+    deepest, level = 0, [node]
+    while level:
+        deepest += 1
+        level = [child for parent in level for child in ast.iter_child_nodes(parent)]
+    return deepest
+
+
+def _words(node: ast.AST) -> str:
+    return ast.unparse(node)[:40] if isinstance(node, ast.expr) else type(node).__name__

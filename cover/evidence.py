@@ -1,0 +1,136 @@
+"""Evidence of scores: each video's score maps with small pictures of the frames that were looked at.
+
+``evidence.jsonl`` in a results folder has a line a video, so that processes may share the file and a kill costs a line
+at most; of several lines of one video the last one counts. Readers take one video at a time.
+"""
+
+import base64
+import io
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+EVIDENCE = "evidence.jsonl"
+
+_QUALITY = 45  # of WebP: about 1 KB a picture
+_HIGHEST = 16_000  # px, of a WebP file
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a score was given for.
+
+    Attributes:
+        maps: Branch -> score map, float32 (T', h, w), as kept: to half precision.
+        times: Branch -> float64 (T',), seconds after the first frame; NaN where unknown.
+        frames: Branch -> int64 (T',), the first frame that each row of the map has seen.
+        strip: WebP of small pictures one below the other, one for each row of the aesthetic map; empty without any.
+        size: Width and height of one of them, px.
+    """
+
+    maps: Mapping[str, np.ndarray]
+    times: Mapping[str, np.ndarray]
+    frames: Mapping[str, np.ndarray]
+    strip: bytes
+    size: tuple[int, int]
+
+    def pictures(self) -> list[Image.Image]:
+        """Decode the small pictures."""
+        if not self.strip:
+            return []
+        strip = Image.open(io.BytesIO(self.strip)).convert("RGB")
+        width, height = self.size
+        return [strip.crop((0, top, width, top + height)) for top in range(0, strip.height, height)]
+
+
+def as_webp(picture: Image.Image) -> bytes:
+    """Encode a small picture as WebP."""
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=_QUALITY, method=2)
+    return file.getvalue()
+
+
+def evidence_line(
+    name: str,
+    maps: Mapping[str, np.ndarray],
+    times: Mapping[str, np.ndarray],
+    frames: Mapping[str, np.ndarray],
+    thumbnails: np.ndarray | None,
+) -> str:
+    """Pack the evidence of a video into its line, without the line's end.
+
+    Args:
+        name: The video's name in results.
+        maps: Branch -> score map, float32 (T', h, w).
+        times: Branch -> float64 (T',).
+        frames: Branch -> int64 (T', n).
+        thumbnails: uint8 RGB (T', h, w, 3), or None.
+    """
+    line: dict[str, Any] = {"Filename": name, "maps": {}}
+    for branch, rows in maps.items():
+        line["maps"][branch] = {
+            "shape": rows.shape,
+            "data": _text(zlib.compress(rows.astype("<f2").tobytes())),
+            "times": [None if np.isnan(time) else round(float(time), 4) for time in times[branch]],
+            "frames": frames[branch][:, 0].tolist(),
+        }
+    if thumbnails is not None:
+        fitting = thumbnails[: _HIGHEST // thumbnails.shape[1]]
+        line["size"] = [thumbnails.shape[2], thumbnails.shape[1]]
+        line["strip"] = _text(as_webp(Image.fromarray(fitting.reshape(-1, *thumbnails.shape[2:]))))
+    return json.dumps(line)
+
+
+class EvidenceFile:
+    """The evidence in a results folder, one video at a time.
+
+    Args:
+        folder: The results folder; it may have none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EVIDENCE
+        self._places = dict(self._found()) if self._path.exists() else {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def __getitem__(self, name: str) -> Evidence:
+        with self._path.open("rb") as file:
+            file.seek(self._places[name])
+            line = json.loads(file.readline())
+        maps = line["maps"]
+        return Evidence(
+            {branch: _map(one) for branch, one in maps.items()},
+            {branch: np.array(one["times"], dtype=float) for branch, one in maps.items()},
+            {branch: np.array(one["frames"], dtype=np.int64) for branch, one in maps.items()},
+            base64.b64decode(line.get("strip", "")),
+            tuple(line.get("size", (0, 0))),
+        )
+
+    def _found(self) -> Iterator[tuple[str, int]]:
+        place = 0
+        with self._path.open("rb") as file:
+            for line in file:
+                try:
+                    name = json.loads(line)["Filename"]
+                except (ValueError, KeyError, TypeError):  # the line that a kill cut short
+                    pass
+                else:
+                    yield name, place
+                place += len(line)
+
+
+def _map(one: Mapping[str, Any]) -> np.ndarray:
+    data = zlib.decompress(base64.b64decode(one["data"]))
+    return np.frombuffer(data, "<f2").reshape(one["shape"]).astype(np.float32)
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,163 @@
+"""Results folders as others read them: one table of the videos, with what failed, what was noted and how it was run."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from cover.errors import UsageError
+
+SCORES = ("semantic", "technical", "aesthetic", "overall")
+FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
+
+_COLUMNS = {
+    "Semantic": "semantic",
+    "Technical": "technical",
+    "Aesthetic": "aesthetic",
+    "Overall": "overall",
+    "MOS": "predicted_mos",  # of scores.csv
+    "Percentile": "percentile",
+}
+_FACTS = dict(
+    zip(("Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"), FACTS, strict=True)
+)
+_TEXTS = {"Filename", "Codec", "Lossless", "Note", "Reason"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """The content of a results folder.
+
+    Attributes:
+        folder: Where it is.
+        table: A row for each video with a score, by ``Filename`` (the index): the four scores, ``predicted_mos`` and
+            ``percentile`` where there are any, ``mos`` where people rated the videos, the facts of the files
+            (:data:`FACTS`; NaN where unknown), and the columns of the dataset.
+        extras: Names of the dataset's columns.
+        errors: Why a video has no score, by name.
+        notes: Remarks on how videos were read, by name.
+        run: ``run.yaml``.
+        metrics: ``metrics.json`` of an evaluation; empty otherwise.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    extras: Sequence[str]
+    errors: Mapping[str, str]
+    notes: Mapping[str, Sequence[str]]
+    run: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The options of the run; empty where they are unknown."""
+        return self.run.get("config") or {}
+
+    @property
+    def meaningless(self) -> str | None:
+        """The reason why the scores mean nothing, or None."""
+        weights = self.config.get("weights")
+        if weights == "random":
+            return "The weights are random"
+        return "Only the backbones have trained weights" if weights == "pretrained" else None
+
+
+def read_results(folder: Path) -> Results:
+    """Read a results folder of ``infer`` or ``evaluate``, finished or interrupted.
+
+    Raises:
+        UsageError: It is none, or a file in it cannot be read.
+    """
+    scores = _scores(folder)
+    table = scores.rename(columns=_COLUMNS)
+    extras: list[str] = []
+    if (folder / "videos.csv").is_file():
+        facts, extras = _facts(_read(folder / "videos.csv"))
+        table = table.join(facts.drop(columns=[name for name in facts if name in table]))
+    for name in FACTS:
+        if name not in table:
+            table[name] = pd.Series(None, index=table.index, dtype=object if name in ("codec", "lossless") else float)
+    notes = {str(name): list(group) for name, group in _lines(folder, "notes.csv", "Note").groupby(level=0)}
+    errors = {str(name): reason for name, reason in _lines(folder, "errors.csv", "Reason").items()}
+    return Results(
+        folder,
+        table,
+        extras,
+        errors,
+        notes,
+        _parsed(folder / "run.yaml", yaml.safe_load),
+        _parsed(folder / "metrics.json", json.loads),
+    )
+
+
+def identifier(name: str) -> str:
+    """Spell the name of a column so that an expression can hold it: ``Frame rate`` -> ``Frame_rate``."""
+    return re.sub(r"\W+|^(?=\d)", "_", name)
+
+
+def _scores(folder: Path) -> pd.DataFrame:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such results folder")
+    if (folder / "scores.csv").is_file():
+        table = _read(folder / "scores.csv")
+        missing = [name for name in ("Overall",) if name not in table]
+        if (folder / "predictions.csv").is_file():
+            rated = _read(folder / "predictions.csv")
+            table = table.join(rated[[name for name in ("mos", "ci95") if name in rated]])
+    elif (folder / "predictions.csv").is_file():
+        table = _read(folder / "predictions.csv")
+        missing = [name for name in ("overall",) if name not in table]
+    else:
+        raise UsageError(f"{folder}: a folder without scores.csv; name the results folder of infer or evaluate")
+    if missing:
+        raise UsageError(f"{folder}: its table has no column {missing[0]}")
+    return table
+
+
+def _facts(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The facts of the files, and the names of the columns that the dataset has besides."""
+    table = table.rename(columns={**_FACTS, **({"MOS": "mos"} if "MOS" in table else {})})
+    taken = {*SCORES, *FACTS, *_COLUMNS.values(), "mos", "ci95"}
+    others = [name for name in table if name not in FACTS and name != "mos"]
+    names = {str(name): f"{name}_" if name in taken else str(name) for name in others}
+    return table.rename(columns=names), [*names.values()]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table of ours; names of videos are texts whatever they look like."""
+    try:
+        header = pd.read_csv(path, nrows=0).columns
+        empty = {name: [""] for name in header if name not in _TEXTS}
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TEXTS.intersection(header), str),
+            keep_default_na=False,
+            na_values=empty,
+            float_precision="round_trip",
+        )
+        table = table.set_index("Filename")
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error
+    return table[~table.index.duplicated(keep="last")]
+
+
+def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":
+    path = folder / name
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError):
+        return pd.Series(dtype=str)
+    return table.set_index("Filename")[column]
+
+
+def _parsed(path: Path, parse: Any) -> dict[str, Any]:
+    try:
+        found = parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}

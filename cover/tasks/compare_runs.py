@@ -1,0 +1,38 @@
+"""Hold two runs against each other, video by video: is B better than A?"""
+
+from pathlib import Path
+
+from cover.config.commands import CompareOptions
+from cover.errors import UsageError
+from cover.reporting.progress import working
+from cover.results import Results, read_results
+from cover.tasks.gate import NOT_MET
+
+
+def compare_runs(options: CompareOptions) -> int:
+    """Compare two results folders, and write and show the outcome.
+
+    Returns:
+        0, or 3 when the mean change of overall is significantly below ``fail_below``.
+
+    Raises:
+        UsageError: A folder has no results, or no video is in both.
+    """
+    a, b = read_results(options.a), read_results(options.b)
+    output = options.output or Path("outputs/compare") / f"{options.a.resolve().name}-{options.b.resolve().name}"
+    with working("comparing"):
+        from cover.reporting.runs import compare_results, show_runs, write_run_comparison
+
+        found = compare_results(a, b, options.resamples)
+        if found.pairs.empty:
+            raise UsageError(
+                f"{options.b}: has no video of {options.a}; their names are such as {_example(a)} and {_example(b)}"
+            )
+        page = write_run_comparison(output, found)
+    show_runs(found, page)
+    failed = options.fail_below is not None and found.overall.below(options.fail_below)
+    return NOT_MET if failed else 0
+
+
+def _example(results: Results) -> str:
+    return repr(str(results.table.index[0])) if len(results.table) else "none"

@@ -1,0 +1,33 @@
+"""Hold a run against a condition, for continuous integration: exit code 3 when it does not hold."""
+
+from rich.console import Console
+
+from cover.config.commands import GateOptions
+from cover.evaluation.selection import gate as held
+from cover.results import read_results
+from cover.tasks.select import conditioned
+
+NOT_MET = 3
+
+
+def gate(options: GateOptions) -> int:
+    """Check a condition.
+
+    Returns:
+        0 when it holds, else 3.
+
+    Raises:
+        UsageError: There are no results, or the condition cannot be read.
+    """
+    results = read_results(options.folder)
+    if warning := results.meaningless:
+        Console(stderr=True).print(f"WARNING: {warning}: these scores mean nothing", highlight=False)
+    table = conditioned(results)
+    found = held(table, options.expression, options.by)
+    console = Console()
+    for name, holds in found.items():
+        where = "" if options.by is None else f" ({options.by}={name})"
+        said = f"{'holds' if holds else 'DOES NOT HOLD'}: {options.expression}{where}"
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{len(table):,} videos scored, {len(results.errors):,} failed", highlight=False)
+    return 0 if found and all(found.values()) else NOT_MET

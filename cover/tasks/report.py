@@ -1,0 +1,34 @@
+"""Make report.html of a results folder, without a model, the videos or a network."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from cover.config.commands import ReportOptions
+from cover.config.types import Fit
+from cover.reporting.progress import working
+from cover.results import read_results
+
+
+def report(options: ReportOptions) -> int:
+    """Write ``report.html`` and ``moments.csv``, and say where.
+
+    Raises:
+        UsageError: There are no results.
+    """
+    Console().print(f"report: {report_of(options.folder, options.fit)}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def report_of(folder: Path, fit: Fit = "logistic4") -> Path:
+    """Write the report of a results folder.
+
+    Args:
+        folder: The results folder.
+        fit: The curve from overall score to MOS.
+    """
+    results = read_results(folder)
+    with working(f"writing the report of {len(results.table)} videos"):
+        from cover.reporting.report import write_report
+
+        return write_report(results, fit)

@@ -1,0 +1,81 @@
+"""Write the list of the videos that fulfil a condition, and say how many and how long they are."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from cover.config.commands import SelectOptions
+from cover.errors import UsageError
+from cover.evaluation.selection import select as selected
+from cover.files import printable, write_text
+from cover.reporting.tables import write_table
+from cover.results import SCORES, Results, read_results
+
+_NOTHING_KEPT = 1
+
+
+def select(options: SelectOptions) -> int:
+    """Select videos.
+
+    Returns:
+        0, or 1 when nothing is kept.
+
+    Raises:
+        UsageError: There are no results, or the condition cannot be read.
+    """
+    results = read_results(options.folder)
+    table = conditioned(results)
+    kept = results.table[selected(table, options.expression, options.by).to_numpy()]
+    path = options.output or options.folder / "selected.csv"
+    paths = _paths(options.folder)
+    names = [str(name) for name in kept.index]
+    if path.suffix == ".txt":
+        write_text(path, "".join(f"{paths.get(name, name)}\n" for name in names))
+    elif path.suffix == ".csv":
+        listed = pd.DataFrame({"Filename": names, "path": [paths.get(name, name) for name in names]})
+        write_table(
+            path, pd.concat([listed, kept[[name for name in SCORES if name in kept]].reset_index(drop=True)], axis=1)
+        )
+    else:
+        raise UsageError(f"output={path}: takes a .csv or a .txt file")
+    console = Console()
+    console.print(f"kept {len(kept):,} of {len(table):,} videos{_hours(kept, results.table)}", highlight=False)
+    if options.by is not None:
+        counts = table[options.by].astype(str)
+        for group, total in counts.value_counts(sort=False).items():
+            here = counts[table.index.isin(kept.index)]
+            console.print(
+                f"  {options.by}={group}: {int((here == group).sum()):,} of {total:,}", highlight=False, markup=False
+            )
+    console.print(f"list: {path}", highlight=False, soft_wrap=True, markup=False)
+    return 0 if len(kept) else _NOTHING_KEPT
+
+
+def conditioned(results: Results) -> pd.DataFrame:
+    """Give the table that conditions are about: the columns by names that an expression can hold."""
+    from cover.results import identifier
+
+    table = results.table.rename(columns=identifier)
+    return table.loc[:, ~table.columns.duplicated()]
+
+
+def _hours(kept: pd.DataFrame, table: pd.DataFrame) -> str:
+    both = [pd.to_numeric(part["duration"]).sum() / 3600 for part in (kept, table)]
+    unit, times = ("hours", 1) if both[1] >= 0.1 else ("minutes", 60)
+    return f", {both[0] * times:.2f} of {both[1] * times:.2f} {unit}" if both[1] else ""
+
+
+def _paths(folder: Path) -> dict[str, str]:
+    """Where each video was, by name."""
+    found = {}
+    try:
+        with (folder / "journal.jsonl").open(encoding="utf-8") as file:
+            for line in file:
+                entry = json.loads(line)
+                if "fingerprint" in entry:
+                    found[printable(entry["Filename"])] = entry["fingerprint"][0]
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return found
+    return found
