@@ -1,0 +1,269 @@
+"""The web app's page: uploads in, scores, timeline, map and report out."""
+
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Before Gradio is imported: it reads them once.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+import pandas as pd
+
+from cover.apps.session import as_code, frame_with_map, reading, score_files, timeline_of
+from cover.errors import CoverError
+from cover.evidence import EvidenceFile
+from cover.reporting.pages import visible
+from cover.reporting.pictures import map_scale
+from cover.results import SCORES, read_results
+
+log = logging.getLogger(__name__)
+
+_KEPT = 3600  # seconds that results stay for download
+_WAITING = 20  # requests that may wait
+_COLOURS = {"overall": "#57606a", "semantic": "#c2569a", "technical": "#2f7ed8", "aesthetic": "#c98a00"}
+_CSS = "footer { display: none !important }"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the app.
+
+    Attributes:
+        model: The model chosen at first.
+        device: The device chosen at first.
+        timeout: Seconds a video may take to decode.
+        demo: Clips to try it with; they are never deleted.
+    """
+
+    model: str = "cover_lite"
+    device: str = "auto"
+    timeout: float = 60
+    demo: Sequence[Path] = ()
+
+
+def build(settings: Settings) -> gr.Blocks:
+    """Make the app; :func:`launch_options` says how it is to be launched."""
+    with gr.Blocks(title="Video quality", analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as app:
+        gr.Markdown("# Video quality\nSemantic, technical and aesthetic scores without a reference. Higher is better.")
+        with gr.Row():
+            model = gr.Dropdown(["cover_lite", "cover"], value=settings.model, label="Model")
+            device = gr.Dropdown(["auto", "cpu", "gpu"], value=settings.device, label="Device")
+            many = gr.Checkbox(label="Look at 24 moments (slower; finds weak stretches)")
+        with gr.Tab("Score"):
+            _score_tab(settings, model, device, many)
+        with gr.Tab("Compare two versions"):
+            _compare_tab(settings, model, device, many)
+    app.queue(default_concurrency_limit=1, max_size=_WAITING)
+    return app
+
+
+def launch_options(upload_mb: int) -> dict[str, Any]:
+    """Give the arguments of Gradio's ``launch`` that keep the app private, local in its looks, and bounded."""
+    font = ["system-ui", "sans-serif"]  # Gradio's own would be fetched from a server
+    return {
+        "share": False,
+        "max_file_size": f"{upload_mb}mb",
+        "theme": gr.themes.Default(font=font, font_mono=["ui-monospace", "monospace"]),
+        "css": _CSS,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "show_error": True,
+    }
+
+
+def _score_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, many: gr.Checkbox) -> None:
+    files = gr.File(file_count="multiple", label="Videos and images", elem_id="files")
+    with gr.Row():
+        button = gr.Button("Score", variant="primary", elem_id="score")
+        demo = gr.Button("Try the demo clips", elem_id="demo", visible=bool(settings.demo))
+    folder = gr.State(None, time_to_live=_KEPT, delete_callback=_remove)
+    table = gr.Dataframe(label="Scores", interactive=False, elem_id="scores")
+    failed = gr.Markdown(elem_id="failed")
+    with gr.Row():
+        csv = gr.File(label="CSV", elem_id="csv")
+        report = gr.File(label="Report", elem_id="report")
+    chosen = gr.Dropdown([], label="Video", elem_id="video", interactive=True)
+    words = gr.Markdown(elem_id="words")
+    with gr.Row():
+        with gr.Column():
+            picture = gr.Image(label="Frame and map", interactive=False, elem_id="picture", buttons=[])
+            branch = gr.Radio(["technical", "aesthetic", "no map"], value="technical", label="Map")
+            moment = gr.Slider(1, 2, step=1, value=1, label="Moment", elem_id="moment")
+        line = gr.LinePlot(
+            x="seconds",
+            y="value",
+            color="score",
+            color_map=_COLOURS,
+            label="Quality over time",
+            elem_id="timeline",
+            buttons=[],
+        )
+
+    def scored(
+        uploads: list[str] | None, model: str, device: str, many: bool, progress: gr.Progress = gr.Progress()
+    ) -> Any:
+        return _score(settings, uploads, model, device, many, progress)
+
+    def tried(model: str, device: str, many: bool, progress: gr.Progress = gr.Progress()) -> Any:
+        return _score(settings, [str(path) for path in settings.demo], model, device, many, progress)
+
+    shown = [folder, table, failed, csv, report, chosen]
+    # One at a time, over all of them: a model and its decoders fill a machine.
+    queued: dict[str, Any] = {"concurrency_id": "scoring", "concurrency_limit": 1}
+    first = button.click(scored, [files, model, device, many], shown, api_name="score", **queued)
+    first.then(lambda: None, None, files, api_visibility="private")
+    demo.click(tried, [model, device, many], shown, api_name="demo", **queued)
+    panel = [folder, chosen, branch]
+    chosen.change(_opened, panel, [words, line, moment, picture], api_visibility="private")
+    gr.on(
+        [moment.change, branch.change],
+        _frame,
+        [*panel, moment],
+        picture,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+
+
+def _compare_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, many: gr.Checkbox) -> None:
+    with gr.Row():
+        a = gr.File(label="Version A", elem_id="file-a")
+        b = gr.File(label="Version B", elem_id="file-b")
+    button = gr.Button("Compare", variant="primary", elem_id="compare")
+    words = gr.Markdown(elem_id="difference")
+    table = gr.Dataframe(label="Scores", interactive=False)
+    with gr.Row():
+        left = gr.Image(label="A, worst moment", interactive=False, buttons=[])
+        right = gr.Image(label="B, worst moment", interactive=False, buttons=[])
+
+    def compared(
+        first: str | None,
+        second: str | None,
+        model: str,
+        device: str,
+        many: bool,
+        progress: gr.Progress = gr.Progress(),
+    ) -> Any:
+        if not first or not second:
+            raise gr.Error("Choose two versions of a video.")
+        return _compare(settings, [first, second], model, device, many, progress)
+
+    event = button.click(
+        compared,
+        [a, b, model, device, many],
+        [words, table, left, right],
+        api_name="compare",
+        concurrency_id="scoring",
+        concurrency_limit=1,
+    )
+    event.then(lambda: (None, None), None, [a, b], api_visibility="private")
+
+
+def _score(
+    settings: Settings, uploads: Sequence[str] | None, model: str, device: str, many: bool, progress: gr.Progress
+) -> tuple[Any, ...]:
+    """Score uploads, which are deleted then."""
+    if not uploads:
+        raise gr.Error("Choose a video or an image first.")
+    folder = _scored(settings, uploads, model, device, many, progress)
+    results = read_results(folder)
+    table = results.table[[name for name in (*SCORES, "percentile", "duration") if name in results.table]]
+    table = table.round(4).reset_index(names="Filename")
+    failed = "\n".join(f"- {as_code(name)}: {visible(reason)}" for name, reason in results.errors.items())
+    names = list(results.table.index)
+    choice = gr.Dropdown(choices=names, value=names[0] if names else None)
+    return (
+        str(folder),
+        table,
+        f"Not scored:\n{failed}" if failed else "",
+        str(folder / "scores.csv"),
+        str(folder / "report.html"),
+        choice,
+    )
+
+
+def _compare(
+    settings: Settings, uploads: Sequence[str], model: str, device: str, many: bool, progress: gr.Progress
+) -> tuple[Any, ...]:
+    folder = _scored(settings, uploads, model, device, many, progress)
+    try:
+        results = read_results(folder)
+        if results.errors:
+            raise gr.Error("; ".join(f"{name}: {reason}" for name, reason in results.errors.items()))
+        a, b = results.table.index
+        change = results.table.loc[b, "overall"] - results.table.loc[a, "overall"]
+        word = "higher" if change > 0 else "lower"
+        said = (
+            f"B scores {abs(change):.3f} {word} overall. One pair says nothing of a codec or a generator: "
+            "`cover compare` holds many against each other.\n\n"
+        )
+        said += "\n\n".join(f"{letter}: {reading(results, name)}" for letter, name in (("A", a), ("B", b)))
+        scale = map_scale(EvidenceFile(folder)[name] for name in (a, b))
+        frames = []
+        for name in (a, b):
+            line, evidence = timeline_of(results, name)
+            frames.append(frame_with_map(evidence, int(line.curves["overall"].argmin()), "technical", scale))
+        table = results.table[[*SCORES]].round(4).T.reset_index(names="score")
+        table.columns = ["score", "A", "B"]
+        table["B less A"] = (table["B"] - table["A"]).round(4)
+        return said, table, *frames
+    finally:
+        _remove(str(folder))
+
+
+def _scored(
+    settings: Settings, uploads: Sequence[str], model: str, device: str, many: bool, progress: gr.Progress
+) -> Path:
+    paths = [Path(upload) for upload in uploads]
+    try:
+        return score_files(
+            paths,
+            model,
+            device,
+            many=many,
+            timeout=settings.timeout,
+            progress=lambda done, total: progress((done, total), desc="scoring", unit="videos"),
+        )
+    except CoverError as error:
+        raise gr.Error(str(error)) from error
+    finally:
+        for path in paths:
+            if path not in settings.demo:
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _opened(folder: str | None, name: str | None, branch: str) -> tuple[Any, ...]:
+    """Show a video: its reading, its curves, and the worst moment."""
+    if not folder or not name or not Path(folder).is_dir():
+        return "", None, gr.Slider(maximum=2, value=1), None
+    results = read_results(Path(folder))
+    line, _ = timeline_of(results, name)
+    worst = int(line.curves["overall"].argmin())
+    curves = [
+        pd.DataFrame({"seconds": line.times, "value": values, "score": score}) for score, values in line.curves.items()
+    ]
+    slider = gr.Slider(minimum=1, maximum=max(2, len(line.times)), value=worst + 1, step=1)
+    return reading(results, name), pd.concat(curves), slider, _frame(folder, name, branch, worst + 1)
+
+
+def _frame(folder: str | None, name: str | None, branch: str, moment: float) -> Any:
+    if not folder or not name or not Path(folder).is_dir():
+        return None
+    file = EvidenceFile(Path(folder))
+    scale = map_scale(file[other] for other in read_results(Path(folder)).table.index)
+    evidence = file[name]
+    place = min(int(moment), len(evidence.times["aesthetic"])) - 1
+    return frame_with_map(evidence, place, None if branch == "no map" else branch, scale)
+
+
+def _remove(folder: str | None) -> None:
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
