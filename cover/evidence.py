@@ -18,7 +18,7 @@ from PIL import Image
 
 EVIDENCE = "evidence.jsonl"
 
-_QUALITY = 45  # of WebP: about 1 KB a picture
+_HALF = 65_504.0  # the largest number in half precision
 _HIGHEST = 16_000  # px, of a WebP file
 
 
@@ -49,10 +49,10 @@ class Evidence:
         return [strip.crop((0, top, width, top + height)) for top in range(0, strip.height, height)]
 
 
-def as_webp(picture: Image.Image) -> bytes:
-    """Encode a small picture as WebP."""
+def as_webp(picture: Image.Image, quality: int = 45) -> bytes:
+    """Encode a small picture as WebP, of a quality from 0 to 100."""
     file = io.BytesIO()
-    picture.save(file, "WEBP", quality=_QUALITY, method=2)
+    picture.save(file, "WEBP", quality=quality, method=2)
     return file.getvalue()
 
 
@@ -76,7 +76,7 @@ def evidence_line(
     for branch, rows in maps.items():
         line["maps"][branch] = {
             "shape": rows.shape,
-            "data": _text(zlib.compress(rows.astype("<f2").tobytes())),
+            "data": _text(zlib.compress(np.clip(rows, -_HALF, _HALF).astype("<f2").tobytes())),
             "times": [None if np.isnan(time) else round(float(time), 4) for time in times[branch]],
             "frames": frames[branch][:, 0].tolist(),
         }

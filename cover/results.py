@@ -121,11 +121,10 @@ def _scores(folder: Path) -> pd.DataFrame:
 
 def _facts(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The facts of the files, and the names of the columns that the dataset has besides."""
-    table = table.rename(columns={**_FACTS, **({"MOS": "mos"} if "MOS" in table else {})})
+    ours = {**_FACTS, "MOS": "mos"}
     taken = {*SCORES, *FACTS, *_COLUMNS.values(), "mos", "ci95"}
-    others = [name for name in table if name not in FACTS and name != "mos"]
-    names = {str(name): f"{name}_" if name in taken else str(name) for name in others}
-    return table.rename(columns=names), [*names.values()]
+    others = {str(name): f"{name}_" if name in taken else str(name) for name in table if name not in ours}
+    return table.rename(columns={**ours, **others}), [*others.values()]
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -138,7 +137,6 @@ def _read(path: Path) -> pd.DataFrame:
             dtype=dict.fromkeys(_TEXTS.intersection(header), str),
             keep_default_na=False,
             na_values=empty,
-            float_precision="round_trip",
         )
         table = table.set_index("Filename")
     except (OSError, ValueError, KeyError) as error:

@@ -90,7 +90,9 @@ def test_help_and_version(environment: Path, tmp_path: Path) -> None:
 def test_a_command_that_is_none(environment: Path, tmp_path: Path) -> None:
     done = run(environment, tmp_path, "cover", "infre", "data=x")
     assert done.returncode == 2
-    assert re.fullmatch(r"error: infre: name a command: infer, evaluate, train .*did you mean infer\?\n", done.stderr)
+    assert re.fullmatch(
+        r"error: infre: name a command: infer, evaluate, train, report, .*did you mean infer\?\n", done.stderr
+    )
 
 
 def test_configs_of_ones_own(environment: Path, tmp_path: Path) -> None:

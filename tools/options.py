@@ -6,6 +6,7 @@ python -m tools.options
 from pathlib import Path
 
 from cover.cli.help import EXIT_CODES, default_config, groups
+from cover.config.commands import COMMANDS, command_rows, usage
 from cover.config.describe import option_rows
 from cover.config.schema import SCHEMAS
 
@@ -28,6 +29,8 @@ def page() -> str:
     parts = [_HEAD, "## All commands\n", _table(shared)]
     for task, found in rows.items():
         parts += [f"## `{task}`\n", _table([row for row in found if row not in shared])]
+    for command, schema in COMMANDS.items():
+        parts += [f"## `{command}`\n", f"`{usage(command)}`\n", _table(command_rows(schema))]
     parts += ["## Groups\n", "| group | names |\n|---|---|\n"]
     for group, names in groups().items():
         parts[-1] += f"| `{group}=` | {', '.join(f'`{name}`' for name in names)} |\n"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.logging import RichHandler
 
-from cover.config.commands import COMMANDS, positional, read_arguments, usage
+from cover.config.commands import COMMANDS, command_rows, read_arguments, usage
 
 _EXAMPLES = {
     "report": "cover report outputs/demo",
@@ -19,13 +19,9 @@ _EXAMPLES = {
 
 def results_help(command: str) -> str:
     """Write the help of a command."""
-    schema = COMMANDS[command]
     task = importlib.import_module(f"cover.tasks.{_module(command)}")
     lines = [(task.__doc__ or "").split("\n")[0], "", usage(command), "", f"  {_EXAMPLES[command]}", "", "Options:"]
-    for name, field in schema.model_fields.items():
-        default = "" if field.is_required() or field.default is None else field.default
-        head = f"  {name.upper()}" if name in positional(schema) else f"  {name}={default}"
-        lines.append(f"{head:<24} {field.description}")
+    lines += [f"{f'  {name}{default}':<24} {meaning}" for name, default, meaning in command_rows(COMMANDS[command])]
     codes = {"gate": "0 it holds, 3 it does not", "compare": "0, or 3: significantly below fail_below"}
     codes["select"] = "0 something is kept, 1 nothing is"
     lines += ["", f"Exit codes: {codes.get(command, '0')}; 2 an option or the data are wrong"]

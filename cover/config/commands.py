@@ -107,6 +107,16 @@ def usage(command: str) -> str:
     return " ".join(f"usage: cover {command} {places} [key=value ...]".split())
 
 
+def command_rows(schema: type[Options]) -> list[tuple[str, str, str]]:
+    """Tabulate the options of a command: name, default, meaning; those given by their place in capitals."""
+    rows = []
+    for name, field in schema.model_fields.items():
+        shown = name.upper() if field.is_required() else f"{name}="
+        default = "" if field.is_required() or field.default is None else str(field.default)
+        rows.append((shown, default, field.description or ""))
+    return rows
+
+
 def _value(schema: type[Options], name: str, text: str) -> Any:
     field = schema.model_fields.get(name)
     if field is None or {Path, str} & set(members(field.annotation)):

@@ -148,7 +148,8 @@ def _compute(table: pd.DataFrame, expression: str) -> Any:
         if name not in table:
             raise UsageError(f"{expression}: there is no column {name} (found: {', '.join(map(str, table))})")
     try:
-        return _value(table, _Figures(table, expression).visit(tree).body)
+        tree = _Figures(table, expression).visit(tree)
+        found = _value(table, tree.body)
     except (
         TypeError,
         ValueError,
@@ -159,6 +160,10 @@ def _compute(table: pd.DataFrame, expression: str) -> Any:
         KeyError,
     ) as error:
         raise UsageError(f"{expression}: cannot be computed ({error})") from error
+    if isinstance(found, pd.Series) and found.dtype == bool:
+        needed = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
+        found &= table[needed].notna().all(axis=1)
+    return found
 
 
 class _Figures(ast.NodeTransformer):

@@ -16,7 +16,7 @@ from cover.reporting.moments import rows_on_axis
 MAPPED = ("technical", "aesthetic")
 """Branches whose maps tell places of a frame apart."""
 
-_LONGEST = 160  # px of a thumbnail's longer side
+_LARGEST, _QUALITY = (128, 72), 35  # of a thumbnail: px, and of WebP; about 1 KB
 
 
 @dataclass
@@ -113,8 +113,8 @@ def thumbnail(one: Evidence, row: int) -> bytes | None:
     if not pictures:
         return None
     picture = pictures[min(row, len(pictures) - 1)]
-    picture.thumbnail((_LONGEST, _LONGEST * 9 // 16))
-    return as_webp(picture)
+    picture.thumbnail(_LARGEST)
+    return as_webp(picture, _QUALITY)
 
 
 def by_weight(overall: Sequence[float], sample: int, seed: int = 0) -> Iterator[int]:

@@ -222,17 +222,17 @@ def _seen(
 
 
 def _shelve(listed: pd.DataFrame, evidence: EvidenceFile, data: Mapping[str, Any], shelf: Shelf) -> None:
-    """Put thumbnails first, for the table, then what panels show."""
+    """Put thumbnails first, for the table, then maps, which panels show over them, then the other frames."""
     scale, names = Scale(*data["scale"]), [str(name) for name in listed.index]
     order = [number for number in by_weight(listed["overall"].tolist(), sample=4) if number in data["words"]]
     for number in order:
         if (small := thumbnail(evidence[names[number]], data["words"][number][2])) is not None:
             shelf.put("thumbs", number, small, ".webp")
     for number in order:
-        one = evidence[names[number]]
-        shelf.put("maps", number, map_sprite(one, scale), ".png")
-        if one.strip:
-            shelf.put("strips", number, one.strip, ".webp")
+        shelf.put("maps", number, map_sprite(evidence[names[number]], scale), ".png")
+    for number in order:
+        if strip := evidence[names[number]].strip:
+            shelf.put("strips", number, strip, ".webp")
 
 
 def _span(line: Timeline) -> list[float | None]:

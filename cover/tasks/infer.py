@@ -38,5 +38,5 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
             write_bytes(table, (folder / "scores.csv").read_bytes())
         Console().print(summary(store.scores, store.errors, store.notes, folder, table, listing.remarks))
         if options.report:
-            Console().print(f"report: {report_of(folder)}", highlight=False, soft_wrap=True, markup=False)
+            Console().print(f"report: {report_of(folder)}", highlight=False, markup=False)
     return not store.errors

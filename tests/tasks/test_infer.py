@@ -422,7 +422,7 @@ def test_help(infer: Run, capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "usage: cover infer data=WHAT" in shown
     assert "decode.timeout=300" in shown
-    assert re.search("views +cover, cover_lite, timm, tiny", shown)
+    assert re.search("views +cover, cover_lite, cover_lite_dense, timm, tiny", shown)
     assert re.search("130 +interrupted", shown)
 
 

@@ -37,7 +37,8 @@ def test_the_demo_ranks_one_scene_by_its_quality(
     for shape in ("landscape", "portrait"):
         overall = scores["Overall"][[name for name in scores.index if name.startswith(shape)]]
         overall.index = [Path(name).stem for name in overall.index]
-        assert overall.idxmax() == "clean"
+        # The model looks at single frames: stuttering it cannot see.
+        assert overall.drop("stuttering").idxmax() == "clean"
         assert overall["blurred a little"] > overall["blurred"]
         assert overall["compressed a little"] > overall["compressed"]
 

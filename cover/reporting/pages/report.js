@@ -226,6 +226,8 @@ function curvesOf(place) {
 function crop(place, moment, moments, extra = {}) {
   const [wide, high] = data.tiles[place];
   const svg = drawn("svg", { viewBox: `0 0 ${wide} ${high}`, ...extra });
+  // Where the strip lies beside the page and is not there, the thumbnail remains.
+  if (!(data.pictures.strips || {})[place]) svg.append(drawn("image", { href: pictured("thumbs", place), x: 0, y: 0, width: wide, height: high, preserveAspectRatio: "none" }));
   svg.append(drawn("image", { href: pictured("strips", place), x: 0, y: -moment * high, width: wide, height: high * moments, preserveAspectRatio: "none" }));
   return svg;
 }

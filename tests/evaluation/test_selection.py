@@ -1,0 +1,143 @@
+"""Conditions over columns of results: what they select, and what they must never do."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cover.errors import UsageError
+from cover.evaluation.selection import columns_in, gate, select
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "overall": [0.1, 0.2, 0.3, 0.4, None],
+            "technical": [1.0, -1.0, 2.0, 0.5, 3.0],
+            "codec": ["h264", "hevc", "h264", "av1", "h264"],
+            "scene": ["a", "a", "b", "b", "b"],
+        },
+        index=list("vwxyz"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "kept"),
+    [
+        ("overall > 0.15", "wxy"),
+        ("overall > 0.15 and technical > 0", "xy"),
+        ("overall > 0.35 or codec == 'hevc'", "wy"),
+        ("not overall > 0.25", "vw"),
+        ("0.1 < overall <= 0.3", "wx"),
+        ("codec in ['hevc', 'av1']", "wy"),
+        ("codec not in ('h264', 'av1')", "w"),
+        ("technical > quantile(0.5)", "xz"),
+        ("quantile(0.5) < technical", "xz"),
+        ("technical > quantile(overall, 1.0) + 1", "xz"),
+        ("overall >= mean(overall)", "xy"),
+        ("overall * 2 - technical / 4 > 0.3", "wy"),
+        ("-technical > 0", "w"),
+        ("count() == 5 and overall < max(overall)", "vwx"),
+        ("overall > std(technical) - std(technical)", "vwxy"),
+    ],
+)
+def test_what_is_selected(table: pd.DataFrame, expression: str, kept: str) -> None:
+    found = select(table, expression)
+    assert "".join(table.index[found.to_numpy()]) == kept
+
+
+def test_quantiles_of_each_group(table: pd.DataFrame) -> None:
+    found = select(table, "technical > quantile(0.5)", by="scene")
+    assert "".join(table.index[found.to_numpy()]) == "vz"
+
+
+@pytest.mark.parametrize(
+    ("expression", "held"),
+    [
+        ("mean(overall) > 0.2", True),
+        ("mean(overall) > 0.3", False),
+        ("share(technical < 0) < 0.3 and median(technical) >= 1", True),
+        ("quantile(overall, 0.25) > 0.1", True),
+        ("overall > 0", False),  # of one it is unknown
+        ("technical > -2", True),
+        ("min(technical) == -1", True),
+    ],
+)
+def test_gates(table: pd.DataFrame, expression: str, held: bool) -> None:
+    assert gate(table, expression) == {"all": held}
+
+
+def test_gates_of_groups(table: pd.DataFrame) -> None:
+    assert gate(table, "min(technical) > 0", by="scene") == {"a": False, "b": True}
+
+
+def test_an_unknown_figure_holds_for_nothing(table: pd.DataFrame) -> None:
+    empty = table.iloc[:0]
+    assert gate(empty, "mean(overall) > 0.2") == {"all": False}
+    assert gate(empty, "mean(overall) <= 0.2") == {"all": False}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "__import__('os').system('true')",
+        "overall.__class__",
+        "overall.map(print)",
+        "().__class__.__bases__[0].__subclasses__()",
+        "[x for x in overall]",
+        "lambda: 1",
+        "overall if overall else 1",
+        "f'{overall}'",
+        "overall[0] > 1",
+        "{'a': 1}",
+        "(y := 1)",
+        "@overall > 1",
+        "`overall` > 1",
+        "open('/etc/passwd')",
+        "eval('1')",
+        "globals() == 1",
+        "overall ** 9 ** 9 > 1",
+        "overall > 1; import os",
+        "await overall",
+        "*overall",
+        "overall is None",
+        "overall > 1j",
+        "mean(overall, technical) > 1",
+        "mean(x=overall) > 1",
+        "quantile(2) < overall",
+        "quantile('a') < overall",
+        "quantile(0.1) > quantile(0.2)",
+        "mean(3) > 1",
+        "nothing > 1",
+        "print > 1",
+        "overall",
+        "overall + 1",
+        "'h264'",
+        "codec > 1",
+        "",
+        "overall >",
+        "a" * 3000,
+        "not " * 300 + "overall > 1",
+        "(" * 300 + "1" + ")" * 300,
+    ],
+)
+def test_everything_else_is_one_line_of_error(table: pd.DataFrame, expression: str) -> None:
+    with pytest.raises(UsageError) as found:
+        select(table, expression)
+    assert "\n" not in str(found.value)
+    with pytest.raises(UsageError):
+        gate(table, expression)
+
+
+@given(st.text(alphabet="overall tchnicd()<>=!.,+-*/'[]{}:@_0123456789\n\\", max_size=60))
+def test_no_text_does_anything_but_select_or_say_why_not(text: str) -> None:
+    table = pd.DataFrame({"overall": [0.1, 0.2], "technical": [1.0, 2.0], "codec": ["a", "b"]})
+    try:
+        assert len(select(table, text)) == 2
+    except UsageError:
+        pass
+
+
+def test_which_columns_are_named() -> None:
+    assert columns_in("overall > quantile(technical, 0.3) and overall < 1") == ["overall", "technical"]

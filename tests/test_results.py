@@ -1,0 +1,72 @@
+"""Results folders as others read them."""
+
+from pathlib import Path
+
+import pytest
+
+from cover.errors import UsageError
+from cover.results import identifier, read_results
+from tests.helpers.results import make_results
+
+
+def test_a_folder_as_one_table(tmp_path: Path) -> None:
+    folder = make_results(tmp_path, 4, extras={"content": ["a", "a", "b", "b"]}, mos=True, errors={"x.mp4": "empty"})
+    found = read_results(folder)
+    assert list(found.table.index) == [f"video_{number:05}.mp4" for number in range(4)]
+    total = found.table[["semantic", "technical", "aesthetic"]].sum(axis=1)
+    assert found.table["overall"].to_numpy() == pytest.approx(total.to_numpy(), abs=2e-4)
+    assert found.table["duration"].tolist() == [6.0] * 4
+    assert found.table["codec"].tolist() == ["h264"] * 4
+    assert found.table["mos"].notna().all()
+    assert found.extras == ["content"]
+    assert found.errors == {"x.mp4": "empty"}
+    assert found.config["model"] == {"name": "cover_lite"}
+
+
+def test_names_are_texts_whatever_they_look_like(tmp_path: Path) -> None:
+    names = ["NA", "001", "1e5", "null", "", "a,b.mp4", 'quote".mp4', "new\nline.mp4", "<script>.mp4"]
+    found = read_results(make_results(tmp_path, names=names, notes={"NA": "a note"}))
+    assert list(found.table.index) == names
+    assert found.notes == {"NA": ["a note"]}
+
+
+def test_columns_of_the_dataset_keep_their_place_beside_ours(tmp_path: Path) -> None:
+    extras = {"width": [1, 2], "overall": [5, 6], "technical": ["x", "y"], "codec": ["mine", "yours"]}
+    found = read_results(make_results(tmp_path, 2, extras=extras))
+    assert found.table["width"].tolist() == [640, 640]
+    assert found.table["width_"].tolist() == [1, 2]
+    assert found.table["codec_"].tolist() == ["mine", "yours"]
+    assert found.extras == ["width_", "overall_", "technical_", "codec_"]
+
+
+def test_a_table_of_predictions_alone(tmp_path: Path) -> None:
+    (tmp_path / "predictions.csv").write_text("Filename,mos,overall\na.mp4,3,0.5\nb.mp4,4,\n")
+    found = read_results(tmp_path)
+    assert found.table["mos"].tolist() == [3, 4]
+    assert found.table["overall"].isna().tolist() == [False, True]
+    assert found.table["duration"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"), [("random", "random"), ("pretrained", "Only the backbones"), ("best.ckpt", None)]
+)
+def test_scores_that_mean_nothing_are_called_so(tmp_path: Path, weights: str, said: str | None) -> None:
+    found = read_results(make_results(tmp_path, 2, weights=weights)).meaningless
+    assert (said in found) if said and found else found is said
+
+
+def test_what_is_no_results_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such results folder"):
+        read_results(tmp_path / "none")
+    with pytest.raises(UsageError, match=r"without scores\.csv"):
+        read_results(tmp_path)
+    (tmp_path / "scores.csv").write_text("Filename,Semantic\na.mp4,1\n")
+    with pytest.raises(UsageError, match="no column Overall"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "spelt"), [("Frame rate", "Frame_rate"), ("2nd", "_2nd"), ("a-b", "a_b"), ("ok", "ok")]
+)
+def test_names_that_an_expression_can_hold(name: str, spelt: str) -> None:
+    assert identifier(name) == spelt
