@@ -66,7 +66,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
     data |= _seen(listed, table, evidence, spreads, results.folder / MOMENTS)
     shelf = Shelf(results.folder / FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
     _shelve(listed, evidence, data, shelf)
-    data |= {"pictures": shelf.inside, "files": FILES, "folder": shlex.quote(str(results.folder))}
+    data |= {"pictures": shelf.inside, "files": FILES, "folder": shlex.quote(_near(results.folder))}
     page = render(
         "report",
         data,
@@ -81,6 +81,12 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
     )
     write_text(results.folder / REPORT, page)
     return results.folder / REPORT
+
+
+def _near(folder: Path) -> str:
+    """A folder as one would type it here."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) and folder != here else folder)
 
 
 def _listed(table: pd.DataFrame) -> pd.DataFrame:

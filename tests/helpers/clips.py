@@ -7,6 +7,8 @@ from pathlib import Path
 
 import av
 import numpy as np
+from matplotlib import cbook
+from PIL import Image, ImageFilter
 
 BITS = 12
 BLOCK = 16
@@ -161,3 +163,24 @@ def cut(path: Path, fraction: float = 0.5) -> Path:
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * fraction)])
     return path
+
+
+def faulty_clip(path: Path, photo: Path | None = None) -> Path:
+    """Encode four seconds of a scene: strong blur from 1.0 to 2.0 s, near black from 3.2 to 3.68 s.
+
+    Args:
+        path: File to write.
+        photo: The scene; by default the photo that comes with matplotlib.
+    """
+    scene = Image.open(photo or cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB")
+    scene = scene.resize((384, round(384 * scene.height / scene.width)))
+
+    def shown(number: int) -> np.ndarray:
+        frame = scene.crop((number % 25, 60, 320 + number % 25, 240))
+        if 25 <= number < 50:
+            frame = frame.filter(ImageFilter.GaussianBlur(6))
+        if 80 <= number < 92:
+            frame = frame.point(lambda value: value * 0.06)
+        return np.asarray(frame)
+
+    return write_clip(path, [shown(number) for number in range(100)], options={"crf": "20"})

@@ -1,5 +1,6 @@
 """When and where a video is weak, in figures and in words."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cover import load_model
 from cover.reporting.moments import BRANCHES, clock, extreme, place, timeline, weak_stretches
+from cover.scoring.scorer import Scorer
+from tests.helpers.clips import faulty_clip
+
+MOMENTS = 24
 
 
 def maps_of(curves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -126,34 +132,13 @@ def test_stretches_lie_in_the_video_and_in_order(values: list[float], seconds: f
 @pytest.mark.slow
 def test_a_second_of_blur_and_half_a_second_near_black_are_found(tmp_path: Path) -> None:
     """Four seconds of a real scene, at as many moments as quality over time asks for."""
-    import dataclasses
-
-    from matplotlib import cbook
-    from PIL import Image, ImageFilter
-
-    from cover import load_model
-    from cover.apps.session import MANY_MOMENTS
-    from cover.scoring.scorer import Scorer
-    from tests.helpers.clips import write_clip
-
-    with cbook.get_sample_data("grace_hopper.jpg") as file:
-        photo = Image.open(file).convert("RGB").resize((384, 450))
-
-    def shown(number: int) -> np.ndarray:
-        frame = photo.crop((number % 25, 60, 320 + number % 25, 240))
-        if 25 <= number < 50:
-            frame = frame.filter(ImageFilter.GaussianBlur(6))
-        if 80 <= number < 92:
-            frame = frame.point(lambda value: value * 0.06)
-        return np.asarray(frame)
-
-    clip = write_clip(tmp_path / "faults.mp4", [shown(number) for number in range(100)], options={"crf": "20"})
+    clip = faulty_clip(tmp_path / "faults.mp4")
     model = load_model("cover_lite")
-    dense = {branch: dataclasses.replace(getattr(model.views, branch), fragments=MANY_MOMENTS) for branch in BRANCHES}
+    dense = {branch: dataclasses.replace(getattr(model.views, branch), fragments=MOMENTS) for branch in BRANCHES}
     score = Scorer(model, dataclasses.replace(model.views, **dense)).score(clip)
     frames = {branch: numbers[:, 0] for branch, numbers in score.frames.items()}
     found = weak_stretches(timeline(score.maps, score.times, frames, score.info.duration), {})
-    spacing = 4 / MANY_MOMENTS
+    spacing = 4 / MOMENTS
     for start, end in ((1.0, 2.0), (3.2, 3.68)):
         assert any(abs(one.start - start) <= spacing and abs(one.end - end) <= spacing for one in found)
     faulty = [(1 - spacing, 2 + spacing), (3.2 - spacing, 3.68 + spacing)]

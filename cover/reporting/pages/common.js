@@ -30,6 +30,8 @@ function width(node, most = 1200) {
 }
 function plot(node, label, options) {
   const made = Plot.plot({ width: width(node, options.most), style: { fontSize: "12px" }, ...options });
+  // Plot labels groups of marks, which nobody reaches inside a picture.
+  made.querySelectorAll("[aria-label]").forEach((node) => node.removeAttribute("aria-label"));
   made.setAttribute("role", "img");
   made.setAttribute("aria-label", label);
   node.replaceChildren(made);

@@ -39,12 +39,12 @@ function distribution(score) {
     copied.textContent = "";
     const bars = tally.counts.map((videos, place) => ({ videos, low: tally.edges[place], high: tally.edges[place + 1] }));
     plot(chart, `Histogram of ${score}`, {
-      height: 150, marginLeft: 40, most: 420, x: { label: score }, y: { label: "videos", grid: true, ticks: 4 },
+      height: 160, marginLeft: 40, marginTop: 30, most: 420, x: { label: score }, y: { label: "videos", grid: true, ticks: 4 },
       marks: [
         Plot.rectY(bars, { x1: "low", x2: "high", y: "videos", fill: COLOURS[score], fillOpacity: (bar) => (bar.high > tally.steps[step] ? 0.85 : 0.3), inset: 0.5 }),
         Plot.ruleY([0]),
         tally.ticks.length ? Plot.tickX(tally.ticks, { x: "1", stroke: "var(--soft)", strokeDasharray: "2,3" }) : null,
-        tally.ticks.length ? Plot.text(tally.ticks, { x: "1", frameAnchor: "top", textAnchor: "start", dx: 2, text: (tick) => `${tick[0]} %`, fontSize: 10, fill: "var(--soft)" }) : null,
+        tally.ticks.length ? Plot.text(tally.ticks, { x: "1", frameAnchor: "top", dy: -8, text: (tick) => `${tick[0]} %`, fontSize: 10, fill: "var(--soft)" }) : null,
         Plot.ruleX([tally.steps[step]], { stroke: "var(--fore)", strokeWidth: 2 }),
       ],
     });
@@ -63,7 +63,7 @@ function distribution(score) {
   };
   chart.addEventListener("pointerdown", drag);
   chart.addEventListener("pointermove", drag);
-  draw(show);
+  return show;
 }
 function select(node) {
   const range = document.createRange();
@@ -71,7 +71,8 @@ function select(node) {
   getSelection().removeAllRanges();
   getSelection().addRange(range);
 }
-present.filter((score) => data.tally[score]).forEach(distribution);
+// All cards are there before the first chart takes the width of its own.
+present.filter((score) => data.tally[score]).map(distribution).forEach(draw);
 
 // ---- agreement with the MOS
 if (data.curve && byId("fit")) {
@@ -302,12 +303,12 @@ function evidence(place) {
   const choice = element("fieldset", {}, element("legend", { class: "unseen" }, "Map over the frame"), ...["technical", "aesthetic", "none"].map((name) => element("label", {}, element("input", { type: "radio", name: "map", value: name, checked: name === branch, onchange: () => { branch = name; go(moment); } }), name === "none" ? " no map" : ` ${name} map`)));
   const [low, high] = data.scale;
   const bar = `background:linear-gradient(90deg,${VIRIDIS.map((colour) => colour.formatHex()).join(",")})`;
-  const legend = element("p", { class: "legend" }, digits(low, 2), element("i", { style: bar }), digits(high, 2), "higher is better; one scale for the whole report");
+  const legend = element("p", { class: "legend" }, digits(low, 2), element("i", { style: bar }), digits(high, 2));
   const words = element("p", {}, "worst at ", element("button", { type: "button", class: "link", onclick: () => go(worst) }, worstWords), "; best at ", element("button", { type: "button", class: "link", onclick: () => go(best) }, bestWords));
   const nearest = (second) => d3.leastIndex(times, (a, b) => Math.abs(a - second) - Math.abs(b - second));
   const list = stretches.map((stretch) => element("li", {}, element("button", { type: "button", class: "link", onclick: () => { if (stretch[2] !== "semantic") { branch = stretch[2]; choice.querySelector(`[value=${branch}]`).checked = true; } go(nearest(stretch[4])); } }, `${stretch[0].toFixed(2)} to ${stretch[1].toFixed(2)} s`), `: ${stretch[2]}, ${digits(stretch[3], 2)} below the video's median (frame ${stretch[5]})`));
   const few = moments < 4 ? `This video was looked at ${moments} time${moments > 1 ? "s" : ""}: too few to find weak stretches.` : "None: no branch falls clearly below the video's own median at the moments looked at.";
-  const left = element("div", {}, frame, hasPictures(place) ? choice : "", hasPictures(place) ? legend : "");
+  const left = element("div", {}, frame, hasPictures(place) ? choice : "", ...(hasPictures(place) ? [legend, element("p", { class: "hint" }, "Yellow is better. One scale for the whole report; the worst cell is framed.")] : []));
   const keys = element("p", { class: "keys hint" }, ...SCORES.map((name) => element("span", {}, element("i", { style: `background:${COLOURS[name]}` }), name)));
   const right = element("div", {}, element("h3", {}, "Quality over time"), chart, keys, slider, when);
   const whole = element("div", {}, words, element("div", { class: "two" }, left, right), film, element("h3", {}, "Weak stretches"), list.length ? element("ul", {}, ...list) : element("p", { class: "hint" }, few));
