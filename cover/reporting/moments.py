@@ -135,7 +135,8 @@ def extreme(line: Timeline, maps: Mapping[str, np.ndarray], *, best: bool = Fals
         departures = {name: sign * float(line.curves[name][row]) for name in BRANCHES}
     branch = max(departures, key=lambda name: departures[name])
     cells = maps[branch][_row_of(maps[branch], row, len(line.times))]
-    return Moment(row, float(line.times[row]), branch, place(sign * cells))
+    time = float(line.times[row]) if len(line.times) > 1 else math.nan  # one moment stands for the whole
+    return Moment(row, time, branch, place(sign * cells))
 
 
 def place(cells: np.ndarray) -> str:

@@ -145,9 +145,10 @@ def _tallies(table: pd.DataFrame) -> dict[str, Any]:
         if name not in table or not table[name].notna().any():
             continue
         values = table[name].dropna().to_numpy()
-        low, high = math.floor(values.min() * 100) / 100, math.ceil(values.max() * 100 + 1e-9) / 100
+        low = math.floor(values.min() * 100 - 1e-9) / 100  # below the lowest: at first, all are kept
+        high = math.ceil(values.max() * 100 + 1e-9) / 100
         counts, edges = np.histogram(values, bins=min(60, max(8, int(2 * math.sqrt(len(values))))), range=(low, high))
-        steps = np.round(np.linspace(low, high, _STEPS + 1), 3)
+        steps = np.round(np.linspace(low, high, _STEPS + 1), 4)
         order = np.argsort(values)
         upto = np.searchsorted(values[order], steps, side="right")
         left = np.concatenate([np.cumsum(hours[table[name].notna()][order][::-1])[::-1], [0]])
@@ -272,6 +273,8 @@ def _plain(values: "pd.Series[float]") -> list[float | None]:
 def _run(results: Results, scored: int) -> list[tuple[str, str]]:
     """The facts of the run, for people."""
     config, run = results.config, results.run
+    if config.get("predictions"):  # of others: no model was run
+        config = {"data": {"path": config["predictions"]}}
     model = (config.get("model") or {}).get("name")
     sums = run.get("weights_sha256") or {}
     weights = sums if isinstance(sums, str) else ", ".join(f"{name} {str(value)[:16]}" for name, value in sums.items())

@@ -27,7 +27,7 @@ from cover.reporting.tables import write_table
 from cover.rows import Row
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
-from cover.tasks.report import report_of
+from cover.tasks.report import write_and_say
 
 if TYPE_CHECKING:
     from cover.evaluation.raters import Study
@@ -96,9 +96,9 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     runtime = _runtime(options, folder) if options.benchmark else None
     if options.logger:
         _log(options.logger, config, {**evaluation.metrics_in(folder), "runtime": runtime or {}}, table, folder)
-    if options.report:
-        log.info("report: %s", report_of(folder, options.fit))
     evaluation.show(measures, options.published, len(rows), (len(missing), failed), splits, runtime, folder, study)
+    if options.report:
+        write_and_say(folder, options.fit)
     return not (missing or failed)
 
 

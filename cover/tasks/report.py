@@ -16,12 +16,12 @@ def report(options: ReportOptions) -> int:
     Raises:
         UsageError: There are no results.
     """
-    Console().print(f"report: {report_of(options.folder, options.fit)}", highlight=False, soft_wrap=True)
+    write_and_say(options.folder, options.fit)
     return 0
 
 
-def report_of(folder: Path, fit: Fit = "logistic4") -> Path:
-    """Write the report of a results folder.
+def write_and_say(folder: Path, fit: Fit = "logistic4") -> None:
+    """Write the report of a results folder, and say where.
 
     Args:
         folder: The results folder.
@@ -31,4 +31,5 @@ def report_of(folder: Path, fit: Fit = "logistic4") -> Path:
     with working(f"writing the report of {len(results.table)} videos"):
         from cover.reporting.report import write_report
 
-        return write_report(results, fit)
+        page = write_report(results, fit)
+    Console().print(f"report: {page}", highlight=False, markup=False)

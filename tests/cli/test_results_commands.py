@@ -43,7 +43,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_report_needs_only_the_folder(cover: Command, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cover("report", results) == 0
-    assert f"report: {results / 'report.html'}" in capsys.readouterr().out
+    assert f"report:{results / 'report.html'}" in "".join(capsys.readouterr().out.split())
     page = (results / "report.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
     assert len(data["names"]) == data["total"] == 12

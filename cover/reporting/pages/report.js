@@ -103,7 +103,7 @@ function pointed(chart) {
 // ---- branches against each other
 const numbers = Object.keys(data.columns);
 options(byId("scatter-x"), numbers.map((name) => [name, name]), present.includes("technical") ? "technical" : numbers[0]);
-options(byId("scatter-y"), numbers.map((name) => [name, name]), present.includes("semantic") ? "semantic" : numbers[1] || numbers[0]);
+options(byId("scatter-y"), numbers.map((name) => [name, name]), present.includes("semantic") ? "semantic" : numbers.find((name) => name !== byId("scatter-x").value) || numbers[0]);
 function scatter() {
   const [x, y] = [byId("scatter-x").value, byId("scatter-y").value];
   const shown = places.filter((place) => data.columns[x][place] !== null && data.columns[y][place] !== null);
@@ -159,16 +159,17 @@ function numeric(name) {
 }
 const size = (place) => (data.columns.width && data.columns.width[place] ? `${data.columns.width[place]} × ${data.columns.height[place]}` : "");
 const weak = (place) => (data.stretches[place] || []).length;
+const seen = Object.keys(data.words).length > 0;
 const columns = [
-  { title: "picture", orderable: false, searchable: false, data: (place) => place, render: (place, kind) => (kind === "display" && hasPictures(place) ? `<img loading="lazy" alt="" src="${pictured("thumbs", place)}">` : "") },
+  { title: "picture", visible: seen, orderable: false, searchable: false, data: (place) => place, render: (place, kind) => (kind === "display" && hasPictures(place) ? `<img loading="lazy" alt="" src="${pictured("thumbs", place)}">` : "") },
   { title: "video", className: "text name", type: "string", data: (place) => data.names[place], render: (name, kind, place) => (kind === "display" ? `<button type="button" class="link" data-place="${place}"><bdi>${escaped(name)}</bdi></button>` : name) },
   ...numbers.filter((name) => name !== "width" && name !== "height").map(numeric),
 ];
 if (data.columns.width) columns.push({ title: "size", type: "num", data: (place) => data.columns.width[place] * data.columns.height[place], render: (pixels, kind, place) => (kind === "display" ? size(place) : pixels) });
 if (data.curve) columns.push({ title: "fitted less MOS", type: "num", data: (place) => data.curve.residual[place], render: (value, kind) => (value === null ? (kind === "display" ? "" : 0) : kind === "sort" ? Math.abs(value) : kind === "display" ? (value > 0 ? "+" : "") + digits(value, 2) : value) });
 if (data.codec.some((codec) => codec)) columns.push({ title: "codec", className: "text", data: (place) => data.codec[place] || "" });
-columns.push({ title: "weak stretches", type: "num", data: weak });
-columns.push({ title: "notes", className: "text notes", data: (place) => (data.notes[place] || []).join("; "), render: (text, kind) => (kind === "display" ? escaped(text) : text) });
+columns.push({ title: "weak stretches", visible: seen, type: "num", data: weak });
+columns.push({ title: "notes", visible: Object.keys(data.notes).length > 0, className: "text notes", data: (place) => (data.notes[place] || []).join("; "), render: (text, kind) => (kind === "display" ? escaped(text) : text) });
 const disagreement = columns.findIndex((column) => column.title === "fitted less MOS");
 const table = new DataTable("#table", {
   data: places,
@@ -253,7 +254,7 @@ function openPanel(place) {
   const groups = Object.entries(data.groups).filter(([, group]) => group.codes[place] >= 0).map(([name, group]) => `${name}: ${group.levels[group.codes[place]]}`);
   const body = [scores, element("p", { class: "hint" }, [...facts, ...groups].join(" · "))];
   if (data.notes[place]) body.push(element("p", {}, `Note: ${data.notes[place].join("; ")}`));
-  byId("panel-body").replaceChildren(...body, ...(data.curves[place] ? [evidence(place)] : [element("p", { class: "hint" }, "There are no maps and pictures of this video: it was scored with report=false.")]));
+  byId("panel-body").replaceChildren(...body, ...(data.curves[place] ? [evidence(place)] : [element("p", { class: "hint" }, "There are no maps and pictures of this video: it was scored with report=false, or elsewhere.")]));
   panel.scrollTop = 0;
   if (location.hash !== `#video-${place}`) history.replaceState(null, "", `#video-${place}`);
 }
@@ -272,6 +273,7 @@ function evidence(place) {
   const span = data.spans[place][1] ?? times[moments - 1];
   const redraw = () => {
     const lines = SCORES.flatMap((name) => curves[name].map((value, at) => ({ name, value, time: times[at], at })));
+    if (moments === 1) return;
     const drawnChart = plot(chart, "Quality over time: semantic, technical, aesthetic and their sum", {
       height: 230, most: 640, marginLeft: 44, x: { label: known ? "time (s)" : "moment", domain: known && span > 0 ? [0, span] : undefined }, y: { grid: true, label: "score" },
       color: { domain: SCORES, range: SCORES.map((name) => COLOURS[name]) },
@@ -304,14 +306,15 @@ function evidence(place) {
   const [low, high] = data.scale;
   const bar = `background:linear-gradient(90deg,${VIRIDIS.map((colour) => colour.formatHex()).join(",")})`;
   const legend = element("p", { class: "legend" }, digits(low, 2), element("i", { style: bar }), digits(high, 2));
-  const words = element("p", {}, "worst at ", element("button", { type: "button", class: "link", onclick: () => go(worst) }, worstWords), "; best at ", element("button", { type: "button", class: "link", onclick: () => go(best) }, bestWords));
+  const words = moments === 1 ? element("p", {}, `weakest: ${worstWords}; best: ${bestWords}`) : element("p", {}, "worst at ", element("button", { type: "button", class: "link", onclick: () => go(worst) }, worstWords), "; best at ", element("button", { type: "button", class: "link", onclick: () => go(best) }, bestWords));
   const nearest = (second) => d3.leastIndex(times, (a, b) => Math.abs(a - second) - Math.abs(b - second));
   const list = stretches.map((stretch) => element("li", {}, element("button", { type: "button", class: "link", onclick: () => { if (stretch[2] !== "semantic") { branch = stretch[2]; choice.querySelector(`[value=${branch}]`).checked = true; } go(nearest(stretch[4])); } }, `${stretch[0].toFixed(2)} to ${stretch[1].toFixed(2)} s`), `: ${stretch[2]}, ${digits(stretch[3], 2)} below the video's median (frame ${stretch[5]})`));
-  const few = moments < 4 ? `This video was looked at ${moments} time${moments > 1 ? "s" : ""}: too few to find weak stretches.` : "None: no branch falls clearly below the video's own median at the moments looked at.";
+  const few = moments < 4 ? `This video was looked at ${moments} times: too few to find weak stretches.` : "None: no branch falls clearly below the video's own median at the moments looked at.";
   const left = element("div", {}, frame, hasPictures(place) ? choice : "", ...(hasPictures(place) ? [legend, element("p", { class: "hint" }, "Yellow is better. One scale for the whole report; the worst cell is framed.")] : []));
   const keys = element("p", { class: "keys hint" }, ...SCORES.map((name) => element("span", {}, element("i", { style: `background:${COLOURS[name]}` }), name)));
   const right = element("div", {}, element("h3", {}, "Quality over time"), chart, keys, slider, when);
-  const whole = element("div", {}, words, element("div", { class: "two" }, left, right), film, element("h3", {}, "Weak stretches"), list.length ? element("ul", {}, ...list) : element("p", { class: "hint" }, few));
+  const over = [film, element("h3", {}, "Weak stretches"), list.length ? element("ul", {}, ...list) : element("p", { class: "hint" }, few)];
+  const whole = moments === 1 ? element("div", {}, words, left) : element("div", {}, words, element("div", { class: "two" }, left, right), ...over);
   requestAnimationFrame(() => go(moment));
   panelRedraw = redraw;
   return whole;
