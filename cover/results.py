@@ -76,8 +76,8 @@ def read_results(folder: Path) -> Results:
     scores = _scores(folder)
     table = scores.rename(columns=_COLUMNS)
     extras: list[str] = []
-    if (folder / "videos.csv").is_file():
-        facts, extras = _facts(_read(folder / "videos.csv"))
+    if (folder / "facts.csv").is_file():
+        facts, extras = _facts(_read(folder / "facts.csv"))
         table = table.join(facts.drop(columns=[name for name in facts if name in table]))
     for name in FACTS:
         if name not in table:

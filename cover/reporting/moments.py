@@ -130,10 +130,8 @@ def extreme(line: Timeline, maps: Mapping[str, np.ndarray], *, best: bool = Fals
     sign = 1 if best else -1
     row = int(np.argmax(sign * line.curves["overall"]))
     departures = {name: sign * (line.curves[name][row] - np.median(line.curves[name])) for name in BRANCHES}
-    # With one moment nothing departs: the branch with the lowest (highest) score is named.
-    if len(line.times) == 1:
-        departures = {name: sign * float(line.curves[name][row]) for name in BRANCHES}
-    branch = max(departures, key=lambda name: departures[name])
+    # With one moment nothing departs, and scores of branches have no common scale.
+    branch = max(departures, key=lambda name: departures[name]) if len(line.times) > 1 else "technical"
     cells = maps[branch][_row_of(maps[branch], row, len(line.times))]
     time = float(line.times[row]) if len(line.times) > 1 else math.nan  # one moment stands for the whole
     return Moment(row, time, branch, place(sign * cells))

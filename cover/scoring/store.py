@@ -25,7 +25,7 @@ _HEADERS = {
     "scores.csv": ("Filename", "Semantic", "Technical", "Aesthetic", "Overall"),
     "errors.csv": ("Filename", "Reason"),
     "notes.csv": ("Filename", "Note"),
-    "videos.csv": ("Filename", "Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"),
+    "facts.csv": ("Filename", "Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"),
 }
 _FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
 _JOURNAL = "journal.jsonl"
@@ -36,7 +36,7 @@ _LONGEST_NAME = 240  # bytes of a file name that leave room for what is added to
 class ResultStore:
     """The results folder of a scoring run.
 
-    ``scores.csv``, ``errors.csv``, ``notes.csv`` and ``videos.csv`` (what a file is, and what the dataset says of it)
+    ``scores.csv``, ``errors.csv``, ``notes.csv`` and ``facts.csv`` (what a file is, and what the dataset says of it)
     are for people; their last form has the order of the rows.
     ``journal.jsonl`` is what resuming reads: one line a finished video, with its fingerprint and the scores in full
     precision. Each line goes out in a single write, so that ranks may append to the same files and a killed run loses
@@ -153,7 +153,7 @@ class ResultStore:
         # Before the table: what the table lists can always be resumed.
         append_line(self.folder / _JOURNAL, json.dumps(record))
         append_line(self.folder / "scores.csv", _score_line(name, self._derived(scores)))
-        append_line(self.folder / "videos.csv", self._facts_line(row, record))
+        append_line(self.folder / "facts.csv", self._facts_line(row, record))
         for note in outcome.notes:
             append_line(self.folder / "notes.csv", csv_line(name, note))
 
@@ -218,8 +218,8 @@ class ResultStore:
         derived = [*(["MOS"] if self.calibration else []), *(["Percentile"] if self.reference else [])]
         lines["scores.csv"] = [csv_line(*_HEADERS["scores.csv"], *derived)]
         told = [*(["MOS"] if self._rated else []), *map(str, self._extras)]
-        lines["videos.csv"] = [csv_line(*_HEADERS["videos.csv"], *told)]
-        lines["videos.csv"] += [
+        lines["facts.csv"] = [csv_line(*_HEADERS["facts.csv"], *told)]
+        lines["facts.csv"] += [
             self._facts_line(row, self._records[row.name]) for row in self.rows if row.name in self._records
         ]
         lines["scores.csv"] += [_score_line(name, scores) for name, scores in self.scores.items()]

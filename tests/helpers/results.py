@@ -61,7 +61,7 @@ def make_results(
         )
     write_rows(folder / "scores.csv", ("Filename", "Semantic", "Technical", "Aesthetic", "Overall"), scores)
     header = ["Filename", "Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"]
-    write_rows(folder / "videos.csv", [*header, *(["MOS"] if mos else []), *(extras or {})], lines)
+    write_rows(folder / "facts.csv", [*header, *(["MOS"] if mos else []), *(extras or {})], lines)
     write_rows(folder / "errors.csv", ("Filename", "Reason"), list((errors or {}).items()))
     write_rows(folder / "notes.csv", ("Filename", "Note"), list((notes or {}).items()))
     config = {"model": {"name": "cover_lite"}, "weights": weights, "views": {"sampling": "center"}}

@@ -1,6 +1,7 @@
 """The results folder: what is on disk at every moment, and what a second run makes of it."""
 
 import csv
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.curves import Line
+from cover.evidence import EvidenceFile
 from cover.rows import Failure, Row
 from cover.scoring.scorer import VideoScore
 from cover.scoring.store import ResultStore
+from cover.video import probe
+from tests.helpers.clips import write_clip
 
 SCORES = {"semantic": 0.12345678, "technical": -0.00001, "aesthetic": 1.0, "overall": 1.1234}
 
@@ -234,3 +238,31 @@ def test_any_file_name_makes_a_table_that_reads_back(
     printable = [name.encode("utf-8", "backslashreplace").decode() for name in names]
     assert [line[0] for line in table(folder / "out/scores.csv")[1:]] == printable
     assert store(folder, rows).open(resume=True) == []
+
+
+def test_facts_and_the_columns_of_the_dataset_have_a_table(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", 25)
+    lone = [Row(path, "a.mp4", mos=3.5, extras={"scene": "a,b", "nothing": None})]
+    facts = ResultStore(tmp_path / "out", {"model": "m"}, lone)
+    facts.open(resume=True)
+    facts.add(lone[0], dataclasses.replace(scored(), info=probe(path)))
+    for found in (table(tmp_path / "out/facts.csv"), (facts.close(), table(tmp_path / "out/facts.csv"))[1]):
+        assert found[0][-3:] == ["MOS", "scene", "nothing"]
+        assert found[1][:4] == ["a.mp4", "1.0", "192", "64"]
+        assert found[1][-3:] == ["3.5", "a,b", ""]
+    again = ResultStore(tmp_path / "out", {"model": "m"}, lone)
+    assert again.open(resume=True) == []
+    assert len(table(tmp_path / "out/facts.csv")) == 2
+
+
+def test_evidence_is_kept_before_the_score(tmp_path: Path, rows: list[Row]) -> None:
+    kept = ResultStore(tmp_path / "out", {"model": "m"}, rows, evidence=True)
+    kept.open(resume=True)
+    kept.add(rows[1], scored())
+    evidence = EvidenceFile(tmp_path / "out")
+    assert evidence["b/a.mp4"].maps["technical"].shape == (2, 3, 3)
+    assert rows[0].name not in evidence
+    changed = ResultStore(tmp_path / "out", {"model": "another"}, rows, evidence=True)
+    changed.open(resume=True)
+    assert rows[1].name not in EvidenceFile(tmp_path / "out")
+    assert len(list((tmp_path / "out/previous").glob("*/evidence.jsonl"))) == 1

@@ -138,6 +138,22 @@ def test_recorded_draws_are_replayed(infer: Run, clips: Path, tmp_path: Path) ->
     assert "b.mkv.npz" in dict(table(Path("replayed/errors.csv")))["b.mkv"]
 
 
+def test_a_run_ends_with_a_report(infer: Run, clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    infer(f"data={clips}", "output=out")
+    assert "report.html" in capsys.readouterr().out
+    page = Path("out/report.html").read_text(encoding="utf-8")
+    assert "The weights are random" in page
+    assert table(Path("out/errors.csv"))[1][0] in page
+    assert Path("out/moments.csv").exists()
+
+
+def test_reports_are_left_out_on_request(infer: Run, clips: Path) -> None:
+    infer(f"data={clips}", "output=with")
+    infer(f"data={clips}", "output=without", "report=false")
+    assert not {"report.html", "moments.csv", "evidence.jsonl"} & {path.name for path in Path("without").iterdir()}
+    assert Path("with/scores.csv").read_bytes() == Path("without/scores.csv").read_bytes()
+
+
 def test_maps_are_kept_with_their_times(infer: Run, clips: Path) -> None:
     assert infer(f"data={clips}", "output=out", "maps=true") == 1
     assert sorted(path.relative_to("out/maps").as_posix() for path in Path("out/maps").rglob("*.npz")) == [
