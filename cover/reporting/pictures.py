@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -125,20 +126,15 @@ def by_weight(overall: Sequence[float], sample: int, seed: int = 0) -> Iterator[
         sample: One of so many is taken at random.
         seed: Of the random ones.
     """
-    order = np.argsort(np.asarray(overall), kind="stable").tolist()
-    rest = np.random.default_rng(seed).permutation(len(order)).tolist()
+    order = np.argsort(np.asarray(overall), kind="stable")
+    ends = np.stack([order, order[::-1]], axis=1).ravel()[: len(order)].tolist()
+    turns = [iter(ends)] * (sample - 1) + [iter(np.random.default_rng(seed).permutation(len(order)).tolist())]
     given: set[int] = set()
-    low, high = 0, len(order) - 1
-    for turn in range(3 * len(order)):
-        if turn % sample == 0 and rest:
-            number = rest.pop()
-        elif turn % 2 and high >= low:
-            number, high = order[high], high - 1
-        elif low <= high:
-            number, low = order[low], low + 1
-        else:
-            continue
-        if number not in given:
+    for numbers in cycle(turns):
+        if len(given) == len(order):
+            return
+        number = next((number for number in numbers if number not in given), None)
+        if number is not None:
             given.add(number)
             yield number
 

@@ -3,6 +3,7 @@
 import json
 import math
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
     data = _table_data(listed, results)
     data |= {"total": len(table), "tally": _tallies(table), "curve": _fitted(table, fit)}
     data |= _seen(listed, table, evidence, spreads, results.folder / MOMENTS)
+    shutil.rmtree(results.folder / FILES, ignore_errors=True)  # of an earlier report
     shelf = Shelf(results.folder / FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
     _shelve(listed, evidence, data, shelf)
     data |= {"pictures": shelf.inside, "files": FILES, "folder": shlex.quote(_near(results.folder))}
