@@ -274,18 +274,18 @@ def _plain(values: "pd.Series[float]") -> list[float | None]:
 
 def _run(results: Results, scored: int) -> list[tuple[str, str]]:
     """The facts of the run, for people."""
-    config, run = results.config, results.run
-    if config.get("predictions"):  # of others: no model was run
-        config = {"data": {"path": config["predictions"]}}
-    model = (config.get("model") or {}).get("name")
+    chosen, run = results.config, results.run
+    if chosen.get("predictions"):  # of others: no model was run
+        chosen = {"data": {"path": chosen["predictions"]}}
+    model = (chosen.get("model") or {}).get("name")
     sums = run.get("weights_sha256") or {}
     weights = sums if isinstance(sums, str) else ", ".join(f"{name} {str(value)[:16]}" for name, value in sums.items())
     facts = [
         ("Model", model),
-        ("Weights", visible(str(config.get("weights") or ""))),
+        ("Weights", visible(str(chosen.get("weights") or ""))),
         ("Checksums (SHA-256)", weights),
-        ("Data", visible(str((config.get("data") or {}).get("path") or (config.get("data") or {}).get("name") or ""))),
-        ("Views", _views(config.get("views") or {})),
+        ("Data", visible(str((chosen.get("data") or {}).get("path") or (chosen.get("data") or {}).get("name") or ""))),
+        ("Views", _views(chosen.get("views") or {})),
         ("Started", str(run.get("started") or "")),
         ("Versions", ", ".join(f"{name} {value}" for name, value in (run.get("versions") or {}).items())),
     ]
