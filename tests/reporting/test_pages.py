@@ -95,8 +95,10 @@ def test_the_table_is_sorted_with_mouse_and_keyboard(opened: Open, report: Path)
     header = page.locator("#table thead th", has_text="semantic")
     header.focus() if header.get_attribute("tabindex") else header.locator("[tabindex]").focus()
     page.keyboard.press("Enter")
+    page.wait_for_selector("th[aria-sort=ascending]:has-text('semantic')")
     assert numbers(page, "semantic") == sorted(numbers(page, "semantic"))
     page.keyboard.press("Enter")
+    page.wait_for_selector("th[aria-sort=descending]:has-text('semantic')")
     assert numbers(page, "semantic") == sorted(numbers(page, "semantic"), reverse=True)
 
 
