@@ -32,7 +32,7 @@ class Shelf:
     folder: Path
     room: int
     inside: dict[str, dict[int, str]] = field(default_factory=dict)
-    outside: int = 0
+    beside: dict[str, list[int]] = field(default_factory=dict)
 
     def put(self, kind: str, number: int, data: bytes, suffix: str) -> None:
         """Keep a picture of a video.
@@ -48,7 +48,7 @@ class Shelf:
             self.room -= len(text)
             self.inside.setdefault(kind, {})[number] = text
         else:
-            self.outside += 1
+            self.beside.setdefault(kind, []).append(number)
             write_bytes(self.folder / f"{number}.{kind}{suffix}", data)
 
 
@@ -116,6 +116,11 @@ def thumbnail(one: Evidence, row: int) -> bytes | None:
     picture = pictures[min(row, len(pictures) - 1)]
     picture.thumbnail(_LARGEST)
     return as_webp(picture, _QUALITY)
+
+
+def middle_picture(one: Evidence) -> bytes | None:
+    """Encode the small picture of the middle moment; None where there are no pictures."""
+    return thumbnail(one, len(one.times["aesthetic"]) // 2)
 
 
 def by_weight(overall: Sequence[float], sample: int, seed: int = 0) -> Iterator[int]:

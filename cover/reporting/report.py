@@ -15,7 +15,7 @@ from cover.evaluation.fits import Fit, fit_curve
 from cover.evidence import EvidenceFile
 from cover.files import write_rows, write_text
 from cover.reporting.moments import BRANCHES, Stretch, Timeline, extreme, timeline, weak_stretches
-from cover.reporting.pages import render, visible
+from cover.reporting.pages import plain_numbers, render, visible
 from cover.reporting.pictures import (
     MAPPED,
     Scale,
@@ -63,7 +63,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
     spreads = {name: float(table[name].std()) for name in BRANCHES if name in table and len(table) >= _SPREAD_OF}
     listed = _listed(table)
     data = _table_data(listed, results)
-    data |= {"total": len(table), "tally": _tallies(table), "curve": _fitted(table, fit)}
+    data |= {"total": len(table), "tally": _tallies(table), "curve": _fitted(table, listed, fit)}
     data |= _seen(listed, table, evidence, spreads, results.folder / MOMENTS)
     shutil.rmtree(results.folder / FILES, ignore_errors=True)  # of an earlier report
     shelf = Shelf(results.folder / FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
@@ -77,7 +77,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         results=results,
         failed=[(visible(name), visible(why)) for name, why in list(results.errors.items())[:_FAILED_SHOWN]],
         measures=_measures(results.metrics),
-        outside=shelf.outside,
+        outside=bool(shelf.beside),
         listed=len(listed),
         total=len(table),
     )
@@ -108,7 +108,7 @@ def _table_data(table: pd.DataFrame, results: Results) -> dict[str, Any]:
     numbers = [name for name in (*_ORDER, *_NUMBERS) if name in table and pd.to_numeric(table[name]).notna().any()]
     return {
         "names": [visible(name) for name in names],
-        "columns": {name: _plain(pd.to_numeric(table[name])) for name in numbers},
+        "columns": {name: plain_numbers(pd.to_numeric(table[name])) for name in numbers},
         "codec": [value if isinstance(value, str) else None for value in table["codec"]],
         "groups": _groups(table, results.extras),
         "notes": {
@@ -175,7 +175,7 @@ def _percentiles(table: pd.DataFrame) -> list[tuple[int, float]]:
     return [(rank, round(float(np.interp(rank, ranks, values)), 4)) for rank in inside]
 
 
-def _fitted(table: pd.DataFrame, fit: Fit) -> dict[str, Any] | None:
+def _fitted(table: pd.DataFrame, listed: pd.DataFrame, fit: Fit) -> dict[str, Any] | None:
     """The curve from overall score to MOS, and what each video departs from it by."""
     if "mos" not in table or table["mos"].notna().sum() < 3:
         return None
@@ -187,7 +187,7 @@ def _fitted(table: pd.DataFrame, fit: Fit) -> dict[str, Any] | None:
     return {
         "fit": fit,
         "line": [[round(float(x), 4), round(float(y), 4)] for x, y in zip(line, curve(line), strict=True)],
-        "residual": _plain(pd.Series(curve(_listed(table)["overall"].to_numpy()) - _listed(table)["mos"].to_numpy())),
+        "residual": plain_numbers(curve(listed["overall"].to_numpy()) - listed["mos"].to_numpy()),
     }
 
 
@@ -266,10 +266,6 @@ def _range(curves: Sequence[np.ndarray]) -> Scale:
     if not curves:
         return Scale(0.0, 1.0)
     return Scale(round(min(curve.min() for curve in curves), 4), round(max(curve.max() for curve in curves), 4))
-
-
-def _plain(values: "pd.Series[float]") -> list[float | None]:
-    return [None if not math.isfinite(value) else round(float(value), 4) for value in values.astype(float)]
 
 
 def _run(results: Results, scored: int) -> list[tuple[str, str]]:

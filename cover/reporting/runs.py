@@ -14,11 +14,12 @@ from cover.evaluation.runs import FEWEST_PAIRS, Change, change, paired, setting_
 from cover.evidence import EvidenceFile
 from cover.files import write_text
 from cover.reporting.console import NumberTable, with_ends
-from cover.reporting.pages import render, visible
-from cover.reporting.pictures import Shelf, thumbnail
+from cover.reporting.pages import plain_numbers, render, visible
+from cover.reporting.pictures import Shelf, middle_picture
 from cover.reporting.tables import write_table
 from cover.results import FACTS, SCORES, Results
 
+_FILES = "comparison_files"
 _ROOM = 6_500_000  # bytes of pictures in the page
 _ORDER = ("overall", *(name for name in SCORES if name != "overall"))
 _COMPARED = ("model", "weights", "clip_weights", "views", "trainer", "data", "decode")
@@ -88,7 +89,7 @@ def write_run_comparison(folder: Path, found: RunComparison) -> Path:
         ["Filename", "Filename_b", *columns, "unlike"]
     ]
     write_table(folder / "comparison.csv", table)
-    shelf = Shelf(folder / "comparison_files", _ROOM)
+    shelf = Shelf(folder / _FILES, _ROOM)
     _shelve(found, shelf)
     data: dict[str, Any] = {
         "names": [visible(str(name)) for name in found.pairs["a"]],
@@ -98,11 +99,13 @@ def write_run_comparison(folder: Path, found: RunComparison) -> Path:
         ],
         "unlike": [visible(text) for text in found.pairs["unlike"]],
         "scores": {
-            name: {end or "change": _plain(found.pairs[f"{name}{end}"]) for end in ("_a", "_b", "")} for name in scores
+            name: {end or "change": plain_numbers(found.pairs[f"{name}{end}"]) for end in ("_a", "_b", "")}
+            for name in scores
         },
         "changes": [_row(one) for one in found.changes],
         "pictures": shelf.inside,
-        "files": "comparison_files",
+        "beside": shelf.beside,
+        "files": _FILES,
     }
     page = render(
         "comparison",
@@ -185,15 +188,9 @@ def _row(one: Change) -> dict[str, Any]:
 
 
 def _shelve(found: RunComparison, shelf: Shelf) -> None:
-    for kind, results, names in (("a", found.a, found.pairs["a"]), ("b", found.b, found.pairs["b"])):
-        evidence = EvidenceFile(results.folder)
-        half = Shelf(shelf.folder, shelf.room if kind == "b" else shelf.room // 2, shelf.inside)
-        before = half.room
-        for number, name in enumerate(map(str, names)):
-            if name in evidence and (picture := thumbnail(evidence[name], len(evidence[name].times["aesthetic"]) // 2)):
-                half.put(kind, number, picture, ".webp")
-        shelf.room -= before - half.room
-
-
-def _plain(values: "pd.Series[float]") -> list[float | None]:
-    return [None if not math.isfinite(value) else round(float(value), 4) for value in values.astype(float)]
+    """Put both pictures of a pair before those of the next."""
+    evidence = {kind: EvidenceFile(results.folder) for kind, results in (("a", found.a), ("b", found.b))}
+    for number, names in enumerate(zip(found.pairs["a"], found.pairs["b"], strict=True)):
+        for kind, name in zip("ab", map(str, names), strict=True):
+            if name in evidence[kind] and (picture := middle_picture(evidence[kind][name])):
+                shelf.put(kind, number, picture, ".webp")

@@ -11,7 +11,7 @@ from cover.errors import UsageError
 from cover.evaluation.selection import select as selected
 from cover.files import printable, write_text
 from cover.reporting.tables import write_table
-from cover.results import SCORES, Results, read_results
+from cover.results import SCORES, Results, identifier, read_results
 
 _NOTHING_KEPT = 1
 
@@ -55,8 +55,6 @@ def select(options: SelectOptions) -> int:
 
 def conditioned(results: Results) -> pd.DataFrame:
     """Give the table that conditions are about: the columns by names that an expression can hold."""
-    from cover.results import identifier
-
     table = results.table.rename(columns=identifier)
     return table.loc[:, ~table.columns.duplicated()]
 

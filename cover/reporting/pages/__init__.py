@@ -9,14 +9,17 @@ more than the pictures of a thousand videos; Tabulator's headers cannot be reach
 import base64
 import hashlib
 import json
+import math
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import ArrayLike
 
 _HERE = Path(__file__).parent
 _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js", "vendor/datatables.min.js")
@@ -40,6 +43,11 @@ def render(page: str, data: Mapping[str, Any], **shown: Any) -> str:
         .get_template(f"{page}.html.j2")
         .render(data=_json(data), scripts=scripts, style=_source("page.css"), policy=_policy(scripts), **shown)
     )
+
+
+def plain_numbers(values: ArrayLike) -> list[float | None]:
+    """Round numbers to four decimals for JSON; what is not finite becomes None."""
+    return [round(value, 4) if math.isfinite(value) else None for value in np.asarray(values, dtype=float).tolist()]
 
 
 def visible(text: str) -> str:

@@ -1,9 +1,11 @@
 "use strict";
 const scores = Object.keys(data.scores);
 const places = d3.range(data.names.length);
+const beside = Object.fromEntries(Object.entries(data.beside).map(([kind, numbers]) => [kind, new Set(numbers)]));
 const picture = (kind, place) => {
   const inside = (data.pictures[kind] || {})[place];
-  return inside ? `<img alt="" src="data:image/webp;base64,${inside}">` : "";
+  if (inside) return `<img alt="" src="data:image/webp;base64,${inside}">`;
+  return beside[kind] && beside[kind].has(place) ? `<img alt="" src="${data.files}/${place}.${kind}.webp">` : "";
 };
 for (const row of data.changes) {
   const chart = element("figure");
