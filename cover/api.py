@@ -52,10 +52,12 @@ def score(
     *,
     views: ViewSpec | None = None,
     fps: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
     reference: str | Path | Reference | None = None,
     thumbnails: bool = False,
 ) -> VideoScore:
-    """Score one video or image.
+    """Score one video or image, or a part of a video as though it were a file of its own.
 
     Args:
         source: A file, a folder of frames, or RGB frames, uint8 (T, H, W, 3): an array, a torch tensor (which may be
@@ -64,6 +66,8 @@ def score(
         views: Frames and crops to look at; by default as the model was trained to see them, sampled at the centre, so
             that the same video has the same score every time.
         fps: Frame rate of frames in memory or in a folder, for the times of score maps.
+        start: Start of the part, seconds after the first frame; None starts with it.
+        end: Its end, likewise: the frame shown then is the first that does not belong to it; None ends with the video.
         reference: A results folder of ``infer`` or its ``scores.csv``, made by the same model: says where the score
             stands (``percentile``); unless given, what comes with the weights. Scoring many videos, read it once
             (:func:`cover.scoring.reference.read_reference`).
@@ -73,8 +77,8 @@ def score(
         The scores and their maps.
 
     Raises:
-        VideoError: The source cannot be read as a video or an image, or its score is not a finite number.
+        VideoError: The source cannot be read as a video or an image, has no such part, or its score is not finite.
         UsageError: The reference cannot be read.
     """
     known = read_reference(reference) if isinstance(reference, (str, Path)) else reference
-    return Scorer(model, views, reference=known).score(source, fps=fps, thumbnails=thumbnails)
+    return Scorer(model, views, reference=known).score(source, fps=fps, start=start, end=end, thumbnails=thumbnails)

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,9 +97,11 @@ class Scorer:
         raw: RawFormat | None = None,
         stream: int | None = None,
         fps: float | None = None,
+        start: float | None = None,
+        end: float | None = None,
         thumbnails: bool = False,
     ) -> VideoScore:
-        """Score one video or image.
+        """Score one video or image, or a part of a video.
 
         Args:
             source: A file, a folder of frames, or RGB frames in memory (:func:`cover.video.load_views`).
@@ -106,14 +109,15 @@ class Scorer:
             raw: Layout of a headerless ``.yuv`` file.
             stream: Number of the video stream, from 0; None for the longest, of those the largest.
             fps: Frame rate of frames in memory or in a folder, for the times of score maps.
+            start: Start of the part, seconds after the first frame; None starts with it.
+            end: Its end, likewise, exclusive; None ends with the video.
             thumbnails: Whether to keep small pictures of the frames looked at.
 
         Raises:
-            VideoError: The source cannot be read as a video or an image, or its score is not a finite number.
+            VideoError: The source cannot be read as a video or an image, has no such part, or its score is not finite.
         """
-        (result,) = self.score_batch(
-            [load_views(source, self.views, replay=replay, raw=raw, stream=stream, fps=fps)], thumbnails=thumbnails
-        )
+        reading: dict[str, Any] = {"raw": raw, "stream": stream, "fps": fps, "start": start, "end": end}
+        (result,) = self.score_batch([load_views(source, self.views, replay=replay, **reading)], thumbnails=thumbnails)
         if isinstance(result, VideoError):
             where = source if isinstance(source, (str, os.PathLike)) else "frames"
             raise VideoError(f"{where}: {result}")

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from cover.errors import VideoError
 from cover.video.decode import FrameDecoder
 from cover.video.info import VideoIndex, VideoInfo
+from cover.video.parts import part_frames
 from cover.video.probe import index_video
 from cover.video.sampling import Sampling, check_sampling, choose_sampling
 from cover.video.source import RawFormat, shown
@@ -58,8 +59,12 @@ def load_views(
     raw: RawFormat | None = None,
     stream: int | None = None,
     fps: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
 ) -> LoadedViews:
-    """Load the views of one video or image.
+    """Load the views of one video or image, or of a part of a video.
+
+    The views of a part are those of a file that holds just its frames; frame numbers and times stay the video's.
 
     Each wanted frame is decoded and converted once, written into all views it belongs to, and dropped, so that memory
     stays that of a few frames however long the video is.
@@ -74,17 +79,21 @@ def load_views(
         raw: Layout of a headerless ``.yuv`` file; of no account for other files.
         stream: Number of the video stream to look at, from 0; None for the longest, of those the largest.
         fps: Frame rate of frames in memory or in a folder, for their times; of no account for files.
+        start: Start of the part, seconds after the first frame; None starts with it.
+        end: Its end, likewise: the frame shown then is the first that does not belong to it; None ends with the video.
 
     Returns:
         The views. Still images have one frame in every view.
 
     Raises:
-        VideoError: If the video cannot be loaded, or ``replay`` does not fit it; the message is one line.
+        VideoError: If the video cannot be loaded or has no such part, or ``replay`` does not fit; in one line.
     """
     if not isinstance(source, (str, os.PathLike)):
-        return _load_frames(_array(source), spec, name or "", replay, fps)
+        return _load_frames(_array(source), spec, name or "", replay, fps, start, end)
     index = index_video(Path(source), raw, spec.rotate, threads, stream, fps)
-    samplings = _samplings(index.info, spec, Path(source).name if name is None else name, replay, shown(source))
+    frames = part_frames(index, start, end)
+    name = Path(source).name if name is None else name
+    samplings = _samplings(index.info, frames, spec, name, replay, shown(source))
     builders = [ViewBuilder(spec, sampling, index.info.height, index.info.width) for sampling in samplings]
     decoder = FrameDecoder(index, set().union(*(builder.wanted for builder in builders)), threads, spec.rotate)
     for number, frame in decoder:
@@ -109,13 +118,21 @@ def load_views(
     return LoadedViews([builder.views for builder in builders], index.info, samplings, times, notes)
 
 
-def _samplings(info: VideoInfo, spec: ViewSpec, name: str, replay: Sampling | None, where: str) -> list[Sampling]:
+def _samplings(
+    info: VideoInfo, frames: range, spec: ViewSpec, name: str, replay: Sampling | None, where: str
+) -> list[Sampling]:
+    """Choose samplings of a part as of a video of that many frames; the numbers are those in the whole video."""
+    size = info.height, info.width
     if replay is not None:
-        check_sampling(replay, spec, info.frames, info.height, info.width, where)
-        return [replay]
+        check_sampling(replay, spec, len(frames), *size, where)
+        found = [replay]
+    else:
+        found = [
+            choose_sampling(spec, len(frames), *size, name, sample, image=info.image) for sample in range(spec.samples)
+        ]
     return [
-        choose_sampling(spec, info.frames, info.height, info.width, name, sample, image=info.image)
-        for sample in range(spec.samples)
+        replace(one, indices={branch: numbers + frames.start for branch, numbers in one.indices.items()})
+        for one in found
     ]
 
 
@@ -148,7 +165,13 @@ def _array(source: Any) -> np.ndarray:
 
 
 def _load_frames(
-    frames: np.ndarray, spec: ViewSpec, name: str, replay: Sampling | None, fps: float | None
+    frames: np.ndarray,
+    spec: ViewSpec,
+    name: str,
+    replay: Sampling | None,
+    fps: float | None,
+    start: float | None,
+    end: float | None,
 ) -> LoadedViews:
     where = shown(name) if name else "frames"
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
@@ -158,12 +181,13 @@ def _load_frames(
         )
     count, height, width = frames.shape[:3]
     info = VideoInfo("array", "raw", width, height, count, fps=fps, pixel_format="rgb24", image=count == 1)
-    samplings = _samplings(info, spec, name, replay, where)
+    index = VideoIndex(Path(name or "frames"), info)
+    samplings = _samplings(info, part_frames(index, start, end), spec, name, replay, where)
     builders = [ViewBuilder(spec, sampling, height, width) for sampling in samplings]
     for builder in builders:
         for number in sorted(builder.wanted):
             builder.add(number, frames[number])
-    times = [_seconds(sampling, VideoIndex(Path(name), info)) for sampling in samplings]
+    times = [_seconds(sampling, index) for sampling in samplings]
     return LoadedViews([builder.views for builder in builders], info, samplings, times)
 
 
