@@ -68,6 +68,10 @@ def test_everything_lies_in_one_package(wheel: Path, root: Path) -> None:
     configs = {
         f"cover/_configs/{path.relative_to(root / 'configs').as_posix()}" for path in root.glob("configs/**/*.yaml")
     }
+    pages = root / "cover/reporting/pages"
+    modules |= {
+        path.relative_to(root).as_posix() for path in pages.rglob("*.*") if path.suffix in (".j2", ".css", ".js")
+    }
     assert modules | configs | {"cover/py.typed", "cover/weights/cover_lite.safetensors"} <= {*names}
 
 
@@ -78,6 +82,7 @@ def test_the_command_scores_from_an_empty_folder(environment: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert "14 scored, 0 failed" in done.stdout
     assert (tmp_path / "outputs/demo-cover_lite/scores.csv").exists()
+    assert (tmp_path / "outputs/demo-cover_lite/report.html").exists()
 
 
 def test_help_and_version(environment: Path, tmp_path: Path) -> None:
