@@ -53,7 +53,7 @@ def _app(browser: Browser, folder: Path, picture: Path) -> None:
     command = [sys.executable, "-m", "cover.cli", "app", f"port={_PORT}"]
     server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     try:
-        page = browser.new_page(viewport={"width": 1200, "height": 1500})
+        page = browser.new_page(viewport={"width": 1100, "height": 1420})
         for _ in range(120):
             try:
                 page.goto(f"http://127.0.0.1:{_PORT}/")
