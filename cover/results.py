@@ -1,6 +1,7 @@
 """Results folders as others read them: one table of the videos, with what failed, what was noted and how it was run."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ _COLUMNS = {
 _FACTS = dict(
     zip(("Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"), FACTS, strict=True)
 )
+_NUMBERS = {*FACTS, "mos", "predicted_mos", "percentile"} - {"codec", "lossless"}
 _TEXTS = {"Filename", "Codec", "Lossless", "Note", "Reason"}
 
 
@@ -79,6 +81,8 @@ def read_results(folder: Path) -> Results:
     if (folder / "facts.csv").is_file():
         facts, extras = _facts(_read(folder / "facts.csv"))
         table = table.join(facts.drop(columns=[name for name in facts if name in table]))
+    for name in {*SCORES, *_NUMBERS}.intersection(table):
+        table[name] = pd.to_numeric(table[name], errors="coerce").replace([math.inf, -math.inf], math.nan)
     for name in FACTS:
         if name not in table:
             table[name] = pd.Series(None, index=table.index, dtype=object if name in ("codec", "lossless") else float)
@@ -150,7 +154,7 @@ def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError):
         return pd.Series(dtype=str)
-    return table.set_index("Filename")[column]
+    return table.set_index("Filename")[column] if {"Filename", column} <= {*table} else pd.Series(dtype=str)
 
 
 def _parsed(path: Path, parse: Any) -> dict[str, Any]:

@@ -39,6 +39,19 @@ def test_columns_of_the_dataset_keep_their_place_beside_ours(tmp_path: Path) -> 
     assert found.extras == ["width_", "overall_", "technical_", "codec_"]
 
 
+def test_what_is_no_number_is_unknown(tmp_path: Path) -> None:
+    make_results(tmp_path, 3, facts={1: {"duration": "abc"}})
+    lines = (tmp_path / "scores.csv").read_text().splitlines()
+    lines[1] = lines[1].rsplit(",", 1)[0] + ",nan"
+    lines[2] = lines[2].rsplit(",", 1)[0] + ",inf"
+    (tmp_path / "scores.csv").write_text("\n".join(lines))
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    found = read_results(tmp_path)
+    assert found.table["overall"].isna().tolist() == [True, True, False]
+    assert found.table["duration"].isna().tolist() == [False, True, False]
+    assert found.notes == {}
+
+
 def test_a_table_of_predictions_alone(tmp_path: Path) -> None:
     (tmp_path / "predictions.csv").write_text("Filename,mos,overall\na.mp4,3,0.5\nb.mp4,4,\n")
     found = read_results(tmp_path)

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,10 @@ from cover.results import SCORES, read_results
 
 log = logging.getLogger(__name__)
 
-_KEPT = 3600  # seconds that results stay for download
+_KEPT = (
+    3600  # seconds that uploads and results stay: files of equal content are one upload to Gradio, whoever sends them
+)
+_LOOKED_FOR = 300  # how often it looks for what is older, s
 _WAITING = 20  # requests that may wait
 _COLOURS = {"overall": "#57606a", "semantic": "#c2569a", "technical": "#2f7ed8", "aesthetic": "#c98a00"}
 _CSS = "footer { display: none !important }"
@@ -39,7 +41,7 @@ class Settings:
         model: The model chosen at first.
         device: The device chosen at first.
         timeout: Seconds a video may take to decode.
-        demo: Clips to try it with; they are never deleted.
+        demo: Clips to try it with.
     """
 
     model: str = "cover_lite"
@@ -50,7 +52,7 @@ class Settings:
 
 def build(settings: Settings) -> gr.Blocks:
     """Make the app; :func:`launch_options` says how it is to be launched."""
-    with gr.Blocks(title="Video quality", analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as app:
+    with gr.Blocks(title="Video quality", analytics_enabled=False, delete_cache=(_LOOKED_FOR, _KEPT)) as app:
         gr.Markdown("# Video quality\nSemantic, technical and aesthetic scores without a reference. Higher is better.")
         with gr.Row():
             model = gr.Dropdown(["cover_lite", "cover"], value=settings.model, label="Model")
@@ -107,21 +109,28 @@ def _score_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, many
         )
 
     def scored(
-        uploads: list[str] | None, model: str, device: str, many: bool, progress: gr.Progress = gr.Progress()
+        uploads: list[str] | None,
+        model: str,
+        device: str,
+        many: bool,
+        before: str | None,
+        progress: gr.Progress = gr.Progress(),
     ) -> Any:
-        return _score(settings, uploads, model, device, many, progress)
+        return _score(settings, uploads, model, device, many, before, progress)
 
-    def tried(model: str, device: str, many: bool, progress: gr.Progress = gr.Progress()) -> Any:
-        return _score(settings, [str(path) for path in settings.demo], model, device, many, progress)
+    def tried(model: str, device: str, many: bool, before: str | None, progress: gr.Progress = gr.Progress()) -> Any:
+        return _score(settings, [str(path) for path in settings.demo], model, device, many, before, progress)
 
+    panel, opened = [folder, chosen, branch], [words, line, moment, picture]
     shown = [folder, table, failed, csv, report, chosen]
     # One at a time, over all of them: a model and its decoders fill a machine.
     queued: dict[str, Any] = {"concurrency_id": "scoring", "concurrency_limit": 1}
-    first = button.click(scored, [files, model, device, many], shown, api_name="score", **queued)
-    first.then(lambda: None, None, files, api_visibility="private")
-    demo.click(tried, [model, device, many], shown, api_name="demo", **queued)
-    panel = [folder, chosen, branch]
-    chosen.change(_opened, panel, [words, line, moment, picture], api_visibility="private")
+    chosen_files = button.click(scored, [files, model, device, many, folder], shown, api_name="score", **queued)
+    chosen_files.then(lambda: None, None, files, api_visibility="private")
+    demo_clips = demo.click(tried, [model, device, many, folder], shown, api_name="demo", **queued)
+    for event in (chosen_files, demo_clips):
+        event.then(_opened, panel, opened, api_visibility="private")
+    chosen.input(_opened, panel, opened, api_visibility="private")
     gr.on(
         [moment.change, branch.change],
         _frame,
@@ -167,11 +176,18 @@ def _compare_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, ma
 
 
 def _score(
-    settings: Settings, uploads: Sequence[str] | None, model: str, device: str, many: bool, progress: gr.Progress
+    settings: Settings,
+    uploads: Sequence[str] | None,
+    model: str,
+    device: str,
+    many: bool,
+    before: str | None,
+    progress: gr.Progress,
 ) -> tuple[Any, ...]:
-    """Score uploads, which are deleted then."""
+    """Score uploads, in place of the session's results before."""
     if not uploads:
         raise gr.Error("Choose a video or an image first.")
+    _remove(before)
     folder = _scored(settings, uploads, model, device, many, progress)
     results = read_results(folder)
     table = results.table[[name for name in (*SCORES, "percentile", "duration") if name in results.table]]
@@ -233,11 +249,6 @@ def _scored(
         )
     except CoverError as error:
         raise gr.Error(str(error)) from error
-    finally:
-        for path in paths:
-            if path not in settings.demo:
-                with suppress(OSError):
-                    path.unlink()
 
 
 def _opened(folder: str | None, name: str | None, branch: str) -> tuple[Any, ...]:

@@ -40,6 +40,7 @@ _STEPS = 200  # of a threshold
 _LEVELS = 30  # groups shown of a column
 _ALIKE = 0.9  # a column with a level for almost every video groups nothing
 _SPREAD_OF = 8  # videos that tell the spread between videos
+_TICKS, _APART = (5, 10, 25, 50, 75, 90, 95), 5.0  # percentiles
 _FAILED_SHOWN = 2_000
 _ORDER = ("overall", *BRANCHES)
 _NUMBERS = ("mos", "predicted_mos", "percentile", *(name for name in FACTS if name not in ("codec", "lossless")))
@@ -170,8 +171,10 @@ def _percentiles(table: pd.DataFrame) -> list[tuple[int, float]]:
     if "percentile" not in table or not table["percentile"].notna().any():
         return []
     known = table[["percentile", "overall"]].dropna().sort_values("overall")
-    ranks, values = known["percentile"].to_numpy(), known["overall"].to_numpy()
-    inside = [rank for rank in (5, 10, 25, 50, 75, 90, 95) if ranks[0] <= rank <= ranks[-1]]
+    ranks, values = (known[name].to_numpy(dtype=float) for name in ("percentile", "overall"))
+    places = {rank: int(np.searchsorted(ranks, rank)) for rank in _TICKS if ranks[0] <= rank <= ranks[-1]}
+    # Where videos stand wide apart, nothing tells where between them it is.
+    inside = [rank for rank, place in places.items() if ranks[place] - ranks[max(0, place - 1)] <= _APART]
     return [(rank, round(float(np.interp(rank, ranks, values)), 4)) for rank in inside]
 
 

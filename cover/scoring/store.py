@@ -12,7 +12,7 @@ import numpy as np
 
 from cover.errors import UsageError
 from cover.evidence import EVIDENCE, evidence_line
-from cover.files import append_line, csv_line, printable, replacing, set_aside, write_text
+from cover.files import append_line, csv_line, end_line, printable, replacing, set_aside, write_text
 from cover.rows import Failure, Row, fingerprint
 from cover.scoring.reference import Reference
 from cover.video import file_facts
@@ -121,6 +121,7 @@ class ResultStore:
         journal = [{"identity": self._identity}, *self._records.values()]
         write_text(self.folder / _JOURNAL, "".join(json.dumps(entry) + "\n" for entry in journal))
         self._write_tables()
+        end_line(self.folder / EVIDENCE)
         return self._pending()
 
     def attach(self) -> list[Row]:
@@ -143,7 +144,7 @@ class ResultStore:
         if self.maps:
             write_maps(self.folder, name, outcome)
         if self.evidence:
-            seen = evidence_line(name, outcome.maps, outcome.times, outcome.frames, outcome.thumbnails)
+            seen = evidence_line(printable(name), outcome.maps, outcome.times, outcome.frames, outcome.thumbnails)
             append_line(self.folder / EVIDENCE, seen)
         scores = outcome.scores
         record = {"Filename": name, "fingerprint": fingerprint(row.path), "scores": scores, "notes": [*outcome.notes]}

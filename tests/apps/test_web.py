@@ -1,5 +1,6 @@
 """The web app: in a real browser, and through Gradio's client."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,16 +156,38 @@ def test_one_bad_version_says_why(address: str, clips: Path) -> None:
         )
 
 
-def test_uploads_are_deleted_and_results_with_their_session(clips: Path, tmp_path: Path) -> None:
-    from cover.apps.web import Settings, _remove, _scored
+def test_one_file_of_three_people_is_scored_for_each(address: str, clips: Path) -> None:
+    """To Gradio files of equal content are one: what the first of them leaves must not be gone for the next."""
 
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes((clips / "b.mp4").read_bytes())
-    folder = _scored(Settings(device="cpu"), [str(copy)], "cover_lite", "cpu", False, lambda *_, **__: None)
-    assert not copy.exists()
-    assert (folder / "report.html").exists()
-    _remove(str(folder))
-    assert not folder.exists()
+    def scored(_: int) -> Any:
+        return client(address).predict([handed(clips / "b.mp4")], "cover_lite", "cpu", False, api_name="/score")
+
+    with ThreadPoolExecutor() as pool:
+        assert [len(found[0]["data"]) for found in pool.map(scored, range(3))] == [1, 1, 1]
+
+
+def test_the_same_clip_again_shows_what_is_new(page: "Page", clips: Path) -> None:
+    upload(page, clips / "b.mp4")
+    page.click("#score")
+    page.wait_for_selector("#picture img", timeout=120_000)
+    page.get_by_label("Look at 24 moments").check()
+    upload(page, clips / "b.mp4")
+    page.click("#score")
+    page.wait_for_function("document.querySelector('#moment input[type=range]').max === '24'", timeout=120_000)
+
+
+def test_a_session_keeps_its_last_results_only(clips: Path) -> None:
+    from cover.apps.web import Settings, _score
+
+    def scored(before: str | None) -> str:
+        found = _score(Settings(), [str(clips / "b.mp4")], "cover_lite", "cpu", False, before, lambda *_, **__: None)
+        return found[0]
+
+    first = scored(None)
+    assert Path(first, "report.html").exists()
+    second = scored(first)
+    assert not Path(first).exists()
+    shutil.rmtree(second)
 
 
 def test_analytics_links_and_fonts_stay_off() -> None:
@@ -174,6 +197,7 @@ def test_analytics_links_and_fonts_stay_off() -> None:
 
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
     app = build(Settings())
+    assert app.delete_cache == (300, 3600)
     assert app.analytics_enabled is False
     assert launch_options(5)["share"] is False
     assert not launch_options(5)["theme"]._font_css or "http" not in str(launch_options(5)["theme"]._font_css)

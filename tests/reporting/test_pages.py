@@ -120,6 +120,26 @@ def test_searching_and_filtering(opened: Open, report: Path) -> None:
     page.wait_for_function("document.querySelector('.dt-info').innerText.includes('of 40')")
 
 
+def test_unknown_values_are_in_no_range(opened: Open, tmp_path: Path) -> None:
+    folder = make_results(tmp_path, 10, facts={0: {"bitrate": ""}, 1: {"bitrate": ""}})
+    page = opened(write_report(read_results(folder)))
+    page.locator("#filter-score").select_option("bitrate")
+    page.locator("#filter-low").fill("0")
+    page.wait_for_function("document.querySelector('.dt-info').innerText.includes('of 8')")
+
+
+def test_all_takes_the_filters_back(opened: Open, tmp_path: Path) -> None:
+    extras = {"scene": ["a", "b"] * 5, "codec of the source": ["p", "q", "r", "s", "t"] * 2}
+    page = opened(write_report(read_results(make_results(tmp_path, 10, extras=extras))))
+    page.locator("#filter-column").select_option("codec of the source")
+    page.locator("#filter-level").select_option("t")
+    page.wait_for_function("document.querySelector('.dt-info').innerText.includes('of 2')")
+    page.get_by_role("button", name="All", exact=True).click()
+    page.wait_for_function("document.querySelector('.dt-info').innerText.includes('of 10')")
+    assert page.locator("#filter-column").input_value() == "scene"
+    assert page.locator("#filter-level option").all_inner_texts() == ["any", "a", "b"]
+
+
 def test_thresholds_count_and_write_the_selection(opened: Open, report: Path) -> None:
     page = opened(report)
     table = read_results(report.parent).table
@@ -213,7 +233,8 @@ def test_hostile_names_are_text_and_run_nothing(opened: Open, tmp_path: Path) ->
     names = list(HOSTILE)
     extras = {HOSTILE[0]: [f"{HOSTILE[1]}{number % 2}" for number in range(len(names))]}
     errors, notes = {HOSTILE[0] + "2": HOSTILE[1]}, {HOSTILE[3]: HOSTILE[1]}
-    folder = make_results(tmp_path / "a'b <i>", names=names, extras=extras, errors=errors, notes=notes)
+    facts = {2: {"codec": "<b id=codec>"}}
+    folder = make_results(tmp_path / "a'b <i>", names=names, extras=extras, errors=errors, notes=notes, facts=facts)
     page = opened(write_report(read_results(folder)))
     title = page.title()
     listed = column(page, "video")
@@ -226,7 +247,7 @@ def test_hostile_names_are_text_and_run_nothing(opened: Open, tmp_path: Path) ->
         page.locator(f"button[data-place='{number}']").click()
         page.keyboard.press("Escape")
     assert page.title() == title
-    assert page.locator("main img[src=x]").count() == 0
+    assert page.locator("main img[src=x], #codec").count() == 0
 
 
 def test_no_script_runs_but_those_of_the_page(browser: "Browser", report: Path, tmp_path: Path) -> None:

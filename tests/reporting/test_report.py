@@ -80,6 +80,7 @@ def test_percentiles_of_the_reference_are_marked_as_far_as_scores_reach() -> Non
         (75, pytest.approx(0.8333, abs=1e-3)),
     ]
     assert reports._percentiles(table.drop(columns="percentile")) == []
+    assert reports._percentiles(table.iloc[[0, 40]]) == []  # nothing between tells where they are
 
 
 def test_pictures_that_have_no_room_lie_beside_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

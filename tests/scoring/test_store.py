@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cover.curves import Line
 from cover.evidence import EvidenceFile
+from cover.results import read_results
 from cover.rows import Failure, Row
 from cover.scoring.scorer import VideoScore
 from cover.scoring.store import ResultStore
@@ -266,3 +267,26 @@ def test_evidence_is_kept_before_the_score(tmp_path: Path, rows: list[Row]) -> N
     changed.open(resume=True)
     assert rows[1].name not in EvidenceFile(tmp_path / "out")
     assert len(list((tmp_path / "out/previous").glob("*/evidence.jsonl"))) == 1
+
+
+def test_evidence_after_a_line_that_a_kill_cut_short(tmp_path: Path, rows: list[Row]) -> None:
+    kept = ResultStore(tmp_path / "out", {"model": "m"}, rows, evidence=True)
+    kept.open(resume=True)
+    kept.add(rows[0], scored())
+    with (tmp_path / "out/evidence.jsonl").open("a") as file:
+        file.write('{"Filename": "b/a.mp4", "maps": {"sem')
+    again = ResultStore(tmp_path / "out", {"model": "m"}, rows, evidence=True)
+    again.open(resume=True)
+    again.add(rows[1], scored())
+    again.add(rows[2], scored())
+    evidence = EvidenceFile(tmp_path / "out")
+    assert all(row.name in evidence for row in rows)
+
+
+def test_evidence_of_a_name_that_is_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.mp4")
+    row = Row(tmp_path / "a.mp4", name)
+    kept = ResultStore(tmp_path / "out", {"model": "m"}, [row], evidence=True)
+    kept.open(resume=True)
+    kept.add(row, scored())
+    assert read_results(tmp_path / "out").table.index[0] in EvidenceFile(tmp_path / "out")

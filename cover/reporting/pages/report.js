@@ -159,6 +159,7 @@ function numeric(name) {
 }
 const size = (place) => (data.columns.width && data.columns.width[place] ? `${data.columns.width[place]} × ${data.columns.height[place]}` : "");
 const weak = (place) => (data.stretches[place] || []).length;
+const words = (title, className, of) => ({ title, className, data: of, render: (text, kind) => (kind === "display" ? escaped(text) : text) });
 const seen = Object.keys(data.words).length > 0;
 const columns = [
   { title: "picture", visible: seen, orderable: false, searchable: false, data: (place) => place, render: (place, kind) => (kind === "display" && hasPictures(place) ? `<img loading="lazy" alt="" src="${pictured("thumbs", place)}">` : "") },
@@ -167,9 +168,9 @@ const columns = [
 ];
 if (data.columns.width) columns.push({ title: "size", type: "num", data: (place) => data.columns.width[place] * data.columns.height[place], render: (pixels, kind, place) => (kind === "display" ? size(place) : pixels) });
 if (data.curve) columns.push({ title: "fitted less MOS", type: "num", data: (place) => data.curve.residual[place], render: (value, kind) => (value === null ? (kind === "display" ? "" : 0) : kind === "sort" ? Math.abs(value) : kind === "display" ? (value > 0 ? "+" : "") + digits(value, 2) : value) });
-if (data.codec.some((codec) => codec)) columns.push({ title: "codec", className: "text", data: (place) => data.codec[place] || "" });
+if (data.codec.some((codec) => codec)) columns.push(words("codec", "text", (place) => data.codec[place] || ""));
 columns.push({ title: "weak stretches", visible: seen, type: "num", data: weak });
-columns.push({ title: "notes", visible: Object.keys(data.notes).length > 0, className: "text notes", data: (place) => (data.notes[place] || []).join("; "), render: (text, kind) => (kind === "display" ? escaped(text) : text) });
+columns.push({ ...words("notes", "text notes", (place) => (data.notes[place] || []).join("; ")), visible: Object.keys(data.notes).length > 0 });
 const disagreement = columns.findIndex((column) => column.title === "fitted less MOS");
 const table = new DataTable("#table", {
   data: places,
@@ -192,6 +193,7 @@ if (hasGroups) {
   options(byId("filter-column"), Object.keys(data.groups).map((name) => [name, name]));
   const levels = () => options(byId("filter-level"), [["", "any"], ...data.groups[byId("filter-column").value].levels.map((level, code) => [String(code), level])]);
   byId("filter-column").addEventListener("change", levels);
+  byId("filters").addEventListener("reset", () => setTimeout(levels));
   levels();
 }
 const bound = (id) => (byId(id).value === "" ? null : Number(byId(id).value));
@@ -199,7 +201,8 @@ table.search.fixed("filters", (text, row, number) => {
   const place = places[number];
   const value = data.columns[byId("filter-score").value][place];
   const [low, high] = [bound("filter-low"), bound("filter-high")];
-  if ((low !== null && !(value >= low)) || (high !== null && !(value !== null && value <= high))) return false;
+  if ((low !== null || high !== null) && value === null) return false;
+  if ((low !== null && value < low) || (high !== null && value > high)) return false;
   if (hasGroups && byId("filter-level").value !== "" && data.groups[byId("filter-column").value].codes[place] !== Number(byId("filter-level").value)) return false;
   if (byId("filter-weak").checked && !weak(place)) return false;
   return !byId("filter-notes").checked || Boolean(data.notes[place]);
