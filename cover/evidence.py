@@ -91,12 +91,12 @@ class EvidenceFile:
     """The evidence in a results folder, one video at a time.
 
     Args:
-        folder: The results folder; it may have none.
+        folder: The results folder; it may have none. None has none, either.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / EVIDENCE
-        self._places = dict(self._found()) if self._path.exists() else {}
+    def __init__(self, folder: Path | None) -> None:
+        self._path = (folder or Path()) / EVIDENCE
+        self._places = dict(self._found()) if folder is not None and self._path.exists() else {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._places

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
+_WORKER = "pebble_pool_worker"  # as pebble names its processes
 _PATIENCE = 5.0  # seconds a pool has to stop
 _TERMINATION = 4.0  # further ones for each process: the pool gives it three before it kills it
 
@@ -87,7 +88,8 @@ def _end(pool: ProcessPool, patience: float) -> None:
     joining.join(patience)
     if joining.is_alive():
         for process in multiprocessing.active_children():
-            process.kill()
+            if process.name == _WORKER:
+                process.kill()
 
 
 def failure_reason(error: BaseException, *, doing: str, worker: str, limit: str) -> str:

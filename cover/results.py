@@ -61,6 +61,11 @@ class Results:
         return self.run.get("config") or {}
 
     @property
+    def predicted(self) -> bool:
+        """Whether the scores are predictions from elsewhere: evidence in the folder is not theirs."""
+        return bool(self.config.get("predictions"))
+
+    @property
     def meaningless(self) -> str | None:
         """The reason why the scores mean nothing, or None."""
         weights = self.config.get("weights")
@@ -75,7 +80,9 @@ def read_results(folder: Path) -> Results:
     Raises:
         UsageError: It is none, or a file in it cannot be read.
     """
-    scores = _scores(folder)
+    run = _parsed(folder / "run.yaml", yaml.safe_load)
+    predicted = bool((run.get("config") or {}).get("predictions"))
+    scores = _scores(folder, predicted=predicted)
     table = scores.rename(columns=_COLUMNS)
     extras: list[str] = []
     if (folder / "facts.csv").is_file():
@@ -94,7 +101,7 @@ def read_results(folder: Path) -> Results:
         extras,
         errors,
         notes,
-        _parsed(folder / "run.yaml", yaml.safe_load),
+        run,
         _parsed(folder / "metrics.json", json.loads),
     )
 
@@ -104,10 +111,11 @@ def identifier(name: str) -> str:
     return re.sub(r"\W+|^(?=\d)", "_", name)
 
 
-def _scores(folder: Path) -> pd.DataFrame:
+def _scores(folder: Path, *, predicted: bool) -> pd.DataFrame:
+    """The table of scores: those of the last run there, which may have been of predictions from elsewhere."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such results folder")
-    if (folder / "scores.csv").is_file():
+    if (folder / "scores.csv").is_file() and not (predicted and (folder / "predictions.csv").is_file()):
         table = _read(folder / "scores.csv")
         missing = [name for name in ("Overall",) if name not in table]
         if (folder / "predictions.csv").is_file():

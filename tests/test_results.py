@@ -60,6 +60,15 @@ def test_a_table_of_predictions_alone(tmp_path: Path) -> None:
     assert found.table["duration"].isna().all()
 
 
+def test_predictions_from_elsewhere_count_where_they_were_measured_last(tmp_path: Path) -> None:
+    folder = make_results(tmp_path, 2)
+    (folder / "predictions.csv").write_text("Filename,mos,overall\nvideo_00000.mp4,3,9\n")
+    (folder / "run.yaml").write_text("config: {predictions: preds.csv}\n")
+    found = read_results(folder)
+    assert found.table["overall"].tolist() == [9]
+    assert found.predicted
+
+
 @pytest.mark.parametrize(
     ("weights", "said"), [("random", "random"), ("pretrained", "Only the backbones"), ("best.ckpt", None)]
 )

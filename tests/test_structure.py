@@ -137,6 +137,12 @@ def test_the_command_starts_without_anything_heavy() -> None:
     assert found.stdout.strip() == "[]"
 
 
+def test_scoring_starts_without_pandas() -> None:
+    code = "import sys, cover.cli, cover.tasks.infer, cover.tasks.scoring; print('pandas' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "False"
+
+
 def test_python_scores_with_torch_and_little_else(root: Path) -> None:
     """``load_model`` and ``score`` import none of what only commands, training and pictures need."""
     heavy = ["wandb", "matplotlib", "torchmetrics", "lightning", "hydra", "timm", "pandas", "scipy", "torch._dynamo"]

@@ -1,9 +1,10 @@
 """Scoring uploads into a results folder of their own, and reading results in words."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -69,13 +70,14 @@ def score_files(
         views = replace(views, **more)
     scorer = Scorer(network, views)
     rows = [Row(path, name) for path, name in zip(paths, _names(paths), strict=True)]
-    folder = Path(tempfile.mkdtemp(prefix="cover-app-"))
+    folder = Path(tempfile.mkdtemp(dir=_results()))
     try:
         store = ResultStore(
             folder, {"model": model}, rows, scorer.calibration, reference=scorer.reference, evidence=True
         )
         pending = store.open(resume=False)
-        write_run_record(folder, {"model": {"name": model}, "data": {"name": "uploads"}})
+        options = {"model": {"name": model}, "weights": model, "data": {"name": "uploads"}, "views": asdict(views)}
+        write_run_record(folder, options)
         engine, done = LocalEngine(next(network.parameters()).device), 0
         progress(done, len(rows))
         with Decoder(workers=1, timeout=timeout).views(pending, views) as decoded:
@@ -158,6 +160,14 @@ def frame_with_map(evidence: Evidence, moment: int, branch: str | None, scale: S
 def as_code(name: str) -> str:
     """Write a file's name for Markdown, where it formats nothing."""
     return f"`{visible(name).replace('`', chr(39))}`"
+
+
+@lru_cache(maxsize=1)
+def _results() -> str:
+    """A folder for the results of this process, which go with it."""
+    folder = tempfile.mkdtemp(prefix="cover-app-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @lru_cache(maxsize=2)

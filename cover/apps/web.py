@@ -28,6 +28,7 @@ _KEPT = (
     3600  # seconds that uploads and results stay: files of equal content are one upload to Gradio, whoever sends them
 )
 _LOOKED_FOR = 300  # how often it looks for what is older, s
+_MOST = 50  # files of a request
 _WAITING = 20  # requests that may wait
 _COLOURS = {"overall": "#57606a", "semantic": "#c2569a", "technical": "#2f7ed8", "aesthetic": "#c98a00"}
 _CSS = "footer { display: none !important }"
@@ -92,21 +93,7 @@ def _score_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, many
         csv = gr.File(label="CSV", elem_id="csv")
         report = gr.File(label="Report", elem_id="report")
     chosen = gr.Dropdown([], label="Video", elem_id="video", interactive=True)
-    words = gr.Markdown(elem_id="words")
-    with gr.Row():
-        with gr.Column():
-            picture = gr.Image(label="Frame and map", interactive=False, elem_id="picture", buttons=[])
-            branch = gr.Radio(["technical", "aesthetic", "no map"], value="technical", label="Map")
-            moment = gr.Slider(1, 2, step=1, value=1, label="Moment", elem_id="moment")
-        line = gr.LinePlot(
-            x="seconds",
-            y="value",
-            color="score",
-            color_map=_COLOURS,
-            label="Quality over time",
-            elem_id="timeline",
-            buttons=[],
-        )
+    words, picture, branch, moment, line = _panel()
 
     def scored(
         uploads: list[str] | None,
@@ -139,6 +126,26 @@ def _score_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, many
         api_visibility="private",
         show_progress="hidden",
     )
+
+
+def _panel() -> "tuple[gr.Markdown, gr.Image, gr.Radio, gr.Slider, gr.LinePlot]":
+    """One video: its reading, a frame with a map, and its scores over time."""
+    words = gr.Markdown(elem_id="words")
+    with gr.Row():
+        with gr.Column():
+            picture = gr.Image(label="Frame and map", interactive=False, elem_id="picture", buttons=[])
+            branch = gr.Radio(["technical", "aesthetic", "no map"], value="technical", label="Map")
+            moment = gr.Slider(1, 2, step=1, value=1, label="Moment", elem_id="moment")
+        line = gr.LinePlot(
+            x="seconds",
+            y="value",
+            color="score",
+            color_map=_COLOURS,
+            label="Quality over time",
+            elem_id="timeline",
+            buttons=[],
+        )
+    return words, picture, branch, moment, line
 
 
 def _compare_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, many: gr.Checkbox) -> None:
@@ -187,6 +194,8 @@ def _score(
     """Score uploads, in place of the session's results before."""
     if not uploads:
         raise gr.Error("Choose a video or an image first.")
+    if len(uploads) > _MOST:
+        raise gr.Error(f"{len(uploads)} files are too many at once: at most {_MOST}. `cover infer` scores folders.")
     _remove(before)
     folder = _scored(settings, uploads, model, device, many, progress)
     results = read_results(folder)
@@ -212,7 +221,7 @@ def _compare(
     try:
         results = read_results(folder)
         if results.errors:
-            raise gr.Error("; ".join(f"{name}: {reason}" for name, reason in results.errors.items()))
+            raise gr.Error("; ".join(visible(f"{name}: {reason}") for name, reason in results.errors.items()))
         a, b = results.table.index
         change = results.table.loc[b, "overall"] - results.table.loc[a, "overall"]
         word = "higher" if change > 0 else "lower"

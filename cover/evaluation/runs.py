@@ -1,6 +1,7 @@
 """Two runs on the same videos: paired differences of scores, and whether they are more than chance."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from scipy import stats
 FEWEST_PAIRS = 8
 """Pairs below which nothing is concluded."""
 
+_BATCH = 10_000_000  # numbers drawn at once
 _TOLERANCE = 5e-5  # scores are compared as tables show them, to four decimals
 _ALIKE = {"duration": 0.02, "fps": 0.01}  # relative differences that are none
 _SHAPE = ("width", "height")
@@ -67,8 +69,8 @@ def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     common = [name for name in a.index if name in b.index]
     if common:
         return pd.DataFrame({"a": common, "b": common})
-    others = {_stem(str(name)): name for name in b.index}
-    pairs = [(name, others[_stem(str(name))]) for name in a.index if _stem(str(name)) in others]
+    before, after = (_by_stem(part) for part in (a, b))
+    pairs = [(name, after[stem]) for stem, name in before.items() if stem in after]
     return pd.DataFrame(pairs, columns=["a", "b"])
 
 
@@ -88,7 +90,12 @@ def change(score: str, a: np.ndarray, b: np.ndarray, resamples: int = 9999, seed
     low = high = p = math.nan
     if n >= 2:
         found = stats.bootstrap(
-            (difference,), np.mean, n_resamples=resamples, method="percentile", rng=np.random.default_rng(seed)
+            (difference,),
+            np.mean,
+            n_resamples=resamples,
+            batch=max(1, _BATCH // n),
+            method="percentile",
+            rng=np.random.default_rng(seed),
         )
         low, high = (float(end) for end in found.confidence_interval)
         if difference.any():
@@ -146,6 +153,13 @@ def _flat(record: object, prefix: str = "") -> Sequence[tuple[str, object]]:
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, (int, float, np.number)) else math.nan
+
+
+def _by_stem(part: pd.DataFrame) -> dict[str, str]:
+    """Names by what is before their suffix, where only one has it."""
+    stems = [_stem(str(name)) for name in part.index]
+    counts = Counter(stems)
+    return {stem: str(name) for stem, name in zip(stems, part.index, strict=True) if counts[stem] == 1}
 
 
 def _stem(name: str) -> str:

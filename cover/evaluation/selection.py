@@ -5,6 +5,7 @@ functions below, and nothing else; pandas then computes it. No name reaches Pyth
 """
 
 import ast
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ _AGGREGATES: dict[str, Callable[[Any], float]] = {
     "sum": lambda values: float(values.sum()),
     "share": lambda values: float(values.mean()),
 }
-_LONGEST, _DEEPEST = 2_000, 100
+_LONGEST, _DEEPEST, _LARGEST = 2_000, 100, 1e15
 
 FUNCTIONS = (*_AGGREGATES, "quantile", "count")
 """Functions of expressions: ``mean(overall)``, ``share(overall > 0)``, ``quantile(technical, 0.3)`` and ``count()`` of
@@ -103,7 +104,7 @@ def columns_in(expression: str) -> list[str]:
 def _grouped(table: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
     if by not in table:
         raise UsageError(f"by={by}: there is no such column (found: {', '.join(map(str, table))})")
-    return [(str(name), part) for name, part in table.groupby(by, sort=True)]
+    return [(str(name), part) for name, part in table.groupby(by, sort=True, dropna=False)]
 
 
 def _parsed(expression: str) -> ast.Expression:
@@ -125,7 +126,15 @@ def _parsed(expression: str) -> ast.Expression:
             )
         if isinstance(node, ast.Call):
             _check_call(node, expression)
+        if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and abs(node.value) > _LARGEST:
+            raise UsageError(f"{expression[:80]}: takes numbers up to {_LARGEST:g}")
+        if isinstance(node, ast.BinOp) and any(map(_is_no_number, (node.left, node.right))):
+            raise UsageError(f"{expression[:80]}: only numbers are added and multiplied")
     return tree
+
+
+def _is_no_number(node: ast.AST) -> bool:
+    return isinstance(node, (ast.List, ast.Tuple)) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def _check_call(node: ast.Call, expression: str) -> None:
@@ -148,18 +157,22 @@ def _compute(table: pd.DataFrame, expression: str) -> Any:
         if name not in table:
             raise UsageError(f"{expression}: there is no column {name} (found: {', '.join(map(str, table))})")
     try:
-        tree = _Figures(table, expression).visit(tree)
+        figures = _Figures(table, expression)
+        tree = figures.visit(tree)
         found = _value(table, tree.body)
     except (
         TypeError,
         ValueError,
-        ZeroDivisionError,
+        ArithmeticError,
+        MemoryError,
         NotImplementedError,
         SyntaxError,
         AttributeError,
         KeyError,
     ) as error:
         raise UsageError(f"{expression}: cannot be computed ({error})") from error
+    if figures.unknown:  # whatever is compared with it
+        return pd.Series(False, index=table.index) if isinstance(found, pd.Series) else False
     if isinstance(found, pd.Series) and found.dtype == bool:
         needed = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
         found &= table[needed].notna().all(axis=1)
@@ -172,6 +185,14 @@ class _Figures(ast.NodeTransformer):
     def __init__(self, table: pd.DataFrame, expression: str) -> None:
         self.table = table
         self.expression = expression
+        self.unknown = False
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        """Write ``not`` as a comparison: pandas inverts the bits of a single truth value."""
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not):
+            return ast.Compare(node.operand, [ast.Eq()], [ast.Constant(False)])
+        return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         """Complete ``quantile(q)`` by what it is compared with."""
@@ -197,8 +218,14 @@ class _Figures(ast.NodeTransformer):
         if node.func.id == "quantile":
             share = node.args[1]
             assert isinstance(share, ast.Constant)
-            return _constant(float(values.quantile(float(share.value))))  # type: ignore[arg-type]
-        return _constant(_AGGREGATES[node.func.id](values))
+            return self._constant(float(values.quantile(float(share.value))))  # type: ignore[arg-type]
+        return self._constant(_AGGREGATES[node.func.id](values))
+
+    def _constant(self, value: float) -> ast.AST:
+        if not math.isfinite(value):
+            self.unknown = True
+            value = 0.0
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value < 0 else ast.Constant(value)
 
 
 def _is_bare_quantile(node: ast.AST) -> bool:
@@ -208,15 +235,6 @@ def _is_bare_quantile(node: ast.AST) -> bool:
         and node.func.id == "quantile"
         and len(node.args) == 1
     )
-
-
-def _constant(value: float) -> ast.AST:
-    """A figure as a node; an unknown one compares as false with everything."""
-    if value != value:  # NaN
-        return ast.parse("(1e999 - 1e999)", mode="eval").body
-    if value < 0:
-        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
-    return ast.Constant(value)
 
 
 def _value(table: pd.DataFrame, node: ast.AST) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 BRANCHES = ("semantic", "technical", "aesthetic")  # as in cover.models, which imports torch
 
 _DEVIATIONS = 4.0  # of what a score changes by from one moment to the next: a drop that is more is none by chance
+_LEAST = 0.1  # in scores, whose spreads between videos are some tenths
 _SHARE = 0.5  # of the spread between videos: a drop that is less is not worth a look
 _ROWS = ("upper", "", "lower")
 _COLUMNS = ("left", "", "right")
@@ -98,9 +99,9 @@ def weak_stretches(line: Timeline, spreads: Mapping[str, float]) -> list[Stretch
     """Find the stretches in which a branch falls clearly below the video's own median, worst first.
 
     Clearly is four robust deviations of the noise, taken from differences between neighbouring moments (the median of
-    their sizes, scaled as for a normal distribution) so that a fault that lasts does not hide itself, and at least half
-    the spread between videos. A stretch reaches half way to the sound moments beside it. With fewer than four moments
-    a video has no stretches.
+    their sizes, scaled as for a normal distribution) so that a fault that lasts does not hide itself, and at least 0.1
+    and half the spread between videos. A stretch reaches half way to the sound moments beside it. With fewer than four
+    moments a video has no stretches.
 
     Args:
         line: The scores over time; nothing is found where times are unknown.
@@ -114,7 +115,7 @@ def weak_stretches(line: Timeline, spreads: Mapping[str, float]) -> list[Stretch
         curve = line.curves[branch]
         drop = np.median(curve) - curve
         noise = 1.4826 / math.sqrt(2) * float(np.median(np.abs(np.diff(curve))))
-        weak = drop > max(_DEVIATIONS * noise, _SHARE * spreads.get(branch, 0.0), 1e-6)
+        weak = drop > max(_DEVIATIONS * noise, _SHARE * spreads.get(branch, 0.0), _LEAST)
         found += _runs(line, branch, drop, weak)
     return sorted(found, key=lambda stretch: -stretch.below / (spreads.get(stretch.branch) or 1))
 

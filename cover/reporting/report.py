@@ -60,7 +60,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         The page.
     """
     table = results.table.dropna(subset=["overall"])
-    evidence = EvidenceFile(results.folder)
+    evidence = EvidenceFile(None if results.predicted else results.folder)
     spreads = {name: float(table[name].std()) for name in BRANCHES if name in table and len(table) >= _SPREAD_OF}
     listed = _listed(table)
     data = _table_data(listed, results)
@@ -80,6 +80,8 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         measures=_measures(results.metrics),
         outside=bool(shelf.beside),
         listed=len(listed),
+        seen=bool(data["words"]) or results.predicted,
+        whole=(results.config.get("protocol") or {}).get("splits", "full") == "full",
         total=len(table),
     )
     write_text(results.folder / REPORT, page)
@@ -274,7 +276,7 @@ def _range(curves: Sequence[np.ndarray]) -> Scale:
 def _run(results: Results, scored: int) -> list[tuple[str, str]]:
     """The facts of the run, for people."""
     chosen, run = results.config, results.run
-    if chosen.get("predictions"):  # of others: no model was run
+    if results.predicted:  # no model was run
         chosen = {"data": {"path": chosen["predictions"]}}
     model = (chosen.get("model") or {}).get("name")
     sums = run.get("weights_sha256") or {}

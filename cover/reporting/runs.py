@@ -168,7 +168,9 @@ def _record(results: Results) -> Mapping[str, Any]:
 
 def _alone(found: RunComparison) -> list[str]:
     counts = {"A": len(found.a.table) - len(found.pairs), "B": len(found.b.table) - len(found.pairs)}
-    return [f"{count:,} videos are in {run} only" for run, count in counts.items() if count]
+    lines = [f"{count:,} videos are in {run} only" for run, count in counts.items() if count]
+    failed = {"A": found.a.errors, "B": found.b.errors}
+    return lines + [f"{len(errors):,} videos failed in {run}" for run, errors in failed.items() if errors]
 
 
 def _row(one: Change) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _HEADERS = {
 _FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
 _JOURNAL = "journal.jsonl"
 _MAPS = "maps"
+_REPORT = ("report.html", "report_files", "moments.csv", "selected.csv")  # what others made of a run
 _LONGEST_NAME = 240  # bytes of a file name that leave room for what is added to it
 
 
@@ -212,7 +213,7 @@ class ResultStore:
     def _set_aside(self) -> None:
         if len(self._names_in_table()) <= 1:  # nothing but a header: nothing to keep
             return
-        set_aside([self.folder / name for name in (*_HEADERS, "run.yaml", _JOURNAL, _MAPS, EVIDENCE)])
+        set_aside([self.folder / name for name in (*_HEADERS, "run.yaml", _JOURNAL, _MAPS, EVIDENCE, *_REPORT)])
 
     def _write_tables(self) -> None:
         lines: dict[str, list[str]] = {name: [csv_line(*header)] for name, header in _HEADERS.items()}

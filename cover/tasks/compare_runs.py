@@ -7,6 +7,7 @@ from cover.errors import UsageError
 from cover.reporting.progress import working
 from cover.results import Results, read_results
 from cover.tasks.gate import NOT_MET
+from cover.tasks.select import warn_of_meaningless
 
 
 def compare_runs(options: CompareOptions) -> int:
@@ -19,6 +20,7 @@ def compare_runs(options: CompareOptions) -> int:
         UsageError: A folder has no results, or no video is in both.
     """
     a, b = read_results(options.a), read_results(options.b)
+    warn_of_meaningless(b)
     output = options.output or Path("outputs/compare") / f"{options.a.resolve().name}-{options.b.resolve().name}"
     with working("comparing"):
         from cover.reporting.runs import compare_results, show_runs, write_run_comparison

@@ -27,7 +27,7 @@ from cover.reporting.tables import write_table
 from cover.rows import Row
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
-from cover.tasks.report import write_and_say
+from cover.tasks.report import end_with_report
 
 if TYPE_CHECKING:
     from cover.evaluation.raters import Study
@@ -98,7 +98,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
         _log(options.logger, config, {**evaluation.metrics_in(folder), "runtime": runtime or {}}, table, folder)
     evaluation.show(measures, options.published, len(rows), (len(missing), failed), splits, runtime, folder, study)
     if options.report:
-        write_and_say(folder, options.fit)
+        end_with_report(folder, options.fit)
     return not (missing or failed)
 
 

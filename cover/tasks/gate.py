@@ -5,7 +5,7 @@ from rich.console import Console
 from cover.config.commands import GateOptions
 from cover.evaluation.selection import gate as held
 from cover.results import read_results
-from cover.tasks.select import conditioned
+from cover.tasks.select import conditioned, printed, warn_of_meaningless
 
 NOT_MET = 3
 
@@ -20,13 +20,12 @@ def gate(options: GateOptions) -> int:
         UsageError: There are no results, or the condition cannot be read.
     """
     results = read_results(options.folder)
-    if warning := results.meaningless:
-        Console(stderr=True).print(f"WARNING: {warning}: these scores mean nothing", highlight=False)
+    warn_of_meaningless(results)
     table = conditioned(results)
     found = held(table, options.expression, options.by)
     console = Console()
     for name, holds in found.items():
-        where = "" if options.by is None else f" ({options.by}={name})"
+        where = "" if options.by is None else f" ({options.by}={printed(name)})"
         said = f"{'holds' if holds else 'DOES NOT HOLD'}: {options.expression}{where}"
         console.print(said, highlight=False, markup=False, soft_wrap=True)
     console.print(f"{len(table):,} videos scored, {len(results.errors):,} failed", highlight=False)

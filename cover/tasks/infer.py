@@ -12,7 +12,7 @@ from cover.config.schema import InferOptions
 from cover.files import write_bytes
 from cover.reporting.console import summary
 from cover.scoring.ranks import is_main_process
-from cover.tasks.report import write_and_say
+from cover.tasks.report import end_with_report
 from cover.tasks.scoring import score_rows
 
 
@@ -38,5 +38,5 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
             write_bytes(table, (folder / "scores.csv").read_bytes())
         Console().print(summary(store.scores, store.errors, store.notes, folder, table, listing.remarks))
         if options.report:
-            write_and_say(folder)
+            end_with_report(folder)
     return not store.errors

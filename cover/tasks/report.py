@@ -1,5 +1,6 @@
 """Make report.html of a results folder, without a model, the videos or a network."""
 
+import logging
 from pathlib import Path
 
 from rich.console import Console
@@ -7,7 +8,8 @@ from rich.console import Console
 from cover.config.commands import ReportOptions
 from cover.config.types import Fit
 from cover.reporting.progress import working
-from cover.results import read_results
+
+log = logging.getLogger(__name__)
 
 
 def report(options: ReportOptions) -> int:
@@ -16,17 +18,27 @@ def report(options: ReportOptions) -> int:
     Raises:
         UsageError: There are no results.
     """
-    write_and_say(options.folder, options.fit)
+    _write(options.folder, options.fit)
     return 0
 
 
-def write_and_say(folder: Path, fit: Fit = "logistic4") -> None:
-    """Write the report of a results folder, and say where.
+def end_with_report(folder: Path, fit: Fit = "logistic4") -> None:
+    """Write the report of a run that has ended, and say where; what goes wrong with it leaves the run as it is.
 
     Args:
         folder: The results folder.
         fit: The curve from overall score to MOS.
     """
+    try:
+        _write(folder, fit)
+    except Exception:
+        log.exception("the report could not be written; the results are there, and `cover report` tries again")
+
+
+def _write(folder: Path, fit: Fit) -> None:
+    # pandas, which decoding need not wait for.
+    from cover.results import read_results
+
     results = read_results(folder)
     with working(f"writing the report of {len(results.table)} videos"):
         from cover.reporting.report import write_report

@@ -26,13 +26,17 @@ def select(options: SelectOptions) -> int:
         UsageError: There are no results, or the condition cannot be read.
     """
     results = read_results(options.folder)
+    warn_of_meaningless(results)
     table = conditioned(results)
     kept = results.table[selected(table, options.expression, options.by).to_numpy()]
     path = options.output or options.folder / "selected.csv"
     paths = _paths(options.folder)
     names = [str(name) for name in kept.index]
     if path.suffix == ".txt":
-        write_text(path, "".join(f"{paths.get(name, name)}\n" for name in names))
+        lines = [paths.get(name, name) for name in names]
+        if broken := [line for line in lines if len(line.splitlines()) > 1]:
+            Console(stderr=True).print(f"WARNING: {len(broken)} names of several lines are left out", highlight=False)
+        write_text(path, "".join(f"{line}\n" for line in lines if line not in broken))
     elif path.suffix == ".csv":
         listed = pd.DataFrame({"Filename": names, "path": [paths.get(name, name) for name in names]})
         write_table(
@@ -47,15 +51,29 @@ def select(options: SelectOptions) -> int:
         for group, total in counts.value_counts(sort=False).items():
             here = counts[table.index.isin(kept.index)]
             console.print(
-                f"  {options.by}={group}: {int((here == group).sum()):,} of {total:,}", highlight=False, markup=False
+                f"  {options.by}={printed(group)}: {int((here == group).sum()):,} of {total:,}",
+                highlight=False,
+                markup=False,
             )
     console.print(f"list: {path}", highlight=False, soft_wrap=True, markup=False)
     return 0 if len(kept) else _NOTHING_KEPT
 
 
+def warn_of_meaningless(results: Results) -> None:
+    """Say on stderr when scores mean nothing."""
+    if reason := results.meaningless:
+        Console(stderr=True).print(f"WARNING: {reason}: these scores mean nothing", highlight=False)
+
+
+def printed(text: object) -> str:
+    """Spell what would control the terminal."""
+    return str(text) if str(text).isprintable() else str(text).encode("unicode_escape").decode()
+
+
 def conditioned(results: Results) -> pd.DataFrame:
     """Give the table that conditions are about: the columns by names that an expression can hold."""
-    table = results.table.rename(columns=identifier)
+    known = {"True": True, "False": False}
+    table = results.table.assign(lossless=results.table["lossless"].map(known)).rename(columns=identifier)
     return table.loc[:, ~table.columns.duplicated()]
 
 

@@ -178,3 +178,18 @@ def test_they_answer_without_what_is_heavy(results: Path, root: Path) -> None:
         [sys.executable, "-c", code, str(results)], capture_output=True, text=True, check=True, cwd=root
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_lists_of_paths_hold_one_a_line(cover: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_results(tmp_path / "odd", names=["a.mp4", "b\n/etc/passwd"], extras={"scene": ["\x1b[31mred", "b"]})
+    assert cover("select", folder, "overall > -9", "by=scene", "output=kept.txt") == 0
+    assert Path("kept.txt").read_text() == "a.mp4\n"
+    shown = capsys.readouterr()
+    assert "1 names of several lines are left out" in shown.err
+    assert "\x1b" not in shown.out
+
+
+def test_lossless_is_a_truth_value(cover: Command, tmp_path: Path) -> None:
+    folder = make_results(tmp_path / "some", 4, facts={1: {"lossless": "True"}})
+    assert cover("select", folder, "lossless == True", "output=kept.txt") == 0
+    assert len(Path("kept.txt").read_text().splitlines()) == 1

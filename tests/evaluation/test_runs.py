@@ -52,6 +52,9 @@ def test_pairs_by_name_and_else_by_the_name_without_suffix() -> None:
     assert paired(named("a", "b", "c"), named("c", "a")).to_numpy().tolist() == [["a", "a"], ["c", "c"]]
     assert paired(named("x/a.mp4", "b.mp4"), named("x/a.mkv", "a.mkv")).to_numpy().tolist() == [["x/a.mp4", "x/a.mkv"]]
     assert paired(named("a"), named("b")).empty
+    assert paired(named("x.mp4", "x.mov", "y.mp4"), named("x.webm", "y.webm")).to_numpy().tolist() == [
+        ["y.mp4", "y.webm"]
+    ]
 
 
 @pytest.mark.parametrize(

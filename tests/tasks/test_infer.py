@@ -147,6 +147,15 @@ def test_a_run_ends_with_a_report(infer: Run, clips: Path, capsys: pytest.Captur
     assert Path("out/moments.csv").exists()
 
 
+def test_a_report_that_fails_costs_nothing_else(infer: Run, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no report today")
+
+    monkeypatch.setattr("cover.reporting.report.write_report", fail)
+    assert infer(f"data={clips}/a.mp4", "output=out") == 0
+    assert len(table(Path("out/scores.csv"))) == 2
+
+
 def test_reports_are_left_out_on_request(infer: Run, clips: Path) -> None:
     infer(f"data={clips}", "output=with")
     infer(f"data={clips}", "output=without", "report=false")

@@ -107,7 +107,8 @@ options(byId("scatter-y"), numbers.map((name) => [name, name]), present.includes
 function scatter() {
   const [x, y] = [byId("scatter-x").value, byId("scatter-y").value];
   const shown = places.filter((place) => data.columns[x][place] !== null && data.columns[y][place] !== null);
-  const points = shown.map((place) => ({ place, x: data.columns[x][place], y: data.columns[y][place], aesthetic: (data.columns.aesthetic || data.columns.overall)[place] }));
+  const every = Math.ceil(shown.length / 20000);
+  const points = shown.filter((_, number) => number % every === 0).map((place) => ({ place, x: data.columns[x][place], y: data.columns[y][place], aesthetic: (data.columns.aesthetic || data.columns.overall)[place] }));
   const colours = data.columns.aesthetic ? "aesthetic" : "overall";
   pointed(plot(byId("scatter"), `${y} against ${x}, a point for each video`, {
     height: 420, most: 900, x: { label: x, grid: true }, y: { label: y, grid: true }, color: { scheme: "viridis", legend: false, label: colours },
