@@ -114,7 +114,7 @@ def _parsed(expression: str) -> ast.Expression:
         tree = ast.parse(expression.strip(), mode="eval")
         depth = _depth(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        reason = f"{error.msg}; equal is ==, and is and" if isinstance(error, SyntaxError) else str(error)
         raise UsageError(f"{expression[:80]}: cannot be read as a condition ({reason})") from error
     if depth > _DEEPEST:
         raise UsageError(f"{expression[:80]}: is nested too deeply")

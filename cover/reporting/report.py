@@ -225,7 +225,7 @@ def _seen(
         found["spans"][number] = _span(line)
         found["cells"][number] = worst_cells(one)
         found["tiles"][number] = [*one.size, *(size for branch in MAPPED for size in one.maps[branch].shape[:0:-1])]
-        found["words"][number] = [worst.words(), best.words(), worst.row, best.row]
+        found["words"][number] = [worst.words(), best.words(), worst.row, best.row, worst.branch, best.branch]
         if stretches:
             found["stretches"][number] = [_cells(stretch) for stretch in stretches]
     write_rows(moments, ("Filename", "Start", "End", "Branch", "Below", "Time", "Frame"), lines)
@@ -299,7 +299,7 @@ def _views(views: Mapping[str, Any]) -> str:
     def moments(branch: str) -> Iterator[str]:
         view = views.get(branch) or {}
         if "fragments" in view:
-            yield f"{branch}: {view['fragments']} moments of {view.get('frames', 1)} frames"
+            yield f"{branch}: {view['fragments']} moments of {view.get('frames', 1)} frame(s)"
 
     told = [text for branch in BRANCHES for text in moments(branch)]
     return "; ".join([*told, *([f"sampling {views['sampling']}"] if "sampling" in views else [])])

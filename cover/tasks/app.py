@@ -3,6 +3,8 @@
 import logging
 from pathlib import Path
 
+from rich.console import Console
+
 from cover.config.commands import AppOptions
 from cover.errors import UsageError
 
@@ -30,10 +32,11 @@ def app(options: AppOptions) -> int:
     demo = instantiate({"_target_": "cover.datasets.synthetic.demo.Demo", "folder": "outputs/demo/clips"}, "demo")
     clips = [Path(row.path).absolute() for row in demo]
     page = build(Settings(options.model, options.device, options.timeout, clips))
+    launch = {"server_name": options.host, "server_port": options.port or None, **launch_options(options.upload_mb)}
     try:
-        page.launch(server_name=options.host, server_port=options.port or None, **launch_options(options.upload_mb))
+        _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch)
     except OSError as error:
-        raise UsageError(
-            f"port={options.port}: cannot listen there ({error}); port=0 takes any that is free"
-        ) from error
+        raise UsageError(f"port={options.port}: cannot listen there; port=0 takes any that is free") from error
+    Console().print(f"app: {address} (Ctrl-C ends it)", highlight=False)
+    page.block_thread()
     return 0

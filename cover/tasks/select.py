@@ -28,7 +28,8 @@ def select(options: SelectOptions) -> int:
     results = read_results(options.folder)
     warn_of_meaningless(results)
     table = conditioned(results)
-    kept = results.table[selected(table, options.expression, options.by).to_numpy()]
+    scored = results.table.dropna(subset=["overall"])
+    kept = scored[selected(table, options.expression, options.by).to_numpy()]
     path = options.output or options.folder / "selected.csv"
     paths = _paths(options.folder)
     names = [str(name) for name in kept.index]
@@ -73,7 +74,8 @@ def printed(text: object) -> str:
 def conditioned(results: Results) -> pd.DataFrame:
     """Give the table that conditions are about: the columns by names that an expression can hold."""
     known = {"True": True, "False": False}
-    table = results.table.assign(lossless=results.table["lossless"].map(known)).rename(columns=identifier)
+    scored = results.table.dropna(subset=["overall"])
+    table = scored.assign(lossless=scored["lossless"].map(known)).rename(columns=identifier)
     return table.loc[:, ~table.columns.duplicated()]
 
 

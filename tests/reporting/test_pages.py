@@ -173,9 +173,10 @@ def test_a_video_opens_and_is_walked_through(opened: Open, report: Path) -> None
     assert panel.locator("p[aria-live]").inner_text() != before
     assert panel.locator(".film button[aria-current=true]").count() == 1
     page.keyboard.press("End")
+    panel.get_by_role("radio", name="technical map").check()
     worst = panel.locator("rect.worst")
     technical = worst.get_attribute("x"), worst.get_attribute("y")
-    panel.get_by_label("aesthetic map").check()
+    panel.get_by_role("radio", name="aesthetic map").check()
     assert (worst.get_attribute("x"), worst.get_attribute("y")) != technical
     panel.get_by_label("no map").check()
     assert worst.count() == 0
@@ -227,6 +228,20 @@ def test_a_phone_shows_it_without_sideways_scrolling(opened: Open, report: Path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.locator("#table tbody button.link").first.click()
     assert page.evaluate("document.querySelector('dialog').scrollWidth") <= 390
+    page.wait_for_selector(".film button[aria-current=true]")
+    assert page.evaluate("document.querySelector('dialog').scrollTop") == 0
+
+
+def test_the_worst_moment_is_shown_with_the_map_that_it_is_named_by(opened: Open, report: Path) -> None:
+    page = opened(report)
+    for number in range(4):
+        page.locator("#table tbody button.link").nth(number).click()
+        panel = page.get_by_role("dialog")
+        panel.get_by_role("button", name="0:0").nth(1).click()
+        named = panel.get_by_role("button", name="0:0").nth(1).inner_text().split(", ")[1]
+        if named != "semantic":
+            assert panel.get_by_role("radio", name=f"{named} map").is_checked()
+        page.keyboard.press("Escape")
 
 
 def test_hostile_names_are_text_and_run_nothing(opened: Open, tmp_path: Path) -> None:

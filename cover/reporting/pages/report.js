@@ -168,7 +168,7 @@ const columns = [
   ...numbers.filter((name) => name !== "width" && name !== "height").map(numeric),
 ];
 if (data.columns.width) columns.push({ title: "size", type: "num", data: (place) => data.columns.width[place] * data.columns.height[place], render: (pixels, kind, place) => (kind === "display" ? size(place) : pixels) });
-if (data.curve) columns.push({ title: "fitted less MOS", type: "num", data: (place) => data.curve.residual[place], render: (value, kind) => (value === null ? (kind === "display" ? "" : 0) : kind === "sort" ? Math.abs(value) : kind === "display" ? (value > 0 ? "+" : "") + digits(value, 2) : value) });
+if (data.curve) columns.splice(2, 0, { title: "fitted less MOS", type: "num", data: (place) => data.curve.residual[place], render: (value, kind) => (value === null ? (kind === "display" ? "" : 0) : kind === "sort" ? Math.abs(value) : kind === "display" ? (value > 0 ? "+" : "") + digits(value, 2) : value) });
 if (data.codec.some((codec) => codec)) columns.push(words("codec", "text", (place) => data.codec[place] || ""));
 columns.push({ title: "weak stretches", visible: seen, type: "num", data: weak });
 columns.push({ ...words("notes", "text notes", (place) => (data.notes[place] || []).join("; ")), visible: Object.keys(data.notes).length > 0 });
@@ -176,7 +176,7 @@ const disagreement = columns.findIndex((column) => column.title === "fitted less
 const table = new DataTable("#table", {
   data: places,
   columns,
-  order: disagreement >= 0 ? [[disagreement, "desc"]] : [[2, "asc"]],
+  order: disagreement >= 0 ? [[disagreement, "desc"]] : [[columns.findIndex((column) => column.title === "overall"), "asc"]],
   pageLength: 25,
   lengthMenu: [10, 25, 50, 100],
   deferRender: true,
@@ -264,10 +264,10 @@ function openPanel(place) {
 }
 function evidence(place) {
   const { moments, times, curves, known } = curvesOf(place);
-  const [worstWords, bestWords, worst, best] = data.words[place];
+  const [worstWords, bestWords, worst, best, worstBranch, bestBranch] = data.words[place];
   const stretches = data.stretches[place] || [];
   let moment = worst;
-  let branch = "technical";
+  let branch = worstBranch === "aesthetic" ? "aesthetic" : "technical";
   const frame = element("div");
   const when = element("p", { "aria-live": "polite" });
   const chart = element("figure");
@@ -302,17 +302,26 @@ function evidence(place) {
       frame.replaceChildren(picture);
     }
     [...film.children].forEach((button, number) => button.setAttribute("aria-current", String(number === to)));
-    film.children[to]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const current = film.children[to];
+    if (current) film.scrollLeft = current.offsetLeft - film.offsetLeft - film.clientWidth / 2;
     redraw();
   };
   if (hasPictures(place)) film.append(...d3.range(moments).map((number) => element("button", { type: "button", "aria-label": `Frame at ${time(number)}`, onclick: () => go(number) }, crop(place, number, moments, { "aria-hidden": "true", width: data.tiles[place][0], height: data.tiles[place][1] }))));
   const choice = element("fieldset", {}, element("legend", { class: "unseen" }, "Map over the frame"), ...["technical", "aesthetic", "none"].map((name) => element("label", {}, element("input", { type: "radio", name: "map", value: name, checked: name === branch, onchange: () => { branch = name; go(moment); } }), name === "none" ? " no map" : ` ${name} map`)));
+  // The semantic map is not drawn: it tells no places apart.
+  const show = (to, by) => {
+    if (by !== "semantic") {
+      branch = by;
+      choice.querySelector(`[value=${branch}]`).checked = true;
+    }
+    go(to);
+  };
   const [low, high] = data.scale;
   const bar = `background:linear-gradient(90deg,${VIRIDIS.map((colour) => colour.formatHex()).join(",")})`;
   const legend = element("p", { class: "legend" }, digits(low, 2), element("i", { style: bar }), digits(high, 2));
-  const words = moments === 1 ? element("p", {}, `weakest: ${worstWords}; best: ${bestWords}`) : element("p", {}, "worst at ", element("button", { type: "button", class: "link", onclick: () => go(worst) }, worstWords), "; best at ", element("button", { type: "button", class: "link", onclick: () => go(best) }, bestWords));
+  const words = moments === 1 ? element("p", {}, `weakest: ${worstWords}; best: ${bestWords}`) : element("p", {}, "worst at ", element("button", { type: "button", class: "link", onclick: () => show(worst, worstBranch) }, worstWords), "; best at ", element("button", { type: "button", class: "link", onclick: () => show(best, bestBranch) }, bestWords));
   const nearest = (second) => d3.leastIndex(times, (a, b) => Math.abs(a - second) - Math.abs(b - second));
-  const list = stretches.map((stretch) => element("li", {}, element("button", { type: "button", class: "link", onclick: () => { if (stretch[2] !== "semantic") { branch = stretch[2]; choice.querySelector(`[value=${branch}]`).checked = true; } go(nearest(stretch[4])); } }, `${stretch[0].toFixed(2)} to ${stretch[1].toFixed(2)} s`), `: ${stretch[2]}, ${digits(stretch[3], 2)} below the video's median (frame ${stretch[5]})`));
+  const list = stretches.map((stretch) => element("li", {}, element("button", { type: "button", class: "link", onclick: () => show(nearest(stretch[4]), stretch[2]) }, `${stretch[0].toFixed(2)} to ${stretch[1].toFixed(2)} s`), `: ${stretch[2]}, ${digits(stretch[3], 2)} below the video's median (frame ${stretch[5]})`));
   const few = moments < 4 ? `This video was looked at ${moments} times: too few to find weak stretches.` : "None: no branch falls clearly below the video's own median at the moments looked at.";
   const left = element("div", {}, frame, hasPictures(place) ? choice : "", ...(hasPictures(place) ? [legend, element("p", { class: "hint" }, "Yellow is better. One scale for the whole report; the worst cell is framed.")] : []));
   const keys = element("p", { class: "keys hint" }, ...SCORES.map((name) => element("span", {}, element("i", { style: `background:${COLOURS[name]}` }), name)));
