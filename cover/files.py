@@ -74,8 +74,10 @@ def append_line(path: Path, line: str) -> None:
 def end_line(path: Path) -> None:
     """End the line that a kill cut short, so that the next one is none of its own; of a file that there may be."""
     with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
-        if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
-            file.write(b"\n")
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
 
 
 def csv_line(*values: str) -> str:

@@ -4,7 +4,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw
 from cover.api import load_model
 from cover.errors import UsageError
 from cover.evidence import Evidence, EvidenceFile
-from cover.models import COVER
+from cover.models import BRANCHES, COVER
 from cover.reporting.moments import Timeline, extreme, rows_on_axis, timeline, weak_stretches
 from cover.reporting.pages import visible
-from cover.reporting.pictures import Scale
+from cover.reporting.pictures import Scale, map_scale
 from cover.reporting.report import write_report
 from cover.results import Results, read_results
 from cover.rows import Row
@@ -63,10 +63,7 @@ def score_files(
     network = _model(model, device)
     views = network.views or ViewSpec()
     if many:
-        more = {
-            name: replace(getattr(views, name), fragments=MANY_MOMENTS)
-            for name in ("semantic", "technical", "aesthetic")
-        }
+        more = {branch: replace(getattr(views, branch), fragments=MANY_MOMENTS) for branch in BRANCHES}
         views = replace(views, **more)
     scorer = Scorer(network, views)
     rows = [Row(path, name) for path, name in zip(paths, _names(paths), strict=True)]
@@ -93,18 +90,47 @@ def score_files(
     return folder
 
 
-def reading(results: Results, name: str) -> str:
+@dataclass(frozen=True)
+class Scored:
+    """Uploads that are scored.
+
+    Attributes:
+        results: Their results.
+        evidence: What the scores were given for.
+        scale: Of the colours of their maps.
+    """
+
+    results: Results
+    evidence: EvidenceFile
+    scale: Scale
+
+    def timeline(self, name: str) -> tuple[Timeline, Evidence]:
+        """Give the scores of one video over time, and what they were given for."""
+        evidence = self.evidence[name]
+        duration = float(self.results.table["duration"].astype(float)[name])
+        return timeline(evidence.maps, evidence.times, evidence.frames, duration), evidence
+
+
+@lru_cache(maxsize=16)
+def read_scored(folder: str) -> Scored:
+    """Read what :func:`score_files` wrote, once for whatever is shown of it."""
+    results, evidence = read_results(Path(folder)), EvidenceFile(Path(folder))
+    return Scored(results, evidence, map_scale(evidence[name] for name in results.table.index))
+
+
+def reading(scored: Scored, name: str) -> str:
     """Read the scores of one video in plain words."""
+    results = scored.results
     row = results.table.loc[name]
     said = [f"{as_code(name)}: overall {row['overall']:.2f}"]
     rank = row.get("percentile")
     if rank is not None and np.isfinite(rank):
         kind = "low" if rank < _LOW else "high" if rank > _HIGH else "middling"
         said[0] += f", {kind}: higher than {rank:.0f} % of the videos that the model was compared with"
-    weakest = min(("semantic", "technical", "aesthetic"), key=lambda branch: row[branch])
+    weakest = min(BRANCHES, key=lambda branch: row[branch])
     meaning = {"semantic": "content", "technical": "distortions", "aesthetic": "composition, colour and light"}
     said.append(f"The lowest of its three scores is the {weakest} one ({meaning[weakest]}), {row[weakest]:.2f}")
-    line, evidence = timeline_of(results, name)
+    line, evidence = scored.timeline(name)
     if len(line.times) > 1:
         worst, best = extreme(line, evidence.maps), extreme(line, evidence.maps, best=True)
         said.append(f"Worst at {worst.words()}; best at {best.words()}")
@@ -116,13 +142,6 @@ def reading(results: Results, name: str) -> str:
     ]
     notes = results.notes.get(name, ())
     return ". ".join(said) + "." + "".join(f" Note: {note}." for note in notes)
-
-
-def timeline_of(results: Results, name: str) -> tuple[Timeline, Evidence]:
-    """Give the scores of one video over time, and what they were given for."""
-    evidence = EvidenceFile(results.folder)[name]
-    duration = float(results.table["duration"].astype(float)[name])
-    return timeline(evidence.maps, evidence.times, evidence.frames, duration), evidence
 
 
 def frame_with_map(evidence: Evidence, moment: int, branch: str | None, scale: Scale) -> Image.Image | None:

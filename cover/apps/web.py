@@ -1,6 +1,5 @@
 """The web app's page: uploads in, scores, timeline, map and report out."""
 
-import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -15,18 +14,13 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 import pandas as pd
 
-from cover.apps.session import as_code, frame_with_map, reading, score_files, timeline_of
+from cover.apps.session import as_code, frame_with_map, read_scored, reading, score_files
 from cover.errors import CoverError
-from cover.evidence import EvidenceFile
 from cover.reporting.pages import visible
-from cover.reporting.pictures import map_scale
-from cover.results import SCORES, read_results
+from cover.results import SCORES
 
-log = logging.getLogger(__name__)
-
-_KEPT = (
-    3600  # seconds that uploads and results stay: files of equal content are one upload to Gradio, whoever sends them
-)
+# Seconds that uploads and results stay: to Gradio files of equal content are one upload, whoever sends them.
+_KEPT = 3600
 _LOOKED_FOR = 300  # how often it looks for what is older, s
 _MOST = 50  # files of a request
 _WAITING = 20  # requests that may wait
@@ -198,7 +192,7 @@ def _score(
         raise gr.Error(f"{len(uploads)} files are too many at once: at most {_MOST}. `cover infer` scores folders.")
     _remove(before)
     folder = _scored(settings, uploads, model, device, many, progress)
-    results = read_results(folder)
+    results = read_scored(str(folder)).results
     table = results.table[[name for name in (*SCORES, "percentile", "duration") if name in results.table]]
     table = table.round(4).reset_index(names="Filename")
     failed = "\n".join(f"- {as_code(name)}: {visible(reason)}" for name, reason in results.errors.items())
@@ -219,7 +213,8 @@ def _compare(
 ) -> tuple[Any, ...]:
     folder = _scored(settings, uploads, model, device, many, progress)
     try:
-        results = read_results(folder)
+        scored = read_scored(str(folder))
+        results = scored.results
         if results.errors:
             raise gr.Error("; ".join(visible(f"{name}: {reason}") for name, reason in results.errors.items()))
         a, b = results.table.index
@@ -229,12 +224,11 @@ def _compare(
             f"B scores {abs(change):.3f} {word} overall. One pair says nothing of a codec or a generator: "
             "`cover compare` holds many against each other.\n\n"
         )
-        said += "\n\n".join(f"{letter}: {reading(results, name)}" for letter, name in (("A", a), ("B", b)))
-        scale = map_scale(EvidenceFile(folder)[name] for name in (a, b))
+        said += "\n\n".join(f"{letter}: {reading(scored, name)}" for letter, name in (("A", a), ("B", b)))
         frames = []
         for name in (a, b):
-            line, evidence = timeline_of(results, name)
-            frames.append(frame_with_map(evidence, int(line.curves["overall"].argmin()), "technical", scale))
+            line, evidence = scored.timeline(name)
+            frames.append(frame_with_map(evidence, int(line.curves["overall"].argmin()), "technical", scored.scale))
         table = results.table[[*SCORES]].round(4).T.reset_index(names="score")
         table.columns = ["score", "A", "B"]
         table["B less A"] = (table["B"] - table["A"]).round(4)
@@ -264,24 +258,23 @@ def _opened(folder: str | None, name: str | None, branch: str) -> tuple[Any, ...
     """Show a video: its reading, its curves, and the worst moment."""
     if not folder or not name or not Path(folder).is_dir():
         return "", None, gr.Slider(maximum=2, value=1), None
-    results = read_results(Path(folder))
-    line, _ = timeline_of(results, name)
+    scored = read_scored(folder)
+    line, _ = scored.timeline(name)
     worst = int(line.curves["overall"].argmin())
     curves = [
         pd.DataFrame({"seconds": line.times, "value": values, "score": score}) for score, values in line.curves.items()
     ]
     slider = gr.Slider(minimum=1, maximum=max(2, len(line.times)), value=worst + 1, step=1)
-    return reading(results, name), pd.concat(curves), slider, _frame(folder, name, branch, worst + 1)
+    return reading(scored, name), pd.concat(curves), slider, _frame(folder, name, branch, worst + 1)
 
 
 def _frame(folder: str | None, name: str | None, branch: str, moment: float) -> Any:
     if not folder or not name or not Path(folder).is_dir():
         return None
-    file = EvidenceFile(Path(folder))
-    scale = map_scale(file[other] for other in read_results(Path(folder)).table.index)
-    evidence = file[name]
+    scored = read_scored(folder)
+    evidence = scored.evidence[name]
     place = min(int(moment), len(evidence.times["aesthetic"])) - 1
-    return frame_with_map(evidence, place, None if branch == "no map" else branch, scale)
+    return frame_with_map(evidence, place, None if branch == "no map" else branch, scored.scale)
 
 
 def _remove(folder: str | None) -> None:

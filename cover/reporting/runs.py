@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
-from cover.evaluation.runs import FEWEST_PAIRS, Change, change, paired, setting_differences, unlike
+from cover.evaluation.runs import Change, change, paired, setting_differences, unlike
 from cover.evidence import EvidenceFile
 from cover.files import write_text
 from cover.reporting.console import NumberTable, with_ends
@@ -185,7 +185,7 @@ def _row(one: Change) -> dict[str, Any]:
         "wins": one.wins,
         "losses": one.losses,
         "verdict": one.verdict,
-        "reason": one.reason or f"at least {FEWEST_PAIRS} pairs, and the interval does not hold zero",
+        "reason": one.reason,
     }
 
 

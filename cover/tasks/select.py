@@ -28,8 +28,7 @@ def select(options: SelectOptions) -> int:
     results = read_results(options.folder)
     warn_of_meaningless(results)
     table = conditioned(results)
-    scored = results.table.dropna(subset=["overall"])
-    kept = scored[selected(table, options.expression, options.by).to_numpy()]
+    kept = results.table.loc[table.index[selected(table, options.expression, options.by).to_numpy()]]
     path = options.output or options.folder / "selected.csv"
     paths = _paths(options.folder)
     names = [str(name) for name in kept.index]

@@ -87,6 +87,7 @@ def test_uploads_are_scored_and_shown(page: "Page", clips: Path) -> None:
 def test_the_demo_clips(page: "Page") -> None:
     page.click("#demo")
     page.wait_for_function("document.querySelector('#words').innerText.includes('demo clip.mp4')", timeout=120_000)
+    assert "demo clip.mp4: overall" in page.inner_text("#words")
 
 
 def test_an_upload_that_is_too_large_says_so(page: "Page", tmp_path: Path) -> None:
@@ -94,11 +95,13 @@ def test_an_upload_that_is_too_large_says_so(page: "Page", tmp_path: Path) -> No
     large.write_bytes(bytes(3_000_000))
     page.set_input_files("#files input[type=file]", large)
     page.wait_for_function("document.body.innerText.toLowerCase().includes('size')", timeout=20_000)
+    assert page.locator("#files .file-preview tr").count() == 0
 
 
 def test_nothing_chosen_says_so(page: "Page") -> None:
     page.click("#score")
     page.wait_for_function("document.body.innerText.includes('Choose a video or an image first')", timeout=20_000)
+    assert not page.locator("#picture img").count()
 
 
 def client(address: str) -> Any:
@@ -174,6 +177,7 @@ def test_the_same_clip_again_shows_what_is_new(page: "Page", clips: Path) -> Non
     upload(page, clips / "b.mp4")
     page.click("#score")
     page.wait_for_function("document.querySelector('#moment input[type=range]').max === '24'", timeout=120_000)
+    assert page.inner_text("#words").startswith("b.mp4")
 
 
 def test_a_session_keeps_its_last_results_only(clips: Path) -> None:

@@ -118,6 +118,7 @@ def test_searching_and_filtering(opened: Open, report: Path) -> None:
     assert all(value >= 0.2 for value in numbers(page, "technical"))
     page.get_by_role("button", name="All", exact=True).click()
     page.wait_for_function("document.querySelector('.dt-info').innerText.includes('of 40')")
+    assert "of 40" in shown(page)
 
 
 def test_unknown_values_are_in_no_range(opened: Open, tmp_path: Path) -> None:
@@ -126,6 +127,7 @@ def test_unknown_values_are_in_no_range(opened: Open, tmp_path: Path) -> None:
     page.locator("#filter-score").select_option("bitrate")
     page.locator("#filter-low").fill("0")
     page.wait_for_function("document.querySelector('.dt-info').innerText.includes('of 8')")
+    assert "video_00000.mp4" not in column(page, "video")
 
 
 def test_all_takes_the_filters_back(opened: Open, tmp_path: Path) -> None:
