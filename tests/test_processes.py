@@ -22,7 +22,7 @@ def test_a_lock_that_an_interruption_left_held_does_not_keep_the_command(monkeyp
         return futures[-1]
 
     def interrupted() -> None:
-        with completed(schedule, [1], workers=1):
+        with completed(schedule, [[1]], workers=1):
             futures[0]._condition.acquire()
             time.sleep(3)  # the worker has answered, and whoever takes the answer waits for the lock
             raise KeyboardInterrupt
@@ -36,7 +36,7 @@ def test_a_lock_that_an_interruption_left_held_does_not_keep_the_command(monkeyp
 
 
 def test_processes_are_gone_when_the_block_is_left(tmp_path: Path) -> None:
-    with completed(lambda pool, item: pool.schedule(os.getpid), range(3), workers=1) as done:
+    with completed(lambda pool, item: pool.schedule(os.getpid), [range(3)], workers=1) as done:
         pids = {future.result() for _, future in done}
     assert pids
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)

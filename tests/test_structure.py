@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cover.tables": {"cover.errors"},
     "cover.evidence": set(),
     "cover.results": {"cover.errors"},
-    "cover.video": {"cover.errors"},
+    "cover.video": {"cover.errors", "cover.rows"},
     "cover.models": set(),
     "cover.weights": {"cover.errors", "cover.files", "cover.curves"},
     "cover.scoring": {"cover"} | LEAVES | ENGINES,

@@ -42,6 +42,7 @@ class VideoScore:
         thumbnails: On request, small pictures of the frames looked at: uint8 RGB (T', h, w, 3), one for each row of the
             aesthetic map, in the shape of the video.
         info: What the file holds.
+        part: Start and end of the part, seconds after the first frame; None for a whole video.
     """
 
     semantic: float
@@ -56,6 +57,7 @@ class VideoScore:
     notes: tuple[str, ...] = ()
     thumbnails: np.ndarray | None = None
     info: VideoInfo | None = None
+    part: tuple[float, float] | None = None
 
     @property
     def scores(self) -> dict[str, float]:
@@ -170,6 +172,7 @@ class Scorer:
             notes=tuple(video.notes),
             thumbnails=_thumbnails(video, len(maps["aesthetic"])) if thumbnails else None,
             info=video.info,
+            part=video.part,
         )
 
 

@@ -4,7 +4,10 @@ from cover.video.decode import decode
 from cover.video.facts import file_facts
 from cover.video.frames import looks_like_frames
 from cover.video.info import VideoInfo
-from cover.video.load import LoadedViews, Source, load_views
+from cover.video.load import Source, load_views
+from cover.video.loaded import LoadedViews
+from cover.video.parts import Segments
+from cover.video.passes import load_parts
 from cover.video.probe import probe
 from cover.video.sampling import Sampling, choose_sampling, read_sampling, write_sampling
 from cover.video.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES, RawFormat
@@ -18,6 +21,7 @@ __all__ = [
     "LoadedViews",
     "RawFormat",
     "Sampling",
+    "Segments",
     "Source",
     "VideoInfo",
     "ViewSpec",
@@ -25,6 +29,7 @@ __all__ = [
     "choose_sampling",
     "decode",
     "file_facts",
+    "load_parts",
     "load_views",
     "looks_like_frames",
     "probe",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -59,7 +60,19 @@ def decode(
     Raises:
         VideoError: If the file cannot be read, a number is outside it, or more than half of the wanted frames are lost.
     """
-    yield from FrameDecoder(index_video(path, raw, rotate, threads, stream), indices, threads, rotate)
+    decoder = FrameDecoder(index_video(path, raw, rotate, threads, stream), indices, threads, rotate)
+    yield from decoder
+    if decoder.replaced * 2 > len(decoder.wanted):
+        raise VideoError(f"{shown(path)}: {decoder.replaced} of {len(decoder.wanted)} frames could not be decoded")
+
+
+class Tally(NamedTuple):
+    """What a decoder has met so far: frames that came out, wanted ones replaced, patched ones, complaints."""
+
+    decoded: int = 0
+    replaced: int = 0
+    corrupt: int = 0
+    complaints: int = 0
 
 
 class FrameDecoder:
@@ -108,10 +121,11 @@ class FrameDecoder:
             yield from self._seeking() if self._index.seekable else ()
             # What seeking was not sure of, or everything.
             yield from self._from_the_start() if self._pending else ()
-        if self.replaced * 2 > len(self.wanted):
-            raise VideoError(
-                f"{shown(self._index.path)}: {self.replaced} of {len(self.wanted)} frames could not be decoded"
-            )
+
+    @property
+    def tally(self) -> Tally:
+        """The counts so far."""
+        return Tally(self.decoded, self.replaced, self.corrupt, len(self.errors))
 
     def _image(self) -> Iterator[tuple[int, np.ndarray]]:
         if self._pending:

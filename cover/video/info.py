@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,19 @@ class VideoIndex:
         if self.pts is not None and self.time_base is not None:
             return (self.pts[numbers] - self.pts[0]) * float(self.time_base)
         return numbers / (self.info.fps or math.nan)
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """Times of all frames, float64, seconds after the first one; NaN where unknown."""
+        return self.seconds(np.arange(self.info.frames))
+
+    @property
+    def end(self) -> float:
+        """The time at which the last frame goes, seconds after the first frame; NaN where unknown.
+
+        A frame is shown as long as frames are on average, whatever length the container states for other streams.
+        """
+        last = float(self.seconds(np.array(self.info.frames - 1)))
+        if self.info.fps:
+            return last + 1 / self.info.fps
+        return last + (last / (self.info.frames - 1) if self.info.frames > 1 else math.nan)

@@ -2,18 +2,18 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from cover.errors import VideoError
-from cover.video.decode import FrameDecoder
 from cover.video.info import VideoIndex, VideoInfo
-from cover.video.parts import part_frames
+from cover.video.loaded import LoadedViews, part_samplings, sampling_times
+from cover.video.parts import part_frames, part_span
+from cover.video.passes import load_parts
 from cover.video.probe import index_video
-from cover.video.sampling import Sampling, check_sampling, choose_sampling
+from cover.video.sampling import Sampling
 from cover.video.source import RawFormat, shown
 from cover.video.spec import ViewSpec
 from cover.video.views import ViewBuilder
@@ -28,25 +28,6 @@ class Tensor(Protocol):
 
 Source = str | os.PathLike[str] | np.ndarray | Tensor | Sequence[Any]
 """A video: a file or a folder of frames, or frames in memory."""
-
-
-@dataclass
-class LoadedViews:
-    """The views of one video.
-
-    Attributes:
-        views: For each sampling: branch -> uint8 RGB (3, T, H, W), C-contiguous.
-        info: What the file holds.
-        samplings: The frames and crops that were chosen.
-        times: For each sampling: branch -> float64 (T,), seconds after the first frame of the video; NaN where unknown.
-        notes: What the user should know about the file although it was loaded, one line each.
-    """
-
-    views: list[dict[str, np.ndarray]]
-    info: VideoInfo
-    samplings: list[Sampling]
-    times: list[dict[str, np.ndarray]]
-    notes: list[str] = field(default_factory=list)
 
 
 def load_views(
@@ -91,49 +72,10 @@ def load_views(
     if not isinstance(source, (str, os.PathLike)):
         return _load_frames(_array(source), spec, name or "", replay, fps, start, end)
     index = index_video(Path(source), raw, spec.rotate, threads, stream, fps)
-    frames = part_frames(index, start, end)
-    name = Path(source).name if name is None else name
-    samplings = _samplings(index.info, frames, spec, name, replay, shown(source))
-    builders = [ViewBuilder(spec, sampling, index.info.height, index.info.width) for sampling in samplings]
-    decoder = FrameDecoder(index, set().union(*(builder.wanted for builder in builders)), threads, spec.rotate)
-    for number, frame in decoder:
-        for builder in builders:
-            builder.add(number, frame)
-    notes = [*index.notes]
-    if decoder.unknown_matrix:
-        matrix = index.info.color_space or "unknown"
-        notes.append(f"FFmpeg cannot convert from its colour matrix ({matrix}): converted as BT.601")
-    if decoder.replaced:
-        notes.append(
-            f"{decoder.replaced} of {len(decoder.wanted)} frames could not be decoded; "
-            "their nearest neighbours were used"
-        )
-    elif decoder.errors and not index.notes:
-        notes.append("the file is damaged, but all the frames needed were decoded")
-    elif decoder.corrupt and not index.notes:
-        notes.append(f"the file is damaged: FFmpeg patched {decoder.corrupt} of {decoder.decoded} decoded frames")
-    if any(builder.resized for builder in builders) and not index.files:  # which have said so
-        notes.append(f"the frame size changes; all frames were resized to {index.info.width}x{index.info.height}")
-    times = [_seconds(sampling, index) for sampling in samplings]
-    return LoadedViews([builder.views for builder in builders], index.info, samplings, times, notes)
-
-
-def _samplings(
-    info: VideoInfo, frames: range, spec: ViewSpec, name: str, replay: Sampling | None, where: str
-) -> list[Sampling]:
-    """Choose samplings of a part as of a video of that many frames; the numbers are those in the whole video."""
-    size = info.height, info.width
-    if replay is not None:
-        check_sampling(replay, spec, len(frames), *size, where)
-        found = [replay]
-    else:
-        found = [
-            choose_sampling(spec, len(frames), *size, name, sample, image=info.image) for sample in range(spec.samples)
-        ]
-    return [
-        replace(one, indices={branch: numbers + frames.start for branch, numbers in one.indices.items()})
-        for one in found
-    ]
+    (loaded,) = load_parts(index, [(start, end)], spec, name=name, replays=[replay], threads=threads)
+    if isinstance(loaded, VideoError):
+        raise loaded
+    return loaded
 
 
 def _array(source: Any) -> np.ndarray:
@@ -182,14 +124,11 @@ def _load_frames(
     count, height, width = frames.shape[:3]
     info = VideoInfo("array", "raw", width, height, count, fps=fps, pixel_format="rgb24", image=count == 1)
     index = VideoIndex(Path(name or "frames"), info)
-    samplings = _samplings(info, part_frames(index, start, end), spec, name, replay, where)
+    samplings = part_samplings(info, part_frames(index, start, end), spec, name, replay, where)
     builders = [ViewBuilder(spec, sampling, height, width) for sampling in samplings]
     for builder in builders:
         for number in sorted(builder.wanted):
             builder.add(number, frames[number])
-    times = [_seconds(sampling, index) for sampling in samplings]
-    return LoadedViews([builder.views for builder in builders], info, samplings, times)
-
-
-def _seconds(sampling: Sampling, index: VideoIndex) -> dict[str, np.ndarray]:
-    return {branch: index.seconds(numbers) for branch, numbers in sampling.indices.items()}
+    times = [sampling_times(sampling, index) for sampling in samplings]
+    part = None if start is None and end is None else part_span(index, start, end)
+    return LoadedViews([builder.views for builder in builders], info, samplings, times, part=part)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 _MIRRORED_EXIF = (2, 4, 5, 7)
@@ -47,7 +48,8 @@ def orientation_of(frame: VideoFrame) -> Orientation | None:
         How to show the frame, or None where PyAV cannot tell.
     """
     try:
-        data: Any = frame.side_data.get("DISPLAYMATRIX")
+        # frame.side_data would be kept by the frame that it refers to, and both until cycles are collected.
+        data: Any = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     except ValueError:  # one of the frame's side data is of a kind that PyAV does not know
         return None
     if data is None:

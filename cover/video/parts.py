@@ -1,17 +1,42 @@
-"""Parts of videos: which frames a stretch of time holds."""
+"""Parts of videos: which frames a stretch of time holds, and how a video is cut into parts."""
 
 import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from cover.errors import VideoError
+from cover.rows import FrameNumber, Moment
 from cover.video.info import VideoIndex
 from cover.video.source import shown
 
+Span = tuple[float, float]
+"""Start and end of a part, seconds after the first frame."""
+
 _HALF_MILLISECOND = 5e-4  # tables give milliseconds: a frame whose time rounds to the start is the part's first
+_OPEN_AT_ONCE = 4  # parts that overlap and are in memory together
 
 
-def part_frames(index: VideoIndex, start: float | None, end: float | None) -> range:
+@dataclass(frozen=True)
+class Segments:
+    """How whole videos are cut into parts.
+
+    Args:
+        by: Seconds, or ``shots``.
+        threshold: Shots: how much more than its neighbours a frame has to differ from the one before.
+        min_seconds: Shots: none is shorter.
+        max_seconds: Shots: longer ones are divided evenly.
+    """
+
+    by: float | Literal["shots"]
+    threshold: float = 3.0
+    min_seconds: float = 1.0
+    max_seconds: float = 60.0
+
+
+def part_frames(index: VideoIndex, start: Moment | None, end: Moment | None) -> range:
     """Find the frames that are shown from ``start`` up to, but not at, ``end``.
 
     Times are those of presentation, to half a millisecond, so that parts that follow each other share no frame and
@@ -19,7 +44,7 @@ def part_frames(index: VideoIndex, start: float | None, end: float | None) -> ra
 
     Args:
         index: Of the video.
-        start: Seconds after the first frame; None starts with it.
+        start: Seconds after the first frame, or the number of a frame; None starts with the first.
         end: Likewise; None ends with the last frame, and an end behind that one does too.
 
     Returns:
@@ -32,21 +57,150 @@ def part_frames(index: VideoIndex, start: float | None, end: float | None) -> ra
     if start is None and end is None:
         return frames
     where = shown(index.path)
-    first, last = 0.0 if start is None else start, math.inf if end is None else end
-    if not first >= 0 or math.isnan(last):
-        raise VideoError(f"{where}: start={first:g}, end={last:g}: takes seconds after the first frame")
-    if last <= first:
-        raise VideoError(f"{where}: the part from {first:g} to {last:g} s is empty: its end must be after its start")
+    for moment in (start, end):
+        if moment is not None and not (moment >= 0 and math.isfinite(moment)):
+            raise VideoError(f"{where}: {_words(moment)} is no moment of a video: takes seconds after its first frame")
     if index.info.image:
         raise VideoError(f"{where}: an image has no parts; leave out start and end")
-    times = index.seconds(np.arange(len(frames)))
-    if np.isnan(times).any():
-        raise VideoError(f"{where}: its frames have no times; give their rate (fps), or leave out start and end")
-    low, high = np.searchsorted(times, np.array([first, last]) - _HALF_MILLISECOND)
-    if low == high:
-        if low == len(times):
-            raise VideoError(
-                f"{where}: the part starts at {first:g} s; the video's last frame is shown at {times[-1]:.3f} s"
-            )
-        raise VideoError(f"{where}: no frame is shown from {first:g} to {last:g} s")
+    low, high = _frame_at(index, start, 0), _frame_at(index, end, len(frames))
+    stretch = f"from {_words(start)} to {_words(end)}".replace(" s to", " to")
+    if low >= len(frames):
+        last = f"numbered {len(frames) - 1}"
+        if not isinstance(start, FrameNumber):
+            last = f"shown at {_times(index)[-1]:.3f} s"
+        raise VideoError(f"{where}: the part starts at {_words(start)}; the video's last frame is {last}")
+    if low >= high:
+        if type(start) is type(end) and start is not None and end is not None and end > start:
+            raise VideoError(f"{where}: no frame is shown {stretch}")
+        raise VideoError(f"{where}: the part {stretch} is empty: its end must be after its start")
     return frames[low:high]
+
+
+def part_span(index: VideoIndex, start: Moment | None, end: Moment | None) -> Span:
+    """Give a part's start and end, seconds after the first frame; NaN where unknown.
+
+    Args:
+        index: Of the video.
+        start: Seconds, or the number of a frame; None starts with the first.
+        end: Likewise; the end of the video, where that comes first.
+    """
+    first = 0.0 if start is None else float(start)
+    last = index.end if end is None else min(float(end), index.end) if not math.isnan(index.end) else float(end)
+    if isinstance(start, FrameNumber):
+        first = float(index.seconds(np.array(start)))
+    if isinstance(end, FrameNumber):
+        last = float(index.seconds(np.array(end))) if end < index.info.frames else index.end
+    return first, last
+
+
+def even_parts(index: VideoIndex, seconds: float) -> list[Span]:
+    """Cut a video every so many seconds; a last piece of less than half of it joins the one before.
+
+    A piece in which no frame begins joins the one before, so that each frame belongs to exactly one part.
+
+    Args:
+        index: Of the video.
+        seconds: Length of a part.
+
+    Returns:
+        The parts in order, to the millisecond; none of an image, which is scored as a whole.
+
+    Raises:
+        VideoError: The times of the frames are unknown.
+    """
+    if index.info.image:
+        return []
+    _times(index)
+    count = max(1, math.floor((index.end + _HALF_MILLISECOND) / seconds))
+    if index.end - count * seconds >= seconds / 2 - _HALF_MILLISECOND:
+        count += 1
+    return _tiles(index, seconds * np.arange(1, count))
+
+
+def shot_parts(index: VideoIndex, cuts: Iterable[int], shortest: float, longest: float) -> list[Span]:
+    """Cut a video at the first frames of its shots.
+
+    Args:
+        index: Of the video.
+        cuts: Frame numbers, ascending.
+        shortest: Seconds: a cut that comes sooner after the one before is none, and a last piece that is shorter joins
+            the one before.
+        longest: Seconds: longer shots are divided evenly.
+
+    Returns:
+        The parts in order, to the millisecond; none of an image, which is scored as a whole.
+
+    Raises:
+        VideoError: The times of the frames are unknown.
+    """
+    if index.info.image:
+        return []
+    times = _times(index)
+    bounds = [0.0]
+    for cut in cuts:
+        if times[cut] - bounds[-1] >= shortest - _HALF_MILLISECOND:
+            bounds.append(float(times[cut]))
+    if len(bounds) > 1 and index.end - bounds[-1] < shortest - _HALF_MILLISECOND:
+        bounds.pop()
+    inner = list(bounds[1:])
+    for first, last in zip(bounds, [*bounds[1:], index.end], strict=True):
+        pieces = math.ceil((last - first - _HALF_MILLISECOND) / longest)
+        inner += np.linspace(first, last, pieces + 1)[1:-1].tolist()
+    return _tiles(index, np.sort(inner))
+
+
+def in_passes(parts: Sequence[range]) -> list[list[int]]:
+    """Sort parts into passes over their video, such that few parts of a pass are under way at once.
+
+    Args:
+        parts: Frame numbers of each.
+
+    Returns:
+        Places in ``parts``, for each pass in the order of their first frames. Parts that do not overlap make one pass.
+    """
+    passes: list[list[int]] = []
+    ends: list[list[int]] = []  # of each pass: where the parts under way end
+    for place in sorted(range(len(parts)), key=lambda place: (parts[place].start, parts[place].stop)):
+        ends = [[end for end in open_ends if end > parts[place].start] for open_ends in ends]
+        number = next((number for number, open_ends in enumerate(ends) if len(open_ends) < _OPEN_AT_ONCE), len(ends))
+        if number == len(passes):
+            passes.append([])
+            ends.append([])
+        passes[number].append(place)
+        ends[number].append(parts[place].stop)
+    return passes
+
+
+def _tiles(index: VideoIndex, inner: np.ndarray) -> list[Span]:
+    """Parts between boundaries, without those that would leave a part without a frame."""
+    times = _times(index)
+    bounds = np.round(np.concatenate([[0.0], inner]), 3)
+    firsts = np.searchsorted(times, bounds - _HALF_MILLISECOND)
+    # Of boundaries before the same frame, the last one counts: until then, the frame before is still shown.
+    kept = bounds[np.diff(firsts, append=len(times)) > 0]
+    end = max(round(index.end, 3), round(float(times[-1]), 3) + 0.001)
+    return [(float(first), float(last)) for first, last in zip(kept, [*kept[1:], end], strict=True)]
+
+
+def _times(index: VideoIndex) -> np.ndarray:
+    """Times of all frames, s."""
+    if np.isnan(index.times).any():
+        raise VideoError(
+            f"{shown(index.path)}: its frames have no times; give their rate (fps), or leave out start and end"
+        )
+    return index.times
+
+
+def _frame_at(index: VideoIndex, moment: Moment | None, default: int) -> int:
+    """The first frame that is shown no earlier than at a moment."""
+    if moment is None:
+        return default
+    if isinstance(moment, FrameNumber):
+        return min(moment, index.info.frames)
+    return int(np.searchsorted(_times(index), moment - _HALF_MILLISECOND))
+
+
+def _words(moment: Moment | None) -> str:
+    if moment is None:
+        return "the end"  # a start that is None is 0 and never the fault
+    return f"frame {moment}" if isinstance(moment, FrameNumber) else f"{moment:g} s"

@@ -200,7 +200,7 @@ class Making:
         def schedule(pool: ProcessPool, item: T) -> "Future[R]":
             return pool.schedule(task, item, timeout=_TIMEOUT)
 
-        with progress, completed(schedule, todo, min(self._workers, len(todo))) as done:
+        with progress, completed(schedule, ([item] for item in todo), min(self._workers, len(todo))) as done:
             for item, future in done:
                 outcome = _outcome(future)
                 progress.advance(bar, weight(item))

@@ -48,7 +48,7 @@ def test_resize_equals_torch_at_any_size(height: int, width: int, out_height: in
     ours = resize(frame, *whole_taps(height, width, out_height, out_width))
     theirs = functional.interpolate(_planar(frame).float(), size=(out_height, out_width), mode="bilinear")
     # What does not fill torch's vectors is blended without fused multiply-adds, so that ties may round otherwise.
-    assert np.abs(ours - theirs[:, 0].permute(1, 2, 0).numpy()).max() <= 0.5 + 1e-4
+    assert np.abs(ours - theirs[:, 0].permute(1, 2, 0).numpy()).max() <= 0.5 + 1e-3
 
 
 def _torch_enlarge(frame: np.ndarray, side: int) -> torch.Tensor:

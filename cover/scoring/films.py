@@ -1,0 +1,179 @@
+"""Videos of which parts are scored: indexed once, then loaded part by part by a process that goes on where it was.
+
+What is here runs in the processes that decode. Imports no torch.
+"""
+
+import faulthandler
+import os
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cover.errors import VideoError
+from cover.rows import Moment
+from cover.video import LoadedViews, Segments, ViewSpec, load_parts
+from cover.video.info import VideoIndex
+from cover.video.parts import even_parts, in_passes, part_frames, shot_parts
+from cover.video.probe import index_video
+from cover.video.shots import find_cuts
+
+Part = tuple[Moment | None, Moment | None]
+WHOLE: Part = (None, None)
+
+STALLED = 1
+"""Exit code of a process that found that it hangs."""
+
+_FEWEST, _MOST = 8, 128  # parts of a run: each run begins with a search for its first frame
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video of which parts are scored.
+
+    Attributes:
+        path: The video.
+        kept: A file for its index, which every process that loads parts of it reads.
+        reading: Arguments of :func:`cover.video.probe.index_video`.
+        parts: Start and end of each; None where ``segments`` says.
+        segments: How it is cut.
+    """
+
+    path: Path
+    kept: Path
+    reading: dict[str, Any]
+    parts: tuple[Part, ...] | None = None
+    segments: Segments | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """Parts of a film that one process loads, decoding front to back.
+
+    Attributes:
+        kept: The file of the film's index.
+        threads: Decoder threads; 0 lets FFmpeg choose.
+        parts: Start and end of each.
+    """
+
+    kept: Path
+    threads: int
+    parts: tuple[Part, ...]
+
+
+class Plan(NamedTuple):
+    """What is to be done of a film.
+
+    Attributes:
+        parts: Start and end of each part.
+        refused: Why a part cannot be, by its place.
+        runs: The others, by place, each run for one process at a time.
+    """
+
+    parts: tuple[Part, ...]
+    refused: dict[int, str]
+    runs: list[list[int]]
+
+
+def index_film(film: Film, workers: int) -> Plan | None:
+    """Index a film and keep the index; give the plan, or None where shots have to be found first.
+
+    Raises:
+        VideoError: It cannot be read.
+    """
+    index = index_video(film.path, **film.reading)
+    with film.kept.open("wb") as file:
+        pickle.dump(index, file)
+    if film.parts is not None:
+        return _plan(index, film.parts, workers)
+    assert film.segments is not None
+    if film.segments.by == "shots":
+        return None if not index.info.image else _plan(index, (WHOLE,), workers)
+    return _plan(index, even_parts(index, film.segments.by), workers)
+
+
+def plan_shots(film: Film, workers: int, patience: float) -> Plan:
+    """Find the shots of a film that is indexed. The process ends where no frame comes for ``patience`` seconds.
+
+    Raises:
+        VideoError: It cannot be decoded.
+    """
+    index, segments = _index(film.kept), film.segments
+    assert segments is not None
+    with Path(os.devnull).open("w") as nowhere:
+
+        def alive() -> None:
+            faulthandler.dump_traceback_later(patience, exit=True, file=nowhere)
+
+        alive()
+        try:
+            cuts = find_cuts(index, segments.threshold, threads=film.reading["threads"], alive=alive)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    return _plan(index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds), workers)
+
+
+def plan_without_shots(film: Film, workers: int) -> Plan:
+    """Divide a film whose shots cannot be found as one shot."""
+    index, segments = _index(film.kept), film.segments
+    assert segments is not None
+    return _plan(index, shot_parts(index, (), segments.min_seconds, segments.max_seconds), workers)
+
+
+def load_part(run: Run, number: int, spec: ViewSpec) -> LoadedViews:
+    """Load a part of a run; where the one before was loaded by this process, decoding goes on from there.
+
+    Args:
+        run: The run.
+        number: Which of its parts.
+        spec: The views wanted.
+
+    Raises:
+        VideoError: There are no views of it.
+    """
+    global _current
+    going_on = _current is not None and (_current.run, _current.number) == (run, number)
+    loading = _current.loading if _current is not None and going_on else None
+    _current = None  # an error leaves nothing to go on with
+    if loading is None:
+        loading = load_parts(_index(run.kept), run.parts[number:], spec, threads=run.threads)
+    loaded = next(loading)
+    _current = _Current(run, number + 1, loading)
+    if isinstance(loaded, VideoError):
+        raise loaded
+    return loaded
+
+
+class _Current(NamedTuple):
+    """What this process has open, and which part is next."""
+
+    run: Run
+    number: int
+    loading: Iterator[LoadedViews | VideoError]
+
+
+_current: _Current | None = None
+
+
+def _index(kept: Path) -> VideoIndex:
+    with kept.open("rb") as file:
+        return pickle.load(file)  # noqa: S301 - written by index_film
+
+
+def _plan(index: VideoIndex, parts: Sequence[Part], workers: int) -> Plan:
+    frames: dict[int, range] = {}
+    refused: dict[int, str] = {}
+    parts = tuple(parts) or (WHOLE,)
+    for place, part in enumerate(parts):
+        try:
+            frames[place] = part_frames(index, *part)
+        except VideoError as error:
+            refused[place] = str(error)
+    places = list(frames)
+    runs: list[list[int]] = []
+    for one in in_passes(list(frames.values())):
+        # A container that cannot be searched is decoded from its start by each run.
+        size = min(_MOST, max(_FEWEST, -(-len(one) // workers))) if index.seekable else len(one)
+        runs += [[places[place] for place in one[first : first + size]] for first in range(0, len(one), size)]
+    return Plan(parts, refused, runs)

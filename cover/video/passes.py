@@ -1,0 +1,179 @@
+"""Loading parts of one video in one pass: each frame is decoded once, for all the parts that look at it."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from cover.errors import VideoError
+from cover.rows import Moment
+from cover.video.decode import FrameDecoder, Tally
+from cover.video.info import VideoIndex
+from cover.video.loaded import LoadedViews, part_samplings, sampling_times
+from cover.video.parts import part_frames, part_span
+from cover.video.sampling import Sampling
+from cover.video.source import shown
+from cover.video.spec import ViewSpec
+from cover.video.views import ViewBuilder
+
+
+def load_parts(
+    index: VideoIndex,
+    parts: Sequence[tuple[Moment | None, Moment | None]],
+    spec: ViewSpec,
+    *,
+    name: str | None = None,
+    replays: Sequence[Sampling | None] = (),
+    threads: int = 0,
+) -> Iterator[LoadedViews | VideoError]:
+    """Load the views of parts of one video, decoding it once from front to back.
+
+    Each wanted frame is decoded and converted once, written into all views it belongs to, and dropped. In memory are
+    the views of those parts that are under way, which are few where few overlap
+    (:func:`cover.video.parts.in_passes`).
+
+    Args:
+        index: Of the video.
+        parts: Start and end of each, as :func:`cover.video.parts.part_frames` takes them.
+        spec: The views wanted.
+        name: What seeds random samplings; the file's base name if not given.
+        replays: A recorded sampling for each part, or None where it has none; empty without any.
+        threads: Decoder threads; 0 lets FFmpeg choose.
+
+    Yields:
+        For each part, in the order given, its views, or why there are none.
+    """
+    name = index.path.name if name is None else name
+    finished: dict[int, LoadedViews | VideoError] = {}
+    waiting: deque[tuple[int, _Part]] = deque()
+    for place, (part, replay) in enumerate(zip(parts, replays or [None] * len(parts), strict=True)):
+        try:
+            waiting.append((place, _Part(index, part, spec, name, replay)))
+        except VideoError as error:
+            finished[place] = error
+    loading = _decoded(index, deque(sorted(waiting, key=lambda one: one[1].wanted[0])), spec, threads)
+    del waiting  # what was loaded is not to be kept
+    for place in range(len(parts)):
+        while place not in finished:
+            found, outcome = next(loading)
+            finished[found] = outcome
+        yield finished.pop(place)
+
+
+def _decoded(
+    index: VideoIndex, waiting: "deque[tuple[int, _Part]]", spec: ViewSpec, threads: int
+) -> Iterator[tuple[int, LoadedViews | VideoError]]:
+    """Parts as they are complete, each with its place; an error costs the parts under way."""
+    while waiting:
+        under_way: list[tuple[int, _Part]] = []
+        wanted = {number for _, part in waiting for number in part.wanted}
+        decoder = FrameDecoder(index, wanted, threads, spec.rotate)
+        before = decoder.tally
+        try:
+            for number, frame, tally in _ahead(decoder):
+                while waiting and waiting[0][1].wanted[0] <= number:
+                    under_way.append(waiting.popleft())
+                    under_way[-1][1].begin(before)
+                for _, part in under_way:
+                    part.add(number, frame, lost=tally.replaced - before.replaced)
+                before = tally
+                complete = [one for one in under_way if one[1].wanted[-1] <= number]
+                under_way = [one for one in under_way if one not in complete]
+                yield from ((place, part.result(tally, decoder.unknown_matrix)) for place, part in complete)
+        except VideoError as error:
+            failed = under_way or [waiting.popleft() for _ in range(min(1, len(waiting)))]
+            yield from ((place, error) for place, _ in failed)
+
+
+def _ahead(decoder: FrameDecoder) -> Iterator[tuple[int, np.ndarray, Tally]]:
+    """Frames with the decoder's counts; the next one is decoded while the views of this one are made."""
+    frames = iter(decoder)
+
+    def following() -> tuple[int, np.ndarray, Tally] | None:
+        found = next(frames, None)
+        return None if found is None else (*found, decoder.tally)
+
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(following)
+        while (found := coming.result()) is not None:
+            coming = thread.submit(following)
+            yield found
+
+
+class _Part:
+    """A part that is being loaded.
+
+    Args:
+        index: Of the video.
+        part: Start and end.
+        spec: The views wanted.
+        name: What seeds random samplings.
+        replay: A recorded sampling to use.
+
+    Attributes:
+        wanted: Numbers of the frames that it looks at, ascending.
+
+    Raises:
+        VideoError: There is no such part, or ``replay`` does not fit.
+    """
+
+    def __init__(
+        self,
+        index: VideoIndex,
+        part: tuple[Moment | None, Moment | None],
+        spec: ViewSpec,
+        name: str,
+        replay: Sampling | None,
+    ) -> None:
+        frames = part_frames(index, *part)
+        self._index, self._spec = index, spec
+        self._span = None if part == (None, None) else part_span(index, *part)
+        self._samplings = part_samplings(index.info, frames, spec, name, replay, shown(index.path))
+        looked_at = [numbers for sampling in self._samplings for numbers in sampling.indices.values()]
+        self.wanted: list[int] = np.unique(np.concatenate(looked_at)).tolist()
+        self._builders: list[ViewBuilder] = []
+        self._lost = 0
+        self._before = Tally()
+
+    def begin(self, before: Tally) -> None:
+        """Make room for its views; what the decoder counts from now on is about this part."""
+        info = self._index.info
+        self._builders = [ViewBuilder(self._spec, sampling, info.height, info.width) for sampling in self._samplings]
+        self._before = before
+
+    def add(self, number: int, frame: np.ndarray, *, lost: int) -> None:
+        """Look at a frame, which stands for one that could not be decoded where ``lost`` is not 0."""
+        if any(number in builder.wanted for builder in self._builders):
+            self._lost += lost
+        for builder in self._builders:
+            builder.add(number, frame)
+
+    def result(self, counted: Tally, unknown_matrix: bool) -> LoadedViews | VideoError:
+        """Its views, or why there are none; the arguments are those of the decoder now."""
+        index = self._index
+        if self._lost * 2 > len(self.wanted):
+            return VideoError(f"{shown(index.path)}: {self._lost} of {len(self.wanted)} frames could not be decoded")
+        views = [builder.views for builder in self._builders]
+        times = [sampling_times(sampling, index) for sampling in self._samplings]
+        return LoadedViews(views, index.info, self._samplings, times, self._notes(counted, unknown_matrix), self._span)
+
+    def _notes(self, counted: Tally, unknown_matrix: bool) -> list[str]:
+        index, before = self._index, self._before
+        notes = [*index.notes]
+        if unknown_matrix:
+            matrix = index.info.color_space or "unknown"
+            notes.append(f"FFmpeg cannot convert from its colour matrix ({matrix}): converted as BT.601")
+        patched = counted.corrupt - before.corrupt
+        if self._lost:
+            notes.append(
+                f"{self._lost} of {len(self.wanted)} frames could not be decoded; their nearest neighbours were used"
+            )
+        elif counted.complaints > before.complaints and not index.notes:
+            notes.append("the file is damaged, but all the frames needed were decoded")
+        elif patched and not index.notes:
+            decoded = counted.decoded - before.decoded
+            notes.append(f"the file is damaged: FFmpeg patched {patched} of {decoded} decoded frames")
+        if any(builder.resized for builder in self._builders) and not index.files:  # which have said so
+            notes.append(f"the frame size changes; all frames were resized to {index.info.width}x{index.info.height}")
+        return notes
