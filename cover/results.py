@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from cover.errors import UsageError
+from cover.rows import named_part
 
 SCORES = ("semantic", "technical", "aesthetic", "overall")
 FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
@@ -28,7 +29,8 @@ _FACTS = dict(
     zip(("Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"), FACTS, strict=True)
 )
 _NUMBERS = {*FACTS, "mos", "predicted_mos", "percentile"} - {"codec", "lossless"}
-_TEXTS = {"Filename", "Codec", "Lossless", "Note", "Reason"}
+_TEXTS = {"Filename", "Start", "End", "Codec", "Lossless", "Note", "Reason"}
+_PART = {"Filename": "video", "Start": "start", "End": "end"}
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,11 @@ class Results:
 
     Attributes:
         folder: Where it is.
-        table: A row for each video with a score, by ``Filename`` (the index): the four scores, ``predicted_mos`` and
-            ``percentile`` where there are any, ``mos`` where people rated the videos, the facts of the files
-            (:data:`FACTS`; NaN where unknown), and the columns of the dataset.
+        table: A row for each video, or part of one, with a score, by name (the index: ``Filename``, of a part with its
+            ends as :func:`cover.rows.part_name` writes them): the four scores, ``predicted_mos`` and ``percentile``
+            where there are any, ``mos`` where people rated the videos, the facts of the files (:data:`FACTS`; NaN where
+            unknown), and the columns of the dataset. Where there are parts, ``video`` is what they are parts of, and
+            ``start`` and ``end`` are their ends in seconds (NaN: those of the video).
         extras: Names of the dataset's columns.
         errors: Why a video has no score, by name.
         notes: Remarks on how videos were read, by name.
@@ -54,6 +58,11 @@ class Results:
     notes: Mapping[str, Sequence[str]]
     run: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether parts of videos were scored."""
+        return "video" in self.table
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -86,9 +95,9 @@ def read_results(folder: Path) -> Results:
     table = scores.rename(columns=_COLUMNS)
     extras: list[str] = []
     if (folder / "facts.csv").is_file():
-        facts, extras = _facts(_read(folder / "facts.csv"))
+        facts, extras = _facts(_read(folder / "facts.csv").drop(columns=[*_PART.values()], errors="ignore"))
         table = table.join(facts.drop(columns=[name for name in facts if name in table]))
-    for name in {*SCORES, *_NUMBERS}.intersection(table):
+    for name in {*SCORES, *_NUMBERS, "start", "end"}.intersection(table):
         table[name] = pd.to_numeric(table[name], errors="coerce").replace([math.inf, -math.inf], math.nan)
     for name in FACTS:
         if name not in table:
@@ -150,10 +159,19 @@ def _read(path: Path) -> pd.DataFrame:
             keep_default_na=False,
             na_values=empty,
         )
-        table = table.set_index("Filename")
+        table = _by_name(table)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error
     return table[~table.index.duplicated(keep="last")]
+
+
+def _by_name(table: pd.DataFrame) -> pd.DataFrame:
+    """A table by the names of its lines, which of parts have their ends."""
+    if not {*_PART} <= {*table}:
+        return table.set_index("Filename")
+    table = table.rename(columns=_PART)
+    cells = table[[*_PART.values()]].itertuples(index=False, name=None)
+    return table.set_index(pd.Index([named_part(*one) for one in cells], name="Filename", dtype=object))
 
 
 def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":
@@ -162,7 +180,9 @@ def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError):
         return pd.Series(dtype=str)
-    return table.set_index("Filename")[column] if {"Filename", column} <= {*table} else pd.Series(dtype=str)
+    if not {"Filename", column} <= {*table}:
+        return pd.Series(dtype=str)
+    return _by_name(table)[column]
 
 
 def _parsed(path: Path, parse: Any) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Rows: one video of a dataset each, or one part of a video."""
 
+import datetime
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +14,11 @@ class FrameNumber(int):
 
 
 Moment = float | FrameNumber
+
+Stretch = tuple[Path, Moment | None, Moment | None]
+"""A file, and start and end of the part of it that is looked at."""
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Row:
         return self.name.removesuffix(part_name("", self.start, self.end))
 
     @property
-    def stretch(self) -> tuple[Path, Moment | None, Moment | None]:
+    def stretch(self) -> "Stretch":
         """The file and which part of it: alike for two rows that look at the same frames."""
         return self.path, self.start, self.end
 
@@ -60,13 +68,63 @@ def part_name(video: str, start: Moment | None, end: Moment | None) -> str:
 
     Numbers of frames are written ``frame:120``, which is an addition of ours.
     """
-    ends = ["" if moment is None else moment_text(moment) for moment in (start, end)]
-    return f"{video}#t={','.join(ends)}" if any(ends) else video
+    return named_part(video, *map(moment_text, (start, end)))
 
 
-def moment_text(moment: Moment) -> str:
-    """Write a moment as names and tables have it: seconds with three decimals, or ``frame:120``."""
+def named_part(video: str, start: str, end: str) -> str:
+    """Do the same with start and end as :func:`moment_text` writes them."""
+    return f"{video}#t={start},{end}" if start or end else video
+
+
+def moment_text(moment: Moment | None) -> str:
+    """Write a moment as names and tables have it: seconds with three decimals, ``frame:120``, or nothing for None."""
+    if moment is None:
+        return ""
     return f"frame:{moment}" if isinstance(moment, FrameNumber) else f"{moment:.3f}"
+
+
+def read_moment(cell: object, *, frames: bool = False) -> Moment | None:
+    """Read a start or an end as tables have it; None where the cell is empty.
+
+    Args:
+        cell: Seconds, ``HH:MM:SS.mmm`` (hours may be left out), a time or duration of a spreadsheet, or
+            ``frame:120``.
+        frames: Whether it is the number of a frame, from 0.
+
+    Raises:
+        ValueError: It is none; the message says what it takes.
+    """
+    if isinstance(cell, datetime.timedelta):
+        return cell.total_seconds()
+    if isinstance(cell, datetime.time):
+        return cell.hour * 3600 + cell.minute * 60 + cell.second + cell.microsecond / 1e6
+    text = "" if cell is None else str(cell).strip()
+    if not text or text == "nan":
+        return None
+    if found := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = found.groups()
+        return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
+    number = text.removeprefix("frame:")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if frames or number != text:
+        if not value.is_integer():
+            raise ValueError("the number of a frame, from 0")
+        return FrameNumber(value)
+    if not math.isfinite(value):
+        raise ValueError("seconds or HH:MM:SS.mmm")
+    return value
+
+
+def overlap(one: Row, other: Row) -> bool:
+    """Whether two rows of one file look at the same stretch of it, at least in part."""
+    bounds = [bound for row in (one, other) for bound in (row.start, row.end) if bound is not None]
+    if len({isinstance(bound, FrameNumber) for bound in bounds}) > 1:
+        return True  # what frames lie in which seconds only the file knows
+    first, last = [(row.start or 0.0, math.inf if row.end is None else row.end) for row in (one, other)]
+    return first[0] < last[1] and last[0] < first[1]
 
 
 class Rating(NamedTuple):

@@ -1,4 +1,4 @@
-"""A list of videos in a file: a table with named columns, or text with one video a line."""
+"""A list of videos, or of parts of videos, in a file: a table with named columns, or text with one video a line."""
 
 import math
 import os
@@ -7,11 +7,12 @@ from pathlib import Path
 
 from cover.errors import UsageError
 from cover.files import printable
-from cover.rows import Row
+from cover.rows import Row, part_of
 from cover.tables import PARQUET, SPREADSHEETS, TEXT, header_of, read_table, read_text
 from cover.tables import Table as RawTable
 
 from ._listing import Listing
+from ._parts import part_columns, read_part
 from .labels_txt import is_labels_txt, read_labels_txt
 
 _PATH_COLUMNS = ("path", "filename", "file", "video", "name")
@@ -35,9 +36,15 @@ class Table:
         separator: What separates columns of text; by default what the header shows.
         decimal: The decimal mark of text, ``.`` or ``,``; by default that of each column.
         sheet: Sheet of a spreadsheet, by name or by number from 0; by default the first.
+        start: Header of the column of starts, by default start in any case: seconds after the first frame, or
+            ``HH:MM:SS.mmm``. A row with a start or an end is that part of the video, so that a video may have several.
+        end: Header of the column of ends, likewise; the frame shown then is the first that does not belong to the part.
+        start_frame: Header of the column of starts as numbers of frames, from 0, where there are no seconds; by default
+            start_frame.
+        end_frame: Header of the column of ends, likewise, exclusive; by default end_frame.
 
     A name that is not there as written is looked for as :class:`datasets._listing.Listing` says. The other columns
-    become each row's ``extras``. A file listed twice is one row.
+    become each row's ``extras``. A file or part that is listed twice is one row.
 
     Raises:
         UsageError: The list cannot be read, names nothing, lacks a column (the message shows those found), a score is
@@ -53,6 +60,10 @@ class Table:
         separator: str | None = None,
         decimal: str | None = None,
         sheet: str | int | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        start_frame: str | None = None,
+        end_frame: str | None = None,
     ) -> None:
         self.path = Path(path)
         self.root = Path(root) if root is not None else self.path.parent
@@ -64,14 +75,17 @@ class Table:
         of_mos = self._find(table, "mos", mos, _MOS_COLUMNS)
         if of_mos == of_path:
             of_mos = None
+        named = {"start": start, "end": end, "start_frame": start_frame, "end_frame": end_frame}
+        of_part = part_columns(lambda option: self._find(table, option, named[option], (option,)))
         listing = Listing(self.root)
         rows: dict[str, Row] = {}
         for where, cells in table.records:
             if name := _text(cells.pop(of_path)):
                 name = listing.find(name) or name.strip()
                 score = None if of_mos is None else self._number(where, of_mos, cells.pop(of_mos), table.layout)
+                part = read_part(cells, of_part, f"{self._what}: {where}", table.layout)
                 extras = {key: cell.strip() if isinstance(cell, str) else cell for key, cell in cells.items()}
-                row = Row(self.root / name, self._relative(name), score, extras)
+                row = part_of(Row(self.root / name, self._relative(name), score, extras), *part)
                 if rows.setdefault(row.name, row).mos != score:
                     raise UsageError(f"{self._what}: {where} gives {row.name} another MOS than a line before it")
         if not rows:

@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cover.processes": {"cover.errors"},
     "cover.tables": {"cover.errors"},
     "cover.evidence": set(),
-    "cover.results": {"cover.errors"},
+    "cover.results": {"cover.errors", "cover.rows"},
     "cover.video": {"cover.errors", "cover.rows"},
     "cover.models": set(),
     "cover.weights": {"cover.errors", "cover.files", "cover.curves"},

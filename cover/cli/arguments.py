@@ -26,7 +26,9 @@ _FLAGS |= {"--help", "--hydra-help", "--version"}
 # Options that name the videos themselves, so that data= is not needed.
 _NAMES_DATA = ("data=", "experiment=", "predictions=")
 # What a table is read by may be any character or header: data.separator=; data.decimal=,
-_TABLE_TEXTS = re.compile(r"(?:data|validation|also\.\w+)\.(?:separator|decimal|sheet|column|mos)")
+_TABLE_TEXTS = re.compile(
+    r"(?:data|validation|also\.\w+)\.(?:separator|decimal|sheet|column|mos|(?:start|end)(?:_frame)?)"
+)
 # Options that have another name now.
 _RENAMED = (
     (r"protocol\.part", "protocol.{}"),  # which depends on the command
@@ -68,6 +70,8 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
         if key == "data" and equals:
             rewritten += _data(value, datasets, sweeping)
             continue
+        if key == "segments" and not value.startswith("{"):
+            key = "segments.by"
         if key == "output":
             _check_output(value, task, sweeping)
         literal = equals and _takes_literal(key.lstrip("+"), value)

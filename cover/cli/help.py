@@ -38,6 +38,8 @@ usage: cover infer data=WHAT [key=value ...]        (from a checkout: python inf
   data=videos/                    every video and image below a directory
   data=a.mp4   data='dir/*.mp4'   a video or image; a quoted glob
   data=list.csv                   a .csv, .tsv, .txt or .parquet list of paths
+  data=talk.mp4 segments=10       every 10 s for itself; segments=shots: every shot
+  data=clips.csv                  columns path, start, end: parts of videos
   data=demo model=cover_lite      generated videos and the small model that ships: no download
   output=results.csv              the table there, the rest in results/
   weights=best.ckpt               fine-tuned weights

@@ -14,13 +14,14 @@ import hydra
 from hydra.errors import InstantiationException
 
 import cover
-from cover.config.schema import DataOptions, DecodeOptions, InferOptions, ScoringOptions, ViewOptions
+from cover.config.data import DataOptions
+from cover.config.schema import DecodeOptions, InferOptions, ScoringOptions, ViewOptions
 from cover.curves import Calibration
 from cover.errors import UsageError
 from cover.processes import available_cpus
 from cover.scoring.decoding import Decoder
 from cover.scoring.reference import Reference, read_reference, shipped_reference
-from cover.video import RawFormat, ViewSpec
+from cover.video import RawFormat, Segments, ViewSpec
 from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_about, read_calibration, sha256_of
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def replay_folder(views: ViewOptions) -> Path | None:
     return views.replay
 
 
-def decoder(decode: DecodeOptions, data: DataOptions) -> Decoder:
-    """Make the decoder of a dataset.
+def decoder(decode: DecodeOptions, data: DataOptions, segments: Segments | None = None) -> Decoder:
+    """Make the decoder of a dataset, of whose videos ``segments`` says how they are cut.
 
     Raises:
         UsageError: The layout of headerless files makes no sense.
@@ -132,7 +133,7 @@ def decoder(decode: DecodeOptions, data: DataOptions) -> Decoder:
         layout = RawFormat(**data.raw.model_dump()) if data.raw.width or data.raw.height else None
     except (TypeError, ValueError) as error:
         raise UsageError(f"data.raw: {error}") from error
-    return Decoder(workers, decode.timeout, layout, data.stream, data.fps)
+    return Decoder(workers, decode.timeout, layout, data.stream, data.fps, segments)
 
 
 def weights_checksums(options: ScoringOptions) -> dict[str, str] | str:

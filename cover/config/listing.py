@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cover.config.components import instantiate
+from cover.config.data import DataOptions
 from cover.config.describe import options_of
-from cover.config.schema import DataOptions
 from cover.config.types import at_home
 from cover.errors import UsageError
 from cover.rows import Dataset, Row

@@ -9,8 +9,9 @@ other people's classes and stay free-form.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from cover.config.data import DataOptions, RatingsOptions, SegmentOptions
 from cover.config.types import (
     Fit,
     Fraction,
@@ -23,59 +24,6 @@ from cover.config.types import (
     WholeNumber,
 )
 from cover.video import FragmentView, WholeView
-
-
-class RatingsOptions(Options):
-    """Ratings of single raters: ``data=ratings``."""
-
-    screening: Literal["none", "bt500", "p913", "mle"] = Field(
-        description="data=ratings: bt500, p913 (by correlation) reject raters; mle weighs them by maximum likelihood"
-    )
-    threshold: float = Field(description="p913: a rater whose correlation with the MOS is below this is rejected")
-    scale: tuple[float, float] | None = Field(description="ends of the rating scale; default: the usual one that fits")
-    video: str | None = Field(description="header of the videos; default: filename, path, video...")
-    rater: str | None = Field(description="header of the raters; default: participant, rater, subject, worker...")
-    rating: str | None = Field(description="header of the ratings; default: rating, score, vote...")
-    raters: str | None = Field(description="pattern of the raters' headers in a table with a column each, such as P*")
-
-
-class RawOptions(Options):
-    """Layout of headerless ``.yuv`` files."""
-
-    width: PositiveInt | None = Field(description="width of headerless .yuv files, px")
-    height: PositiveInt | None = Field(description="their height, px")
-    pixel_format: str = Field(description="their pixel format, by FFmpeg's name")
-    fps: PositiveFloat = Field(description="their frame rate")
-
-
-class DataOptions(Options):
-    """A dataset: ``configs/data``. Its other options are those of its own file."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str = Field(description="its name in results")
-    rows: Free
-    raw: RawOptions
-    stream: WholeNumber | None = Field(None, description="number of the video stream, from 0; default: the longest")
-    fps: PositiveFloat | None = Field(None, description="frame rate of folders of frames")
-    frames: bool = Field(False, description="data=folder: each folder of images is one video")
-    lower_is_better: bool | None = Field(None, description="ratings are DMOS or the like: low is good")
-    separator: str | None = Field(None, description="data=table: what separates columns; default: found by looking")
-    decimal: Literal[".", ","] | None = Field(None, description="data=table: decimal mark of numbers, likewise")
-    sheet: str | WholeNumber | None = Field(None, description="data=table: sheet of a spreadsheet, by name or number")
-    column: str | None = Field(None, description="data=table: header of the paths; default: path, filename, file...")
-    mos: str | None = Field(None, description="data=table: header of the ratings; default: mos or score")
-    screening: Literal["none", "bt500", "p913", "mle"] = "none"
-    threshold: float = 0.75
-    scale: tuple[float, float] | None = None
-    path: Path | None = Field(None, description="data=folder, table: a directory, file, glob or list")
-    root: Path | None = Field(None, description="where relative paths start")
-    annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")
-    folder: Path | None = Field(None, description="data=demo, synthetic, stills: where what is made is kept")
-    sources: Path | list[Path] | None = Field(
-        None, description="data=synthetic, stills: folders of sharp photos and videos"
-    )
-    share: PositiveFloat = Field(1.0, description="fraction of a further dataset used per epoch")
 
 
 class ModelOptions(Options):
@@ -108,7 +56,7 @@ class DecodeOptions(Options):
     workers: Literal["auto"] | WholeNumber = Field(
         description="decoding processes; auto: half the cores, at most 8; 0: none, and no time limit"
     )
-    timeout: PositiveFloat = Field(description="seconds a video may take before it fails")
+    timeout: PositiveFloat = Field(description="seconds a video, or a part of one, may take before it fails")
 
 
 class ScoringOptions(Options):
@@ -132,6 +80,7 @@ class ScoringOptions(Options):
 class InferOptions(ScoringOptions):
     """Options of ``infer``."""
 
+    segments: SegmentOptions
     reference: Path | None = Field(
         description="results of other videos (a folder, or its scores.csv): adds where each score stands among them"
     )

@@ -20,6 +20,10 @@ def _number(kinds: tuple[type, ...], fits: Callable[[Any], bool], words: str) ->
     return BeforeValidator(check)
 
 
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and value > 0
+
+
 def members(annotation: Any, *, inside: bool = True) -> Sequence[Any]:
     """List the types in a union and, unless ``inside`` is false, those in containers."""
     origin = get_origin(annotation)
@@ -41,6 +45,10 @@ PositiveInt = Annotated[int, _number((int,), lambda n: n > 0, "a positive number
 PositiveFloat = Annotated[float, _number((int, float), lambda n: n > 0, "a positive number")]
 WholeNumber = Annotated[int, _number((int,), lambda n: n >= 0, "a whole number")]
 NonNegative = Annotated[float, _number((int, float), lambda n: n >= 0, "a number, 0 for none")]
+SegmentLength = Annotated[
+    float | Literal["shots"],
+    _number((int, float, str), lambda by: by == "shots" or _is_positive(by), "seconds, such as 10, or shots"),
+]
 Fraction = Annotated[float, _number((float,), lambda n: 0 < n < 1, "a number between 0 and 1, or null")]
 Free = dict[str, Any]
 Fit = Annotated[

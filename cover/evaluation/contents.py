@@ -32,7 +32,8 @@ class Contents:
 
     Attributes:
         keys: Content of each video, in the order of the rows.
-        source: How it is known: ``column NAME``, or ``names``.
+        source: How it is known: ``column NAME``, ``names``, or ``videos`` where parts of
+            one have it in common.
     """
 
     keys: list[str]
@@ -63,8 +64,12 @@ def contents(rows: Sequence[Row], column: str | None = None) -> Contents | None:
             return Contents([str(value) for value in values], f"column {found}")
     if column is not None:
         return None
-    guessed = guess([row.name for row in rows])
-    return None if guessed is None else Contents(guessed, "names")
+    videos = list(dict.fromkeys(row.video for row in rows))
+    guessed = guess(videos)
+    if guessed is None and len(videos) == len(rows):
+        return None
+    of_video = dict(zip(videos, guessed or videos, strict=True))  # parts of a video share its content at least
+    return Contents([of_video[row.video] for row in rows], "names" if guessed else "videos")
 
 
 def guess(names: Sequence[str]) -> list[str] | None:

@@ -170,7 +170,7 @@ def _score_columns(table: PredictionTable, wanted: Sequence[str] | None) -> list
         return found
     if columns["overall"] in frame:
         return [str(columns["overall"])]
-    others = {columns["mos"], table.names_column}
+    others = {columns["mos"], table.names_column, *table.of_part}
     found = [str(name) for name in frame if name not in others and _is_score(str(name), frame[name])]
     if not found:
         raise UsageError(f"{table.what}: no column of scores (found: {listed}); name it with columns.scores=[NAME]")

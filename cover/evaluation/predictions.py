@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.rows import Row
+from cover.rows import Moment, Row, moment_text, part_of, read_moment
 from cover.tables import read_table
 
 _SCORES = ("semantic", "technical", "aesthetic", "overall")  # as in cover.models, which imports torch
@@ -23,17 +23,24 @@ class PredictionTable:
 
     Attributes:
         what: What to call it in messages.
-        names: Of the videos, in its order.
-        names_column: The column that has them.
+        rows: The videos or parts that it names, in its order, without a MOS.
+        names_column: The column that has their names.
+        of_part: The columns of starts and ends, where it has some.
         columns: Headers by what they hold, as far as they are known.
         frame: All of it.
     """
 
     what: str
-    names: list[str]
+    rows: list[Row]
     names_column: str
+    of_part: Sequence[str]
     columns: Mapping[str, str | None]
     frame: pd.DataFrame
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the rows."""
+        return [row.name for row in self.rows]
 
     @property
     def present(self) -> list[str]:
@@ -45,11 +52,11 @@ class PredictionTable:
         mos = self.columns["mos"]
         if mos not in self.frame:
             return []
-        used = {mos, self.names_column, *(self.columns[name] for name in self.present)}
+        used = {mos, self.names_column, *self.of_part, *(self.columns[name] for name in self.present)}
         others = [column for column in self.frame if column not in used]
         return [
-            Row(Path(name), name, record[mos], {str(key): record[key] for key in others})
-            for name, record in zip(self.names, self.frame.to_dict("records"), strict=True)
+            replace(row, mos=record[mos], extras={str(key): record[key] for key in others})
+            for row, record in zip(self.rows, self.frame.to_dict("records"), strict=True)
         ]
 
     def scores(self) -> dict[str, dict[str, float]]:
@@ -106,12 +113,15 @@ def read_predictions(
     for column in (columns["mos"], *(columns[name] for name in _SCORES)):
         if column in table:
             table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
-    names = table[names_column].astype(str).str.strip()
+    videos = table[names_column].astype(str).str.strip()
+    of_part, parts = _parts(table)
+    rows = [part_of(Row(Path(name), name), *part) for name, part in zip(videos, parts, strict=True)]
+    names = pd.Series([row.name for row in rows], index=table.index, dtype=object)
     if names.duplicated().any():
         raise UsageError(f"{what}: {names[names.duplicated()].iloc[0]!r} is there twice")
     if columns["mos"] in table and table[columns["mos"]].isna().any():
         raise UsageError(f"{what}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
-    return PredictionTable(what, names.tolist(), names_column, columns, table)
+    return PredictionTable(what, rows, names_column, of_part, columns, table)
 
 
 def prediction_table(
@@ -153,6 +163,17 @@ def rated_table(
     return pd.DataFrame({**rated, **columns})
 
 
+def with_parts(table: pd.DataFrame, rows: Sequence[Row]) -> pd.DataFrame:
+    """Write the names of parts as Filename, Start and End, where the rows of a table are parts."""
+    if not any(row.is_part for row in rows):
+        return table
+    starts, ends = ([moment_text(getattr(row, bound)) for row in rows] for bound in ("start", "end"))
+    parted = table.assign(Filename=[row.video for row in rows])
+    parted.insert(1, "Start", starts)
+    parted.insert(2, "End", ends)
+    return parted
+
+
 def score_names(table: pd.DataFrame) -> list[str]:
     """List the scores that a table of predictions has, the overall one first."""
     return [name for name in ("overall", *_SCORES[:-1]) if name in table]
@@ -167,6 +188,20 @@ def _as_written(columns: Mapping[str, str | None], header: Sequence[str]) -> dic
         other = by_lower_case.get(str(name).lower()) if isinstance(name, str) and name not in header else None
         found[what] = name if other is None or (what == "mos" and ours) else other
     return found
+
+
+def _parts(table: pd.DataFrame) -> tuple[list[str], list[tuple[Moment | None, Moment | None]]]:
+    """The columns of starts and ends, and each row's; none where columns of these names mean something else."""
+    by_lower_case = {str(name).strip().lower(): str(name) for name in reversed(list(table))}
+    columns = [by_lower_case.get(name) for name in ("start", "end")]
+    whole: list[tuple[Moment | None, Moment | None]] = [(None, None)] * len(table)
+    if None in columns:
+        return [], whole
+    try:
+        read = [[read_moment(cell) for cell in table[column]] for column in columns]
+    except ValueError:
+        return [], whole
+    return [str(column) for column in columns], list(zip(*read, strict=True))
 
 
 def _names_column(header: Sequence[str]) -> str:

@@ -23,6 +23,10 @@ class Named(Protocol):
         """Unique among the rows."""
 
     @property
+    def video(self) -> str:
+        """The video that it is, or is a part of."""
+
+    @property
     def extras(self) -> Mapping[str, object]:
         """Further columns of the annotation."""
 
@@ -36,8 +40,8 @@ HEADER = ("Filename", "split")
 def random_splits(rows: Sequence[R], k: int = 10, train: float = 0.8) -> list[dict[str, list[R]]]:
     """Make the official random splits (``train_one_dataset.py`` of COVER and DOVER), the same ones for the same rows.
 
-    Split i, from 0, shuffles the rows with Python's generator seeded with 42 * (i + 1); the first int(train * n) are
-    for training.
+    Split i, from 0, shuffles the videos with Python's generator seeded with 42 * (i + 1); the first int(train * n) are
+    for training. All parts of a video are on one side: they show the same things.
 
     Args:
         rows: All rows of a dataset. The published splits come from the order of its label file.
@@ -50,10 +54,14 @@ def random_splits(rows: Sequence[R], k: int = 10, train: float = 0.8) -> list[di
     Raises:
         UsageError: ``k`` or ``train`` is out of range, one would be empty, or two rows have one name.
     """
+    videos: dict[str, list[R]] = defaultdict(list)
+    for row in rows:
+        videos[row.video].append(row)
     splits = []
-    for shuffled in _shuffles(rows, k, train):
+    for shuffled in _shuffles(list(videos.values()), k, train):
         cut = int(train * len(shuffled))
-        splits.append({"train": shuffled[:cut], "test": shuffled[cut:]})
+        sides = {"train": shuffled[:cut], "test": shuffled[cut:]}
+        splits.append({side: [row for parts in found for row in parts] for side, found in sides.items()})
     for split in splits:
         _check_not_empty(split)
         check_leaks(split)

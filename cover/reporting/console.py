@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cover.files import printable
+from cover.reporting.clock import clock
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _FEW = 20  # videos that a summary lists one and all
 _FEW_ERRORS = 5
+_WORST = 10  # moments
+_FINE = 10.0  # s, of stretches that are told to tenths of a second
 _ENDS = 3  # of more, those listed at either end
 _NAME = 20  # characters of a name that a roomy table shows in a line
 _HEADER = 6  # characters of a header in a line, at least
@@ -78,8 +81,11 @@ def summary(
     folder: Path,
     table: Path | None = None,
     remarks: Sequence[str] = (),
+    parts: Mapping[str, tuple[str, float, float]] | None = None,
 ) -> RenderableType:
     """Summarise a run: count, mean and spread of each score, the videos from best to worst, and where the files are.
+
+    Where parts were scored, the worst moments of all videos take the place of the ranking.
 
     Args:
         scores: By video, then by score.
@@ -88,27 +94,58 @@ def summary(
         folder: The results folder.
         table: Where the scores are; by default ``scores.csv`` in that folder.
         remarks: On what was not scored at all, one line each.
+        parts: Where parts were scored, for each its video, start and end, s, by name; else None.
     """
-    parts: list[RenderableType] = []
+    of = "videos" if parts is None else "parts"
+    shown: list[RenderableType] = []
     if scores:
         names = list(next(iter(scores.values())))
-        spread = NumberTable(["score", "videos", "mean", "std", "min", "max"])
+        spread = NumberTable(["score", of, "mean", "std", "min", "max"])
         for name in names:
             values = [found[name] for found in scores.values()]
             figures = (fmean(values), pstdev(values), min(values), max(values))
             spread.add(name, str(len(values)), *(_shown(name, figure) for figure in figures))
-        parts += [spread, _ranking(scores, names)]
-    parts.append(Text(f"{len(scores)} scored, {len(errors)} failed" + (f", {len(notes)} with notes" if notes else "")))
-    parts += [Text(f"{printable(file)}: {reason}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
+        shown += [spread, _ranking(scores, names) if parts is None else _worst_moments(scores, names, parts)]
+    noted = f", {len(notes)} with notes" if notes else ""
+    counted = "" if parts is None else f" parts of {len({video for video, *_ in parts.values()})} videos"
+    shown.append(Text(f"{len(scores)}{counted} scored, {len(errors)} failed{noted}"))
+    shown += [Text(f"{printable(file)}: {reason}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
     if len(errors) > _FEW_ERRORS:
-        parts.append(Text(f"and {len(errors) - _FEW_ERRORS} more"))
-    parts += [Text(remark) for remark in remarks]
-    parts.append(Text(f"scores: {table or folder / 'scores.csv'}"))
+        shown.append(Text(f"and {len(errors) - _FEW_ERRORS} more"))
+    shown += [Text(remark) for remark in remarks]
+    shown.append(Text(f"scores: {table or folder / 'scores.csv'}"))
+    if parts is not None:
+        shown.append(Text(f"each video's: {folder / 'videos.csv'}"))
     if errors:
-        parts.append(Text(f"why files failed: {folder / 'errors.csv'}"))
+        shown.append(Text(f"why {'files' if parts is None else 'parts'} failed: {folder / 'errors.csv'}"))
     if notes:
-        parts.append(Text(f"notes: {folder / 'notes.csv'}"))
-    return Group(*parts)
+        shown.append(Text(f"notes: {folder / 'notes.csv'}"))
+    return Group(*shown)
+
+
+def _worst_moments(
+    scores: Mapping[str, Mapping[str, float]], names: Sequence[str], parts: Mapping[str, tuple[str, float, float]]
+) -> "NumberTable":
+    """List the parts with the lowest overall scores, worst first."""
+    table = NumberTable(["worst moments", *names])
+    for name, found in sorted(scores.items(), key=lambda item: item[1]["overall"])[:_WORST]:
+        video, *ends = parts.get(name, (name,))
+        where = f"{_terminal(video)} {stretch(*ends)}" if ends else _terminal(video)
+        table.add(where, *(_shown(score, found[score]) for score in names))
+    return table
+
+
+def stretch(start: float, end: float) -> str:
+    """Write a stretch of a video as players do: ``0:07-0:12``, with tenths where a whole second would be coarse."""
+    if math.isnan(end):
+        return f"{clock(start)}-"
+    fine = end - start < _FINE
+    return "-".join(clock(moment, tenths=fine and not float(moment).is_integer()) for moment in (start, end))
+
+
+def _terminal(name: str) -> str:
+    # An escape keeps a newline or an undecodable byte in a file name from breaking the table.
+    return name if name.isprintable() else ascii(name)
 
 
 def _shown(name: str, value: float) -> str:
@@ -121,8 +158,7 @@ def _ranking(scores: Mapping[str, Mapping[str, float]], names: Sequence[str]) ->
     many = len(ranked) > _FEW
     table = NumberTable([f"best {_ENDS} and worst {_ENDS}" if many else "best first", *names])
     for file, found in [*ranked[:_ENDS], *ranked[-_ENDS:]] if many else ranked:
-        # An escape keeps a newline or an undecodable byte in a file name from breaking the table.
-        table.add(file if file.isprintable() else ascii(file), *(_shown(name, found[name]) for name in names))
+        table.add(_terminal(file), *(_shown(name, found[name]) for name in names))
         table.section(many and len(table.rows) == _ENDS)
     return table
 

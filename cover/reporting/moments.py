@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cover.reporting.clock import clock
+
 BRANCHES = ("semantic", "technical", "aesthetic")  # as in cover.models, which imports torch
 
 _DEVIATIONS = 4.0  # of what a score changes by from one moment to the next: a drop that is more is none by chance
@@ -146,13 +148,6 @@ def place(cells: np.ndarray) -> str:
     vertical = _ROWS[min(2, int(3 * (row + 0.5) / cells.shape[0]))]
     horizontal = _COLUMNS[min(2, int(3 * (column + 0.5) / cells.shape[1]))]
     return " ".join(word for word in (vertical, horizontal) if word) or "centre"
-
-
-def clock(seconds: float) -> str:
-    """Write a time as players do: ``0:07``, ``1:02:03``."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def rows_on_axis(rows: np.ndarray, count: int) -> np.ndarray:

@@ -26,30 +26,40 @@ def working(doing: str) -> Iterator[None]:
 
 
 class _RateColumn(ProgressColumn):
-    """Videos a second, or seconds a video where that reads better."""
+    """Videos a second, or seconds a video where that reads better.
+
+    Args:
+        of: What is counted.
+    """
+
+    def __init__(self, of: str) -> None:
+        super().__init__()
+        self.of = of
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
-        return Text(f"{speed:.2f} videos/s" if speed >= 1 else f"{1 / speed:.1f} s/video")
+        return Text(f"{speed:.2f} {self.of}s/s" if speed >= 1 else f"{1 / speed:.1f} s/{self.of}")
 
 
 class VideoProgress:
-    """A progress bar that counts videos, failed ones included.
+    """A progress bar that counts videos, or parts of videos, failed ones included.
 
     Args:
         doing: What is done with them.
+        of: What is counted: ``video`` or ``part``.
     """
 
-    def __init__(self, doing: str = "scoring") -> None:
+    def __init__(self, doing: str = "scoring", of: str = "video") -> None:
+        self.total = 0
         self.doing = doing
         self.failed = 0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            _RateColumn(),
+            _RateColumn(of),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -60,8 +70,13 @@ class VideoProgress:
 
     def start(self, total: int) -> None:
         """Show the bar, for so many videos."""
-        self._bar.update(self._task, total=total)
+        self.expect(total)
         self._bar.start()
+
+    def expect(self, more: int) -> None:
+        """Count on so many more: a video turns out to have that many further parts."""
+        self.total += more
+        self._bar.update(self._task, total=self.total)
 
     def advance(self, videos: int, failed: int = 0) -> None:
         """Count videos, of which some have failed."""

@@ -26,7 +26,7 @@ Planned = Callable[[Row, Sequence[Row], str | None], None]
 """Told of a video that is cut: its row, the rows of its parts, and a remark on how they were found."""
 
 
-def _unheard(*_: object) -> None:
+def unheard(*_: object) -> None:
     """Do nothing with a plan."""
 
 
@@ -61,7 +61,7 @@ class Decoder:
         *,
         replay: Path | None = None,
         in_order: bool = False,
-        planned: Planned = _unheard,
+        planned: Planned = unheard,
     ) -> AbstractContextManager[Iterator[Decoded]]:
         """Decode every row, ahead of what is asked for.
 

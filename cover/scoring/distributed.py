@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 from torch.utils.data import DataLoader, IterableDataset
 
 from cover.rows import Failure, Row
-from cover.scoring.decoding import Batch, Decoder, batches
+from cover.scoring.decoding import Batch, Decoder, Planned, batches, unheard
 from cover.scoring.local import Outcome, outcomes
 from cover.scoring.scorer import Scorer
 from cover.scoring.store import ResultStore
@@ -48,6 +48,7 @@ class VideoDataModule(lightning.LightningDataModule):
         batch_size: Videos a batch at most; only videos whose views have one shape share a batch.
         replay: A folder with ``<file name>.npz`` for each video: recorded samplings to use.
         wanted: Which of its rows a rank decodes, asked once they are shared out; None: all.
+        planned: Told of each video that is cut into parts, on the rank that decodes it.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class VideoDataModule(lightning.LightningDataModule):
         batch_size: int = 1,
         replay: Path | None = None,
         wanted: Callable[[Row], bool] | None = None,
+        planned: Planned = unheard,
     ) -> None:
         super().__init__()
         self.rows = rows
@@ -67,16 +69,28 @@ class VideoDataModule(lightning.LightningDataModule):
         self.batch_size = batch_size
         self.replay = replay
         self.wanted = wanted
+        self.planned = planned
 
     def predict_dataloader(self) -> DataLoader:
         """Every row of this rank once."""
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        share = [row for row in self.rows[rank::ranks] if self.wanted is None or self.wanted(row)]
+        share = [row for row in shared_out(self.rows, rank, ranks) if self.wanted is None or self.wanted(row)]
         return DataLoader(_DecodedBatches(self, share), batch_size=None)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Leave the views where they are: whoever uses them moves what it needs, as bytes."""
         return batch
+
+
+def shared_out(rows: Sequence[Row], rank: int, ranks: int) -> Sequence[Row]:
+    """Share rows out among ranks in turn; where there are parts, in stretches, so that few ranks decode one film."""
+    if not any(row.is_part for row in rows):
+        return rows[rank::ranks]
+    together: dict[Path, list[Row]] = {}
+    for row in rows:
+        together.setdefault(row.path, []).append(row)
+    every = [row for parts in together.values() for row in parts]
+    return every[rank * len(every) // ranks : (rank + 1) * len(every) // ranks]
 
 
 class _DecodedBatches(IterableDataset):
@@ -86,7 +100,8 @@ class _DecodedBatches(IterableDataset):
 
     def __iter__(self) -> Iterator[Batch]:
         source = self.source
-        with source.decoder.views(self.rows, source.spec, replay=source.replay) as decoded:
+        decoder, spec = source.decoder, source.spec
+        with decoder.views(self.rows, spec, replay=source.replay, planned=source.planned) as decoded:
             yield from batches(decoded, source.batch_size)
 
 

@@ -1,20 +1,17 @@
 """Results on disk: written as videos finish, resumable, and the same in the end however often a run was interrupted."""
 
 import csv
-import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-import numpy as np
-
-from cover.errors import UsageError
 from cover.evidence import EVIDENCE, evidence_line
-from cover.files import append_line, csv_line, end_line, printable, replacing, set_aside, write_text
-from cover.rows import Failure, Row, fingerprint
+from cover.files import append_line, csv_line, end_line, printable, set_aside, write_text
+from cover.rows import Failure, Row, fingerprint, named_part, part_of
+from cover.scoring.maps import MAPS, maps_file, write_maps
 from cover.scoring.reference import Reference
+from cover.scoring.videos import VIDEOS, part_cells, video_lines
 from cover.video import file_facts
 
 if TYPE_CHECKING:
@@ -29,9 +26,7 @@ _HEADERS = {
 }
 _FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
 _JOURNAL = "journal.jsonl"
-_MAPS = "maps"
 _REPORT = ("report.html", "report_files", "moments.csv", "selected.csv")  # what others made of a run
-_LONGEST_NAME = 240  # bytes of a file name that leave room for what is added to it
 
 
 class ResultStore:
@@ -43,17 +38,23 @@ class ResultStore:
     precision. Each line goes out in a single write, so that ranks may append to the same files and a killed run loses
     at most the videos in flight.
 
+    Where parts of videos are scored, each is a row; tables have ``Start`` and ``End`` after ``Filename``, and
+    ``videos.csv`` sums up each video. Videos that are cut as they are decoded (:meth:`plan`) are cut the same when the
+    run is resumed.
+
     Args:
         folder: Where; made when missing.
         identity: What makes scores comparable (model, weights, views, precision, data root), as plain data.
         rows: The videos of this run.
         calibration: From an overall score to the scale of the MOS; ``scores.csv`` then has a column for it.
         reference: Scores of other videos; ``scores.csv`` then has a last column that says where a score stands.
-        maps: Whether to keep score maps too (see :func:`write_maps`).
+        maps: Whether to keep score maps too (see :func:`cover.scoring.maps.write_maps`).
         evidence: Whether to keep what a report shows: maps and small pictures (:mod:`cover.evidence`).
+        cut: Whether rows that are no parts are cut into parts as they are decoded.
 
     Attributes:
         errors: Why a video has no score, by name.
+        in_parts: Whether parts of videos are scored.
     """
 
     def __init__(
@@ -66,9 +67,10 @@ class ResultStore:
         reference: Reference | None = None,
         maps: bool = False,
         evidence: bool = False,
+        cut: bool = False,
     ) -> None:
         self.folder = folder
-        self.rows = rows
+        self.in_parts = cut or any(row.is_part for row in rows)
         self.calibration = calibration
         self.reference = reference
         self.maps = maps
@@ -76,8 +78,19 @@ class ResultStore:
         self._extras = list(dict.fromkeys(name for row in rows for name in row.extras))
         self._rated = any(row.mos is not None for row in rows)
         self._identity = json.loads(json.dumps(identity))
+        self._videos = rows
+        self._plans: dict[str, dict[str, Any]] = {}
         self._records: dict[str, dict[str, Any]] = {}
         self.errors: dict[str, str] = {}
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows, with the parts of a video in its place once they are known."""
+        found: list[Row] = []
+        for row in self._videos:
+            plan = self._plans.get(row.name)
+            found += [row] if plan is None else [part_of(row, *part) for part in plan["parts"]]
+        return found
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
@@ -90,9 +103,19 @@ class ResultStore:
         return {name: self._derived(record["scores"]) for name, record in records.items()}
 
     @property
+    def parts(self) -> dict[str, tuple[str, float, float]]:
+        """Of each scored part its video, and its start and end in seconds, by name."""
+        records = ((row, self._records.get(row.name, {})) for row in self.rows)
+        return {row.name: (row.video, *record["part"]) for row, record in records if "part" in record}
+
+    @property
     def notes(self) -> dict[str, list[str]]:
         """Remarks on how videos were read, by name; only videos with notes."""
-        return {row.name: found for row in self.rows if (found := self._records.get(row.name, {}).get("notes"))}
+        found = {name: [plan["remark"]] for name, plan in self._plans.items() if plan["remark"]}
+        for row in self.rows:
+            if notes := self._records.get(row.name, {}).get("notes"):
+                found[row.name] = [*found.get(row.name, []), *notes]
+        return found
 
     def open(self, *, resume: bool) -> list[Row]:
         """Take up what an earlier run left.
@@ -113,13 +136,17 @@ class ResultStore:
             records = []
         listed = self._names_in_table()
         by_name = {record["Filename"]: record for record in records if "scores" in record}
+        plans = {record["Filename"]: record for record in records if "parts" in record}
+        for row in self._videos:
+            if row.name in plans and plans[row.name]["fingerprint"] == fingerprint(row.path):
+                self._plans[row.name] = plans[row.name]
         for row in self.rows:
             record = by_name.get(row.name)
-            if not record or printable(row.name) not in listed or record["fingerprint"] != fingerprint(row.path):
+            if not record or self._cells(row, record) not in listed or record["fingerprint"] != fingerprint(row.path):
                 continue
             if not self.maps or maps_file(self.folder, row.name).exists():
                 self._records[row.name] = record
-        journal = [{"identity": self._identity}, *self._records.values()]
+        journal = [{"identity": self._identity}, *self._plans.values(), *self._records.values()]
         write_text(self.folder / _JOURNAL, "".join(json.dumps(entry) + "\n" for entry in journal))
         self._write_tables()
         end_line(self.folder / EVIDENCE)
@@ -129,6 +156,19 @@ class ResultStore:
         """Do the same for a rank that works in a folder which rank 0 has opened."""
         self._load()
         return self._pending()
+
+    def plan(self, video: Row, parts: Sequence[Row], remark: str | None = None) -> None:
+        """Record how a video is cut, at once.
+
+        Args:
+            video: Its row.
+            parts: The rows of its parts; of an image, its own.
+            remark: On how they were found.
+        """
+        spans = [[row.start, row.end] for row in parts]
+        plan = {"Filename": video.name, "fingerprint": fingerprint(video.path), "parts": spans, "remark": remark}
+        self._plans[video.name] = plan
+        append_line(self.folder / _JOURNAL, json.dumps(plan))
 
     def add(self, row: Row, outcome: "VideoScore | Failure") -> None:
         """Record one video, at once.
@@ -140,24 +180,31 @@ class ResultStore:
         if isinstance(outcome, Failure):
             self.errors[name] = outcome.reason
             append_line(self.folder / _JOURNAL, json.dumps({"Filename": name, "error": outcome.reason}))
-            append_line(self.folder / "errors.csv", csv_line(name, outcome.reason))
+            append_line(self.folder / "errors.csv", csv_line(*self._cells(row), outcome.reason))
             return
         if self.maps:
             write_maps(self.folder, name, outcome)
-        if self.evidence:
-            seen = evidence_line(printable(name), outcome.maps, outcome.times, outcome.frames, outcome.thumbnails)
-            append_line(self.folder / EVIDENCE, seen)
         scores = outcome.scores
-        record = {"Filename": name, "fingerprint": fingerprint(row.path), "scores": scores, "notes": [*outcome.notes]}
+        record: dict[str, Any] = {"Filename": name, "fingerprint": fingerprint(row.path)}
+        record |= {"scores": scores, "notes": [*outcome.notes]}
         if outcome.info is not None:
             record["facts"] = file_facts(outcome.info, row.path)
+        if outcome.part is not None:
+            first, last = outcome.part
+            record |= {"video": row.video, "part": [first, last]}
+            record["facts"] = {**record.get("facts", {}), "duration": round(last - first, 4)}
+        cells = self._cells(row, record)
+        if self.evidence:
+            shown = named_part(*cells) if self.in_parts else printable(name)
+            seen = evidence_line(shown, outcome.maps, outcome.times, outcome.frames, outcome.thumbnails)
+            append_line(self.folder / EVIDENCE, seen)
         self._records[name] = record
         # Before the table: what the table lists can always be resumed.
         append_line(self.folder / _JOURNAL, json.dumps(record))
-        append_line(self.folder / "scores.csv", _score_line(name, self._derived(scores)))
+        append_line(self.folder / "scores.csv", _score_line(cells, self._derived(scores)))
         append_line(self.folder / "facts.csv", self._facts_line(row, record))
         for note in outcome.notes:
-            append_line(self.folder / "notes.csv", csv_line(name, note))
+            append_line(self.folder / "notes.csv", csv_line(*cells, note))
 
     def close(self) -> None:
         """Gather what all ranks wrote and put the tables into the order of the rows."""
@@ -169,6 +216,8 @@ class ResultStore:
         for entry in entries:
             if "error" in entry:
                 self.errors[entry["Filename"]] = entry["error"]
+            elif "parts" in entry:
+                self._plans[entry["Filename"]] = entry
             else:
                 self._records[entry["Filename"]] = entry
 
@@ -185,7 +234,7 @@ class ResultStore:
         facts = record.get("facts", {})
         values = [facts.get(name) for name in _FACTS] + ([row.mos] if self._rated else [])
         values += [row.extras.get(name) for name in self._extras]
-        return csv_line(row.name, *("" if value is None else str(value) for value in values))
+        return csv_line(*self._cells(row, record), *("" if value is None else str(value) for value in values))
 
     def _pending(self) -> list[Row]:
         return [row for row in self.rows if row.name not in self._records]
@@ -203,75 +252,52 @@ class ResultStore:
                 continue
         return (entries[0].get("identity"), entries[1:]) if entries else (None, [])
 
-    def _names_in_table(self) -> set[str]:
+    def _cells(self, row: Row, record: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+        """The first cells of a line about a row: ``Filename``, with ``Start`` and ``End`` where there are parts."""
+        return part_cells(row, record) if self.in_parts else (printable(row.name),)
+
+    def _names_in_table(self) -> set[tuple[str, ...]]:
+        width = 3 if self.in_parts else 1
         try:
             with (self.folder / "scores.csv").open(newline="", encoding="utf-8") as file:
-                return {row[0] for row in csv.reader(file) if row}
+                return {tuple(row[:width]) for row in csv.reader(file) if row}
         except FileNotFoundError:
             return set()
 
     def _set_aside(self) -> None:
         if len(self._names_in_table()) <= 1:  # nothing but a header: nothing to keep
             return
-        set_aside([self.folder / name for name in (*_HEADERS, "run.yaml", _JOURNAL, _MAPS, EVIDENCE, *_REPORT)])
+        set_aside([self.folder / name for name in (*_HEADERS, VIDEOS, "run.yaml", _JOURNAL, MAPS, EVIDENCE, *_REPORT)])
 
     def _write_tables(self) -> None:
-        lines: dict[str, list[str]] = {name: [csv_line(*header)] for name, header in _HEADERS.items()}
         derived = [*(["MOS"] if self.calibration else []), *(["Percentile"] if self.reference else [])]
-        lines["scores.csv"] = [csv_line(*_HEADERS["scores.csv"], *derived)]
         told = [*(["MOS"] if self._rated else []), *map(str, self._extras)]
-        lines["facts.csv"] = [csv_line(*_HEADERS["facts.csv"], *told)]
-        lines["facts.csv"] += [
-            self._facts_line(row, self._records[row.name]) for row in self.rows if row.name in self._records
-        ]
-        lines["scores.csv"] += [_score_line(name, scores) for name, scores in self.scores.items()]
+        added = {"scores.csv": derived, "facts.csv": told}
+        ends = ["Start", "End"] if self.in_parts else []
+        lines: dict[str, list[str]] = {
+            name: [csv_line("Filename", *ends, *header[1:], *added.get(name, []))] for name, header in _HEADERS.items()
+        }
+        rows, scores, notes = self.rows, self.scores, self.notes
+        scored = [(row, self._records[row.name]) for row in rows if row.name in self._records]
+        lines["scores.csv"] += [_score_line(self._cells(row, record), scores[row.name]) for row, record in scored]
+        lines["facts.csv"] += [self._facts_line(row, record) for row, record in scored]
         lines["errors.csv"] += [
-            csv_line(row.name, self.errors[row.name]) for row in self.rows if row.name in self.errors
+            csv_line(*self._cells(row), self.errors[row.name]) for row in rows if row.name in self.errors
         ]
-        lines["notes.csv"] += [csv_line(name, note) for name, notes in self.notes.items() for note in notes]
+        noted = [*(row for row in self._videos if row.name in self._plans), *rows]
+        for row in {row.name: row for row in noted}.values():
+            lines["notes.csv"] += [
+                csv_line(*self._cells(row, self._records.get(row.name)), note) for note in notes.get(row.name, ())
+            ]
+        (self.folder / VIDEOS).unlink(missing_ok=True)  # of other rows
+        if self.in_parts:
+            lines[VIDEOS] = video_lines(rows, self._records, scores, self.errors)
         for name, content in lines.items():
             write_text(self.folder / name, "".join(line + "\n" for line in content))
 
 
-def maps_file(folder: Path, name: str) -> Path:
-    """Locate the score maps of a video: ``maps/<Filename>.npz`` in its results folder.
-
-    A name that leads out of the data root, or that is too long for a file, is replaced by its digest:
-    ``maps/_/<digest>.npz``.
-    """
-    path = PurePath(name)
-    inside = not path.is_absolute() and not path.drive and ".." not in path.parts and path.parts[:1] != ("_",)
-    if inside and path.parts and len(os.fsencode(path.name)) <= _LONGEST_NAME:
-        return folder / _MAPS / path.with_name(f"{path.name}.npz")
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-    return folder / _MAPS / "_" / f"{digest}.npz"
-
-
-def write_maps(folder: Path, name: str, score: "VideoScore") -> None:
-    """Write the score maps of a video as one compressed ``.npz`` file.
-
-    It holds ``Filename``, and for each branch ``<branch>`` (float32 (T', h, w), higher is better, its mean is the
-    score), ``<branch>_times`` (float64 (T',), seconds after the first frame) and ``<branch>_frames`` (int64 (T', n),
-    numbers of the frames that a row of the map stands for).
-
-    Raises:
-        UsageError: The file cannot be written.
-    """
-    entries: dict[str, Any] = {"Filename": np.array(printable(name))}
-    for branch, rows in score.maps.items():
-        entries |= {branch: rows, f"{branch}_times": score.times[branch], f"{branch}_frames": score.frames[branch]}
-    path = maps_file(folder, name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # An open file keeps numpy from adding .npz to the temporary name.
-        with replacing(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **entries)
-    except OSError as error:
-        raise UsageError(f"maps=true: cannot write {path} ({error.strerror or error})") from error
-
-
-def _score_line(name: str, scores: Mapping[str, float]) -> str:
+def _score_line(cells: Sequence[str], scores: Mapping[str, float]) -> str:
     values = [scores[score] for score in (*_SCORES, "predicted_mos") if score in scores]
     # Adding 0.0 turns -0.0 into 0.0: a rounded score has no sign without a value.
     standing = [f"{scores['percentile']:.1f}"] if "percentile" in scores else []
-    return csv_line(name, *(f"{round(value, 4) + 0.0:.4f}" for value in values), *standing)
+    return csv_line(*cells, *(f"{round(value, 4) + 0.0:.4f}" for value in values), *standing)

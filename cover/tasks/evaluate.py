@@ -16,7 +16,7 @@ from cover.config.resolvers import names_table
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
 from cover.evaluation.joined import match, result_table
-from cover.evaluation.predictions import prediction_table, read_predictions, score_names
+from cover.evaluation.predictions import prediction_table, read_predictions, score_names, with_parts
 from cover.evaluation.protocol import Protocol
 from cover.evaluation.rated import rated_rows, write_missing
 from cover.evaluation.splits import write_split
@@ -84,7 +84,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
 
     table = prediction_table(rows, scores, uncertainties(rows, options.columns.model_dump()))
     for path in (folder / "predictions.csv", *([options.output] if names_table(options.output) else [])):
-        write_table(path, table)
+        write_table(path, with_parts(table, rows))
     if study is not None:
         evaluation.write_study(folder, study)
     with working(f"measuring {len(table)} videos"):

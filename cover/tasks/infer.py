@@ -36,7 +36,8 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
         table = options.output if names_table(options.output) else None
         if table is not None:
             write_bytes(table, (folder / "scores.csv").read_bytes())
-        Console().print(summary(store.scores, store.errors, store.notes, folder, table, listing.remarks))
+        parts = store.parts if store.in_parts else None
+        Console().print(summary(store.scores, store.errors, store.notes, folder, table, listing.remarks, parts))
         if options.report:
             end_with_report(folder)
     return not store.errors

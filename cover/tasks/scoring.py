@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cover.config import components
+from cover.config.parts import check_parts, segments
 from cover.config.schema import EvaluateOptions, InferOptions
 from cover.reporting.progress import VideoProgress
 from cover.rows import Failure, Row
@@ -36,18 +38,22 @@ def score_rows(
     Raises:
         UsageError: Options or weights are wrong; nothing was scored.
     """
+    check_parts(options, rows)
+    cut = segments(options)
     checksums = components.weights_checksums(options)
     identity = components.scoring_identity(options, root, checksums)
+    identity |= {} if cut is None else {"segments": asdict(cut)}
     reference = components.reference(options, identity) if isinstance(options, InferOptions) else None
-    keep = {"maps": options.maps, "evidence": options.report}
+    keep = {"maps": options.maps, "evidence": options.report, "cut": cut is not None}
     store = ResultStore(folder, identity, rows, components.calibration(options), reference=reference, **keep)
     if is_main_process():
         pending = store.open(resume=options.resume)
         write_run_record(folder, record, weights_sha256=checksums)
     else:
         pending = store.attach()
-    if done := len(rows) - len(pending):
-        log.info("%d of %d videos are scored already (resume=false scores them again)", done, len(rows))
+    if done := len(store.rows) - len(pending):
+        what = "parts" if store.in_parts else "videos"
+        log.info("%d of %d %s are scored already (resume=false scores them again)", done, len(store.rows), what)
     if pending:
         if options.weights == PRETRAINED_WEIGHTS:
             log.warning("weights=pretrained is where training starts: its scores mean nothing")
@@ -59,11 +65,17 @@ def score_rows(
 
 def _score(options: InferOptions | EvaluateOptions, store: ResultStore, pending: Sequence[Row]) -> None:
     spec, replay = components.view_spec(options.views), components.replay_folder(options.views)
-    decoder = components.decoder(options.decode, options.data)
+    decoder = components.decoder(options.decode, options.data, segments(options))
     if not components.is_local(options.trainer):
         return _score_distributed(options, store, pending)
     # Decoding starts first, so that the first views are there when torch is imported and the model is built.
-    with decoder.views(pending, spec, replay=replay) as decoded, VideoProgress() as progress:
+    progress = VideoProgress(of="part" if store.in_parts else "video")
+
+    def planned(video: Row, parts: Sequence[Row], remark: str | None) -> None:
+        store.plan(video, parts, remark)
+        progress.expect(len(parts) - 1)
+
+    with decoder.views(pending, spec, replay=replay, planned=planned) as decoded, progress:
         from cover.scoring.scorer import Scorer
 
         engine = components.local_engine(options.trainer)
@@ -83,19 +95,21 @@ def _score_distributed(options: InferOptions | EvaluateOptions, store: ResultSto
     from cover.scoring.scorer import Scorer
 
     spec = components.view_spec(options.views)
+    progress = VideoProgress(of="part" if store.in_parts else "video")
     trainer = components.build_trainer(
         options.trainer,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,  # ours counts videos
-        callbacks=[ProgressCallback(VideoProgress(), len(pending)), ScoreWriter(store)],
+        callbacks=[ProgressCallback(progress, len(pending)), ScoreWriter(store)],
     )
     data = VideoDataModule(
         pending,
         spec,
-        components.decoder(options.decode, options.data),
+        components.decoder(options.decode, options.data, segments(options)),
         batch_size=options.batch_size,
         replay=components.replay_folder(options.views),
+        planned=store.plan,
     )
     module = CoverModule(Scorer(components.inference_model(options), spec), thumbnails=options.report)
     trainer.predict(module, datamodule=data, return_predictions=False)

@@ -12,6 +12,7 @@ from cover.evaluation.selection import select as selected
 from cover.files import printable, write_text
 from cover.reporting.tables import write_table
 from cover.results import SCORES, Results, identifier, read_results
+from cover.rows import moment_text
 
 _NOTHING_KEPT = 1
 
@@ -31,21 +32,26 @@ def select(options: SelectOptions) -> int:
     kept = results.table.loc[table.index[selected(table, options.expression, options.by).to_numpy()]]
     path = options.output or options.folder / "selected.csv"
     paths = _paths(options.folder)
-    names = [str(name) for name in kept.index]
+    names = [str(name) for name in (kept["video"] if results.in_parts else kept.index)]
     if path.suffix == ".txt":
+        if results.in_parts:
+            raise UsageError(f"output={path}: a list of paths cannot hold parts; name a .csv file")
         lines = [paths.get(name, name) for name in names]
         if broken := [line for line in lines if len(line.splitlines()) > 1]:
             Console(stderr=True).print(f"WARNING: {len(broken)} names of several lines are left out", highlight=False)
         write_text(path, "".join(f"{line}\n" for line in lines if line not in broken))
     elif path.suffix == ".csv":
         listed = pd.DataFrame({"Filename": names, "path": [paths.get(name, name) for name in names]})
-        write_table(
-            path, pd.concat([listed, kept[[name for name in SCORES if name in kept]].reset_index(drop=True)], axis=1)
-        )
+        if results.in_parts:
+            for column, bound in (("Start", "start"), ("End", "end")):
+                listed[column] = [moment_text(None if pd.isna(moment) else moment) for moment in kept[bound]]
+        shown = kept[[name for name in SCORES if name in kept]].reset_index(drop=True)
+        write_table(path, pd.concat([listed, shown], axis=1))
     else:
         raise UsageError(f"output={path}: takes a .csv or a .txt file")
     console = Console()
-    console.print(f"kept {len(kept):,} of {len(table):,} videos{_hours(kept, results.table)}", highlight=False)
+    what = "parts" if results.in_parts else "videos"
+    console.print(f"kept {len(kept):,} of {len(table):,} {what}{_hours(kept, results.table)}", highlight=False)
     if options.by is not None:
         counts = table[options.by].astype(str)
         for group, total in counts.value_counts(sort=False).items():
@@ -92,7 +98,7 @@ def _paths(folder: Path) -> dict[str, str]:
             for line in file:
                 entry = json.loads(line)
                 if "fingerprint" in entry:
-                    found[printable(entry["Filename"])] = entry["fingerprint"][0]
+                    found[printable(entry.get("video", entry["Filename"]))] = entry["fingerprint"][0]
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return found
     return found

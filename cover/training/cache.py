@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cover.errors import UsageError
 from cover.files import write_bytes, write_text
-from cover.rows import Row, fingerprint
+from cover.rows import Row, fingerprint, moment_text
 
 _FORMAT = 3  # raised when what is stored changes in a way that the identity does not show
 _SPARE = 10**9  # bytes of a disk that are left free
@@ -25,8 +25,8 @@ class TensorCache:
     """Tensors of videos on disk, one file for each video and sampling.
 
     The tensors of one identity (weights, views, precision: whatever they follow from) share a folder; within it, a
-    video is known by its path, size and modification time. A file appears whole or not at all, so that processes may
-    write at the same time and a killed run loses nothing that was finished.
+    video is known by its path, size and modification time, a part by its start and end, too. A file appears whole or
+    not at all, so that processes may write at the same time and a killed run loses nothing that was finished.
 
     Args:
         folder: Of all caches.
@@ -71,7 +71,8 @@ class TensorCache:
             raise UsageError(f"cannot write to the cache {self.folder}: {error} (cache.dir= takes another)") from error
 
     def _file(self, row: Row, sampling: str) -> Path:
-        return self.folder / f"{_digest(json.dumps([*fingerprint(row.path), sampling]))}.safetensors"
+        part = [moment_text(row.start), moment_text(row.end)] if row.is_part else []
+        return self.folder / f"{_digest(json.dumps([*fingerprint(row.path), sampling, *part]))}.safetensors"
 
 
 def require_space(folder: Path, size: int) -> int:

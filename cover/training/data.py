@@ -5,7 +5,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import lightning
 import numpy as np
@@ -15,7 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from cover.errors import UsageError
 from cover.models import BRANCHES
-from cover.rows import Failure, Row
+from cover.rows import Failure, Row, Stretch, part_name
 from cover.scoring.decoding import Decoded
 from cover.training.batches import ByContent, Slot, VideoBatch, VideoGroup, epoch_batches, sampling_name
 from cover.training.cache import TensorCache
@@ -51,7 +50,7 @@ class TrainingData(lightning.LightningDataModule):
         owners: The set of each.
         mos: Of each, in standard deviations from the mean of its set.
         own: Branch -> what rates it alone, likewise; of branches that some set has such ratings of.
-        failures: Videos that this process could not decode, by path.
+        failures: Videos that this process could not decode, by file and part.
         auxiliary_count: Number of auxiliary regression targets.
     """
 
@@ -81,7 +80,7 @@ class TrainingData(lightning.LightningDataModule):
         self.samplings = [sampling_name(number, seed, mirror and number % 2 == 1) for number in range(samplings + 1)]
         self.mirror = mirror
         self.seed = seed
-        self.failures: dict[Path, Failure] = {}
+        self.failures: dict[Stretch, Failure] = {}
         owned = [(rated, row) for rated in sets for row in rated.train]
         owned += [(rated, row) for rated in sets for row in rated.validation]
         self.owners = [rated for rated, _ in owned]
@@ -211,9 +210,10 @@ class _VideoBatches(IterableDataset):
         if source.decoded:
             _, loaded = next(decoded[source.owners[slot.video].name])
             if isinstance(loaded, Failure):
-                if row.path not in source.failures:
-                    log.warning("%s cannot be used: %s", row.path, loaded.reason)
-                source.failures[row.path] = loaded
+                if row.stretch not in source.failures:
+                    where = part_name(str(row.path), row.start, row.end)
+                    log.warning("%s cannot be used: %s", where, loaded.reason)
+                source.failures[row.stretch] = loaded
                 return None
             for branch in source.decoded:
                 view = torch.from_numpy(loaded.views[0][branch])

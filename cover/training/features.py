@@ -15,7 +15,7 @@ from rich.filesize import decimal
 from cover.errors import UsageError
 from cover.files import append_line, csv_line, write_rows
 from cover.models import COVER
-from cover.rows import Failure, Row
+from cover.rows import Failure, Row, Stretch
 from cover.scoring.decoding import Batch
 from cover.scoring.distributed import ProgressCallback, VideoDataModule
 from cover.scoring.ranks import is_main_process
@@ -186,12 +186,12 @@ def prepare(
     work = [(rated, getattr(rated, which), spec, place) for spec, place, which in passes for rated in sets]
     _reserve(recipe, features, views, [(row, names[place]) for _, rows, _, place in work for row in rows], lacks)
     model.eval()
-    unreadable: set[Path] = set()
+    unreadable: set[Stretch] = set()
     for rated, rows, spec, place in work:
-        readable = [row for row in rows if row.path not in unreadable]
+        readable = [row for row in rows if row.stretch not in unreadable]
         extraction = Extraction(model, features, views, names[place], recipe.mirrored[place], DTYPES[recipe.dtype])
         _extract(recipe, extraction, rated, readable, spec, partial(lacks, samplings=names[place]), folder)
-        unreadable |= {row.path for row in readable if lacks(row, names[place])}
+        unreadable |= {row.stretch for row in readable if lacks(row, names[place])}
     return [_without(rated, unreadable) for rated in sets]
 
 
@@ -236,7 +236,7 @@ def _reserve(
     if is_main_process():
         log.info(
             "computing what training needs of %d videos: up to %s in %s, where %s are free",
-            len({row.path for row, _ in absent}),
+            len({row.stretch for row, _ in absent}),
             *(decimal(size), recipe.cache, decimal(free)),
         )
 
@@ -254,9 +254,9 @@ def video_bytes(recipe: Recipe, features: Caches, views: Caches) -> int:
     return sum(tensor.numel() * size for tensor in computed.values()) + sum(frames[branch].numel() for branch in views)
 
 
-def _without(rated: RatedSet, unreadable: set[Path]) -> RatedSet:
+def _without(rated: RatedSet, unreadable: set[Stretch]) -> RatedSet:
     train, validation = (
-        [row for row in rows if row.path not in unreadable] for rows in (rated.train, rated.validation)
+        [row for row in rows if row.stretch not in unreadable] for rows in (rated.train, rated.validation)
     )
     lost = len(rated.rows) - len(train) - len(validation)
     if lost:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -14,7 +15,7 @@ from cover.evaluation.protocol import Protocol
 from cover.evaluation.rated import write_missing
 from cover.evaluation.raters import Study
 from cover.models import BRANCHES
-from cover.rows import Row
+from cover.rows import Row, overlap
 from cover.scoring.decoding import Decoder
 from cover.scoring.ranks import is_main_process
 from cover.training.rated import RatedSet
@@ -147,10 +148,13 @@ def whole_set(source: Source, folder: Path, *, strict: bool = True) -> RatedSet:
     missing = _missing(source.rows, folder, strict=strict)
     rows = [row for row in source.rows if row.path not in missing]
     _require_ratings(rows, source.option)
-    files: dict[Path, Row] = {}
+    files: dict[Path, list[Row]] = defaultdict(list)
     for row in rows:
-        if (twin := files.setdefault(row.path.resolve(), row)) is not row:
+        if twin := next((other for other in files[row.path.resolve()] if overlap(row, other)), None):
+            if row.is_part and twin.is_part:
+                raise UsageError(f"leak: {row.name} and {twin.name} overlap; leave one of the two rows")
             raise UsageError(f"leak: {row.path} and {twin.path} are one file; leave one of the two rows")
+        files[row.path.resolve()].append(row)
     return RatedSet(source.name, rows, [], source.decoder)
 
 
@@ -298,9 +302,11 @@ def _require_enough(rated: RatedSet) -> None:
 
 def _require_apart(sets: Sequence[RatedSet]) -> None:
     """No file on both sides, under whatever name and in whatever dataset."""
-    trained = {row.path.resolve(): row for rated in sets for row in rated.train}
+    trained: dict[Path, list[Row]] = defaultdict(list)
+    for row in (row for rated in sets for row in rated.train):
+        trained[row.path.resolve()].append(row)
     for row in (row for rated in sets for row in rated.validation):
-        if twin := trained.get(row.path.resolve()):
+        if twin := next((other for other in trained.get(row.path.resolve(), ()) if overlap(row, other)), None):
             raise UsageError(
                 f"leak: {row.path} is validated on and, as {twin.path}, trained on; "
                 "leave one of the two rows, or split by protocol.splits=grouped"

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cover import load_model
-from cover.reporting.moments import BRANCHES, clock, extreme, place, timeline, weak_stretches
+from cover.reporting.clock import clock
+from cover.reporting.moments import BRANCHES, extreme, place, timeline, weak_stretches
 from cover.scoring.scorer import Scorer
 from tests.helpers.clips import faulty_clip
 

@@ -1,0 +1,38 @@
+"""How videos are cut into parts, of the options, and what does not go together with parts."""
+
+from collections.abc import Sequence
+
+from cover.config.schema import EvaluateOptions, InferOptions
+from cover.errors import UsageError
+from cover.rows import Row
+from cover.video import Segments
+from cover.video.shots import require_shots
+
+
+def segments(options: InferOptions | EvaluateOptions) -> Segments | None:
+    """Give the way videos are cut; None where they are scored whole, as by ``evaluate``: people rated what they saw.
+
+    Raises:
+        UsageError: The lengths contradict each other, or PySceneDetect is missing.
+    """
+    if not isinstance(options, InferOptions) or options.segments.by is None:
+        return None
+    chosen = options.segments
+    if chosen.min_seconds > chosen.max_seconds:
+        raise UsageError(
+            f"segments.min_seconds={chosen.min_seconds:g}: is more than segments.max_seconds={chosen.max_seconds:g}"
+        )
+    assert chosen.by is not None
+    if chosen.by == "shots":
+        require_shots()
+    return Segments(chosen.by, chosen.threshold, chosen.min_seconds, chosen.max_seconds)
+
+
+def check_parts(options: InferOptions | EvaluateOptions, rows: Sequence[Row]) -> None:
+    """Make sure that nothing stands against scoring parts, where there are any.
+
+    Raises:
+        UsageError: Samplings are to be replayed, which are of whole videos.
+    """
+    if options.views.replay is not None and (segments(options) or any(row.is_part for row in rows)):
+        raise UsageError("views.replay: recorded samplings are of whole videos; leave them out to score parts")

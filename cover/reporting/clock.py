@@ -1,0 +1,10 @@
+"""Times as players write them."""
+
+
+def clock(seconds: float, *, tenths: bool = False) -> str:
+    """Write a time as players do: ``0:07``, ``1:02:03``, with tenths of a second ``0:07.5``."""
+    scale = 10 if tenths else 1
+    whole, rest = divmod(int(seconds * scale + 1e-6), scale)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    written = f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+    return f"{written}.{rest}" if tenths else written
