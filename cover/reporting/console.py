@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cover.files import printable
-from cover.reporting.clock import clock
+from cover.reporting.clock import stretch
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _FEW = 20  # videos that a summary lists one and all
 _FEW_ERRORS = 5
 _WORST = 10  # moments
-_FINE = 10.0  # s, of stretches that are told to tenths of a second
 _ENDS = 3  # of more, those listed at either end
 _NAME = 20  # characters of a name that a roomy table shows in a line
 _HEADER = 6  # characters of a header in a line, at least
@@ -133,14 +132,6 @@ def _worst_moments(
         where = f"{_terminal(video)} {stretch(*ends)}" if ends else _terminal(video)
         table.add(where, *(_shown(score, found[score]) for score in names))
     return table
-
-
-def stretch(start: float, end: float) -> str:
-    """Write a stretch of a video as players do: ``0:07-0:12``, with tenths where a whole second would be coarse."""
-    if math.isnan(end):
-        return f"{clock(start)}-"
-    fine = end - start < _FINE
-    return "-".join(clock(moment, tenths=fine and not float(moment).is_integer()) for moment in (start, end))
 
 
 def _terminal(name: str) -> str:

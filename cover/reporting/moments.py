@@ -69,12 +69,14 @@ class Timeline:
         curves: Branch, and ``overall`` -> float64 (n,), the mean of the map's row.
         frames: int64 (n,), a frame at each time.
         duration: Seconds; NaN where unknown.
+        start: Of a part in its video, s.
     """
 
     times: np.ndarray
     curves: Mapping[str, np.ndarray]
     frames: np.ndarray
     duration: float
+    start: float = 0.0
 
 
 def timeline(
@@ -82,6 +84,7 @@ def timeline(
     times: Mapping[str, np.ndarray],
     frames: Mapping[str, np.ndarray],
     duration: float | None = None,
+    start: float = 0.0,
 ) -> Timeline:
     """Average maps over space, and put all branches on the times of the aesthetic one.
 
@@ -89,12 +92,13 @@ def timeline(
         maps: Branch -> score map, (T', h, w).
         times: Branch -> (T',), s.
         frames: Branch -> (T',), a frame number for each row.
-        duration: Of the video, s, where known.
+        duration: Of the video or part, s, where known.
+        start: Of the part in its video, s.
     """
     axis = times["aesthetic"]
     curves = {branch: _on_axis(maps[branch].mean(axis=(1, 2), dtype=float), times[branch], axis) for branch in BRANCHES}
     curves["overall"] = np.sum(list(curves.values()), axis=0)
-    return Timeline(axis, curves, frames["aesthetic"], math.nan if duration is None else duration)
+    return Timeline(axis, curves, frames["aesthetic"], math.nan if duration is None else duration, start)
 
 
 def weak_stretches(line: Timeline, spreads: Mapping[str, float]) -> list[Stretch]:
@@ -171,7 +175,7 @@ def _runs(line: Timeline, branch: str, drop: np.ndarray, weak: np.ndarray) -> Se
     middles = (line.times[1:] + line.times[:-1]) / 2
     end = line.times[-1] + (line.times[-1] - middles[-1])
     bounds = np.concatenate(
-        [[0.0], middles, [end if math.isnan(line.duration) else max(line.duration, line.times[-1])]]
+        [[line.start], middles, [end if math.isnan(line.duration) else max(line.start + line.duration, line.times[-1])]]
     )
     edges = np.flatnonzero(np.diff(np.concatenate([[0], weak.astype(int), [0]])))
     found = []

@@ -14,6 +14,7 @@ import pandas as pd
 from cover.evaluation.fits import Fit, fit_curve
 from cover.evidence import EvidenceFile
 from cover.files import write_rows, write_text
+from cover.reporting.films import labels, part_data, starts, videos
 from cover.reporting.moments import BRANCHES, Stretch, Timeline, extreme, timeline, weak_stretches
 from cover.reporting.pages import plain_numbers, render, visible
 from cover.reporting.pictures import (
@@ -64,6 +65,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
     spreads = {name: float(table[name].std()) for name in BRANCHES if name in table and len(table) >= _SPREAD_OF}
     listed = _listed(table)
     data = _table_data(listed, results)
+    data |= {"parts": part_data(listed, results), "of": "parts" if results.in_parts else "videos"}
     data |= {"total": len(table), "tally": _tallies(table), "curve": _fitted(table, listed, fit)}
     data |= _seen(listed, table, evidence, spreads, results.folder / MOMENTS)
     shutil.rmtree(results.folder / FILES, ignore_errors=True)  # of an earlier report
@@ -83,6 +85,8 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         seen=bool(data["words"]) or results.predicted,
         whole=(results.config.get("protocol") or {}).get("splits", "full") == "full",
         total=len(table),
+        of=data["of"],
+        parts=data["parts"],
     )
     write_text(results.folder / REPORT, page)
     return results.folder / REPORT
@@ -110,7 +114,7 @@ def _table_data(table: pd.DataFrame, results: Results) -> dict[str, Any]:
     names = [str(name) for name in table.index]
     numbers = [name for name in (*_ORDER, *_NUMBERS) if name in table and pd.to_numeric(table[name]).notna().any()]
     return {
-        "names": [visible(name) for name in names],
+        "names": labels(table),
         "columns": {name: plain_numbers(pd.to_numeric(table[name])) for name in numbers},
         "codec": [value if isinstance(value, str) else None for value in table["codec"]],
         "groups": _groups(table, results.extras),
@@ -210,13 +214,14 @@ def _seen(
     timelines: dict[int, Timeline] = {}
     found: dict[str, dict[int, Any]] = {key: {} for key in ("spans", "cells", "tiles", "stretches", "words")}
     lines = []
-    for name, duration in zip(map(str, table.index), pd.to_numeric(table["duration"]), strict=True):
+    rows = zip(map(str, table.index), videos(table), pd.to_numeric(table["duration"]), starts(table), strict=True)
+    for name, video, duration, start in rows:
         if name not in evidence:
             continue
         one = evidence[name]
-        line = timeline(one.maps, one.times, one.frames, duration)
+        line = timeline(one.maps, one.times, one.frames, duration, start)
         stretches = weak_stretches(line, spreads)
-        lines += [[name, *_cells(stretch)] for stretch in stretches]
+        lines += [[video, *_cells(stretch)] for stretch in stretches]
         number = numbers.get(name)
         if number is None:
             continue
@@ -230,7 +235,9 @@ def _seen(
             found["stretches"][number] = [_cells(stretch) for stretch in stretches]
     write_rows(moments, ("Filename", "Start", "End", "Branch", "Below", "Time", "Frame"), lines)
     ends = {name: _range([line.curves[name] for line in timelines.values()]) for name in _ORDER}
-    found["curves"] = {number: packed_curves(line.times, line.curves, ends) for number, line in timelines.items()}
+    found["curves"] = {
+        number: packed_curves(line.times - line.start, line.curves, ends) for number, line in timelines.items()
+    }
     ranges = {name: [scale.low, scale.high] for name, scale in ends.items()}
     return {**found, "scale": [round(scale.low, 4), round(scale.high, 4)], "ranges": ranges}
 
@@ -250,8 +257,8 @@ def _shelve(listed: pd.DataFrame, evidence: EvidenceFile, data: Mapping[str, Any
 
 
 def _span(line: Timeline) -> list[float | None]:
-    """Last time of the curves and duration, s."""
-    last = float(line.times[-1])
+    """Last time of the curves, counted from the start, and duration, s."""
+    last = float(line.times[-1]) - line.start
     return [None if math.isnan(value) else round(value, 3) for value in (last, line.duration)]
 
 
@@ -292,7 +299,8 @@ def _run(results: Results, scored: int) -> list[tuple[str, str]]:
     ]
     hours = pd.to_numeric(results.table["duration"]).sum() / 3600
     counted = f"{scored:,} scored, {len(results.errors):,} failed" + (f", {hours:.2f} hours" if hours else "")
-    return [("Videos", counted), *((name, str(value)) for name, value in facts if value)]
+    of = f"Parts of {len(set(videos(results.table)))} videos" if results.in_parts else "Videos"
+    return [(of, counted), *((name, str(value)) for name, value in facts if value)]
 
 
 def _views(views: Mapping[str, Any]) -> str:

@@ -20,7 +20,10 @@ function drawn(tag, attributes = {}, ...children) {
 }
 const byId = (id) => document.getElementById(id);
 const digits = (value, count = 3) => (value === null || value === undefined ? "" : value.toFixed(count));
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+function clock(seconds) {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, String(Math.floor(seconds % 60)).padStart(2, "0")];
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
 const escaped = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 function bytes(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

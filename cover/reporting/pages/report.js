@@ -39,7 +39,7 @@ function distribution(score) {
     copied.textContent = "";
     const bars = tally.counts.map((videos, place) => ({ videos, low: tally.edges[place], high: tally.edges[place + 1] }));
     plot(chart, `Histogram of ${score}`, {
-      height: 160, marginLeft: 40, marginTop: 30, most: 420, x: { label: score }, y: { label: "videos", grid: true, ticks: 4 },
+      height: 160, marginLeft: 40, marginTop: 30, most: 420, x: { label: score }, y: { label: data.of, grid: true, ticks: 4 },
       marks: [
         Plot.rectY(bars, { x1: "low", x2: "high", y: "videos", fill: COLOURS[score], fillOpacity: (bar) => (bar.high > tally.steps[step] ? 0.85 : 0.3), inset: 0.5 }),
         Plot.ruleY([0]),
@@ -164,7 +164,7 @@ const words = (title, className, of) => ({ title, className, data: of, render: (
 const seen = Object.keys(data.words).length > 0;
 const columns = [
   { title: "picture", visible: seen, orderable: false, searchable: false, data: (place) => place, render: (place, kind) => (kind === "display" && hasPictures(place) ? `<img loading="lazy" alt="" src="${pictured("thumbs", place)}">` : "") },
-  { title: "video", className: "text name", type: "string", data: (place) => data.names[place], render: (name, kind, place) => (kind === "display" ? `<button type="button" class="link" data-place="${place}"><bdi>${escaped(name)}</bdi></button>` : name) },
+  { title: "video", className: "text name", type: data.parts ? "num" : "string", data: (place) => data.names[place], render: (name, kind, place) => (kind === "sort" || kind === "type" ? (data.parts ? place : name) : kind === "display" ? `<button type="button" class="link" data-place="${place}"><bdi>${escaped(name)}</bdi></button>` : name) },
   ...numbers.filter((name) => name !== "width" && name !== "height").map(numeric),
 ];
 if (data.columns.width) columns.push({ title: "size", type: "num", data: (place) => data.columns.width[place] * data.columns.height[place], render: (pixels, kind, place) => (kind === "display" ? size(place) : pixels) });
@@ -181,12 +181,57 @@ const table = new DataTable("#table", {
   lengthMenu: [10, 25, 50, 100],
   deferRender: true,
   autoWidth: false,
-  language: { search: "Search", lengthMenu: "_MENU_ per page", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)", zeroRecords: "No video fits the filters" },
+  language: { search: "Search", lengthMenu: "_MENU_ per page", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)", zeroRecords: `No ${data.of} fit the filters` },
 });
 byId("table").addEventListener("click", (event) => {
   const button = event.target.closest("button[data-place]");
   if (button) openPanel(Number(button.dataset.place));
 });
+
+// ---- parts over time
+const startOf = (place) => (data.parts ? data.parts.start[place] : 0);
+const stretchesOf = (video) => places.filter((place) => data.parts.of[place] === video && data.parts.end[place] !== null).map((place) => ({ place, video: data.parts.videos[video], start: data.parts.start[place], end: data.parts.end[place], middle: (data.parts.start[place] + data.parts.end[place]) / 2, overall: data.columns.overall[place] }));
+const seconds = (stretches) => ({ label: "time", domain: [0, d3.max(stretches, (part) => part.end)], tickFormat: clock });
+function opening(chart) {
+  chart.style.cursor = "pointer";
+  chart.addEventListener("click", () => chart.value && openPanel(chart.value.place));
+}
+const told = (part) => `${data.names[part.place]}\noverall ${digits(part.overall)}`;
+if (data.parts && data.parts.rows.length) {
+  const stretches = data.parts.rows.flatMap(stretchesOf);
+  const [low, high] = d3.extent(stretches, (part) => part.overall);
+  draw(() => {
+    const wide = width(byId("films-chart"));
+    const chart = plot(byId("films-chart"), "Overall score of each part, a line a video, from its start to its end", {
+      height: 60 + 30 * data.parts.rows.length, marginLeft: Math.min(220, wide / 3), marginTop: 8, x: seconds(stretches),
+      y: { label: null, domain: data.parts.rows.map((video) => data.parts.videos[video]), padding: 0.15, tickFormat: (name) => (name.length > 30 ? `…${name.slice(-29)}` : name) },
+      color: { type: "linear", domain: [low, high === low ? low + 1 : high], interpolate: d3.interpolateViridis },
+      marks: [
+        Plot.barX(stretches, { x1: "start", x2: "end", y: "video", fill: "overall", insetRight: 0.5 }),
+        Plot.tip(stretches, Plot.pointer({ x: "middle", y: "video", title: told, fill: "var(--back)" })),
+      ],
+    });
+    opening(chart);
+  });
+  const shades = `background:linear-gradient(90deg,${VIRIDIS.map((colour) => colour.formatHex()).join(",")})`;
+  byId("films-legend").append(digits(low, 2), element("i", { style: shades }), digits(high, 2));
+}
+function around(place) {
+  const stretches = stretchesOf(data.parts.of[place]);
+  const at = stretches.findIndex((part) => part.place === place);
+  if (stretches.length < 2 || at < 0) return [];
+  const [low, high] = d3.extent(stretches, (part) => part.overall);
+  const chart = element("figure");
+  const beside = (by, text) => element("button", { type: "button", disabled: !stretches[at + by], onclick: () => openPanel(stretches[at + by].place) }, text);
+  panelRedraws.push(() => opening(plot(chart, "Overall score of the parts of this video; this one is marked", {
+    height: 110, marginLeft: 44, marginTop: 8, x: seconds(stretches), y: { label: "overall", ticks: 3, grid: true, domain: [low - 0.05 * (high - low || 1), high] },
+    marks: [
+      Plot.rect(stretches, { x1: "start", x2: "end", y1: low - 0.05 * (high - low || 1), y2: "overall", fill: "var(--overall)", fillOpacity: (part) => (part.place === place ? 0.9 : 0.25), insetRight: 0.5 }),
+      Plot.tip(stretches, Plot.pointerX({ x: "middle", y: "overall", title: told, fill: "var(--back)" })),
+    ],
+  })));
+  return [element("h3", {}, "In the video"), chart, element("p", {}, beside(-1, "Part before"), " ", beside(1, "Part after"))];
+}
 
 // ---- filters
 options(byId("filter-score"), numbers.map((name) => [name, LABELS[name] || name]), "overall");
@@ -216,12 +261,13 @@ byId("filters").addEventListener("submit", (event) => event.preventDefault());
 // ---- panel of a video
 const panel = byId("panel");
 let shown = null;
+let panelRedraws = [];
 function curvesOf(place) {
   const packed = bytes(data.curves[place]);
   const moments = packed.length / (2 + SCORES.length);
   const view = new DataView(packed.buffer);
   const [last] = data.spans[place];
-  const times = d3.range(moments).map((moment) => (last === null ? moment : (last * view.getUint16(2 * moment, true)) / 65535));
+  const times = d3.range(moments).map((moment) => (last === null ? moment : startOf(place) + (last * view.getUint16(2 * moment, true)) / 65535));
   const curves = {};
   SCORES.forEach((name, order) => {
     const [low, high] = data.ranges[name];
@@ -251,6 +297,7 @@ function overlay(place, moment, moments, branch) {
 function openPanel(place) {
   if (shown === null) panel.showModal();
   shown = place;
+  panelRedraws = [];
   byId("panel-title").replaceChildren(element("bdi", {}, data.names[place]));
   const scores = element("dl", { class: "scores" }, ...present.map((name) => element("div", {}, element("dt", {}, name), element("dd", {}, digits(data.columns[name][place])))));
   const facts = numbers.filter((name) => !present.includes(name) && name !== "width" && name !== "height" && data.columns[name][place] !== null).map((name) => `${LABELS[name] || name} ${digits(data.columns[name][place], DIGITS[name] ?? 3)}`);
@@ -258,7 +305,9 @@ function openPanel(place) {
   const groups = Object.entries(data.groups).filter(([, group]) => group.codes[place] >= 0).map(([name, group]) => `${name}: ${group.levels[group.codes[place]]}`);
   const body = [scores, element("p", { class: "hint" }, [...facts, ...groups].join(" · "))];
   if (data.notes[place]) body.push(element("p", {}, `Note: ${data.notes[place].join("; ")}`));
+  if (data.parts) body.push(...around(place));
   byId("panel-body").replaceChildren(...body, ...(data.curves[place] ? [evidence(place)] : [element("p", { class: "hint" }, "There are no maps and pictures of this video: it was scored with report=false, or elsewhere.")]));
+  requestAnimationFrame(() => panelRedraws.forEach((redraw) => redraw()));
   panel.scrollTop = 0;
   if (location.hash !== `#video-${place}`) history.replaceState(null, "", `#video-${place}`);
 }
@@ -274,12 +323,13 @@ function evidence(place) {
   const film = element("div", { class: "film", role: "group", "aria-label": "Frames looked at" });
   const slider = element("input", { type: "range", min: 0, max: moments - 1, value: moment, "aria-label": "Moment", style: "width:100%", oninput: () => go(Number(slider.value)) });
   const time = (place_) => (known ? `${times[place_].toFixed(2)} s` : `moment ${place_ + 1}`);
-  const span = data.spans[place][1] ?? times[moments - 1];
+  const from = startOf(place);
+  const till = data.spans[place][1] === null ? times[moments - 1] : from + data.spans[place][1];
   const redraw = () => {
     const lines = SCORES.flatMap((name) => curves[name].map((value, at) => ({ name, value, time: times[at], at })));
     if (moments === 1) return;
     const drawnChart = plot(chart, "Quality over time: semantic, technical, aesthetic and their sum", {
-      height: 230, most: 640, marginLeft: 44, x: { label: known ? "time (s)" : "moment", domain: known && span > 0 ? [0, span] : undefined }, y: { grid: true, label: "score" },
+      height: 230, most: 640, marginLeft: 44, x: { label: known ? "time (s)" : "moment", domain: known && till > from ? [from, till] : undefined }, y: { grid: true, label: "score" },
       color: { domain: SCORES, range: SCORES.map((name) => COLOURS[name]) },
       marks: [
         Plot.rect(stretches, { x1: "0", x2: "1", fill: (stretch) => COLOURS[stretch[2]], fillOpacity: 0.13 }),
@@ -322,18 +372,16 @@ function evidence(place) {
   const words = moments === 1 ? element("p", {}, `weakest: ${worstWords}; best: ${bestWords}`) : element("p", {}, "worst at ", element("button", { type: "button", class: "link", onclick: () => show(worst, worstBranch) }, worstWords), "; best at ", element("button", { type: "button", class: "link", onclick: () => show(best, bestBranch) }, bestWords));
   const nearest = (second) => d3.leastIndex(times, (a, b) => Math.abs(a - second) - Math.abs(b - second));
   const list = stretches.map((stretch) => element("li", {}, element("button", { type: "button", class: "link", onclick: () => show(nearest(stretch[4]), stretch[2]) }, `${stretch[0].toFixed(2)} to ${stretch[1].toFixed(2)} s`), `: ${stretch[2]}, ${digits(stretch[3], 2)} below the video's median (frame ${stretch[5]})`));
-  const few = moments < 4 ? `This video was looked at ${moments} times: too few to find weak stretches.` : "None: no branch falls clearly below the video's own median at the moments looked at.";
+  const few = moments < 4 ? `This ${data.parts ? "part" : "video"} was looked at ${moments} times: too few to find weak stretches.` : "None: no branch falls clearly below its own median at the moments looked at.";
   const left = element("div", {}, frame, hasPictures(place) ? choice : "", ...(hasPictures(place) ? [legend, element("p", { class: "hint" }, "Yellow is better. One scale for the whole report; the worst cell is framed.")] : []));
   const keys = element("p", { class: "keys hint" }, ...SCORES.map((name) => element("span", {}, element("i", { style: `background:${COLOURS[name]}` }), name)));
   const right = element("div", {}, element("h3", {}, "Quality over time"), chart, keys, slider, when);
   const over = [film, element("h3", {}, "Weak stretches"), list.length ? element("ul", {}, ...list) : element("p", { class: "hint" }, few)];
   const whole = moments === 1 ? element("div", {}, words, left) : element("div", {}, words, element("div", { class: "two" }, left, right), ...over);
-  requestAnimationFrame(() => go(moment));
-  panelRedraw = redraw;
+  panelRedraws.push(() => go(moment));
   return whole;
 }
-let panelRedraw = () => {};
-redraws.push(() => shown !== null && panelRedraw());
+redraws.push(() => shown !== null && panelRedraws.forEach((redraw) => redraw()));
 function step(by) {
   const order = table.rows({ search: "applied", order: "applied" }).data().toArray();
   const next = order[order.indexOf(shown) + by];

@@ -1,0 +1,66 @@
+"""Parts of videos in a report: where each is in its video, for the charts that lay them out over time."""
+
+from typing import Any
+
+import pandas as pd
+
+from cover.reporting.clock import stretch
+from cover.reporting.pages import plain_numbers, visible
+from cover.results import Results
+
+_SHOWN = 40  # videos whose parts are laid out over time
+
+
+def starts(table: pd.DataFrame) -> "pd.Series[float]":
+    """Give the start of each row in its video, seconds after the first frame; 0 of whole videos."""
+    if "start" not in table:
+        return pd.Series(0.0, index=table.index)
+    return pd.to_numeric(table["start"]).fillna(0.0)
+
+
+def videos(table: pd.DataFrame) -> list[str]:
+    """Give the video that each row is, or is a part of."""
+    return [str(name) for name in table.get("video", table.index)]
+
+
+def labels(table: pd.DataFrame) -> list[str]:
+    """Name each row for people: ``talk.mp4 0:10-0:20``."""
+    named = videos(table)
+    if "video" not in table:
+        return [visible(name) for name in named]
+    whole = table["start"].isna() & table["end"].isna()
+    ends = starts(table) + pd.to_numeric(table["duration"])
+    return [
+        visible(video) if is_whole else f"{visible(video)} {stretch(float(start), float(end))}"
+        for video, is_whole, start, end in zip(named, whole, starts(table), ends, strict=True)
+    ]
+
+
+def part_data(table: pd.DataFrame, results: Results) -> dict[str, Any] | None:
+    """Gather what the page needs to lay parts out over time; None where whole videos were scored.
+
+    Args:
+        table: The rows that the page lists.
+        results: The folder's content.
+
+    Returns:
+        ``videos`` (their names), for each row ``of`` (the number of its video), ``start``, ``end`` (s); ``rows``, the
+        numbers of the videos to be laid out: those with more than one part, the one with the worst part first; and
+        ``several``, how many of these there are.
+    """
+    if not results.in_parts:
+        return None
+    names = videos(table)
+    known = list(dict.fromkeys(names))
+    codes = {name: number for number, name in enumerate(known)}
+    start = starts(table)
+    overall = table["overall"].groupby(pd.Series(names, index=table.index))
+    several = overall.min()[overall.size() > 1].sort_values()
+    return {
+        "videos": [visible(name) for name in known],
+        "of": [codes[name] for name in names],
+        "start": plain_numbers(start),
+        "end": plain_numbers(start + pd.to_numeric(table["duration"])),
+        "rows": [codes[str(name)] for name in several.index[:_SHOWN]],
+        "several": len(several),
+    }
