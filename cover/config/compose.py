@@ -73,6 +73,7 @@ def _line(errors: list[ErrorDetails]) -> str:
         return f"{option}: there is no such option"
     if kind == "missing":
         return f"{option}: is missing"
+    option = option.removesuffix(".by")  # as it is typed: segments=10 sets segments.by
     if kind == "value_error":
         message = str(alike[-1]["ctx"]["error"])
         return f"{option}: {message}" if isinstance(value, dict) else f"{option}={value}: {message}"

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cover.video import LoadedViews, load_views
+from cover.scoring.films import STALLED, Run, load_part
+from cover.video import LoadedViews, ViewSpec, load_views
 
 
 def treacherous(source: str | Path, *args: Any, **kwargs: Any) -> LoadedViews:
@@ -19,3 +20,18 @@ def treacherous(source: str | Path, *args: Any, **kwargs: Any) -> LoadedViews:
     if "bug" in name:
         raise ZeroDivisionError("a bug of ours\nwith a second line")
     return load_views(source, *args, **kwargs)
+
+
+def treacherous_part(run: Run, number: int, spec: ViewSpec) -> LoadedViews:
+    """Hangs at the part that starts at 2 s, crashes at the one from 4 s, and loads the others."""
+    start = run.parts[number][0]
+    if start == 2.0:
+        time.sleep(3600)
+    if start == 4.0:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return load_part(run, number, spec)
+
+
+def stalled_shots(*_: Any, **__: Any) -> None:
+    """Ends as a search for shots does that has met no frame for a while."""
+    os._exit(STALLED)

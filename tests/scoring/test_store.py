@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from cover.curves import Line
 from cover.evidence import EvidenceFile
 from cover.results import read_results
-from cover.rows import Failure, Row
+from cover.rows import Failure, FrameNumber, Row, part_of
 from cover.scoring.scorer import VideoScore
 from cover.scoring.store import ResultStore
 from cover.video import probe
@@ -290,3 +291,121 @@ def test_evidence_of_a_name_that_is_no_text(tmp_path: Path) -> None:
     kept.open(resume=True)
     kept.add(row, scored())
     assert read_results(tmp_path / "out").table.index[0] in EvidenceFile(tmp_path / "out")
+
+
+def part_score(start: float, end: float, technical: float) -> VideoScore:
+    scores = {"technical": technical, "overall": 1.12345678 + technical}
+    return dataclasses.replace(scored(), part=(start, end), **scores)
+
+
+def parts_of(row: Row, *bounds: float) -> list[Row]:
+    return [part_of(row, start, end) for start, end in pairwise(bounds)]
+
+
+class TestParts:
+    """Parts of videos: a line each, and a line for each video."""
+
+    def test_lines_have_start_and_end(self, tmp_path: Path, rows: list[Row]) -> None:
+        film, other, _ = rows
+        asked = [*parts_of(film, 0.0, 1.5, 4.0), part_of(film, 4.0, None), other, part_of(other, FrameNumber(3), None)]
+        results = store(tmp_path, asked)
+        results.open(resume=True)
+        for row in asked[:3]:
+            results.add(row, part_score(row.start, row.end or 9.0, 0.5))
+        results.add(asked[3], Failure(asked[3], "broken"))
+        results.add(asked[4], dataclasses.replace(part_score(0.12, 9.0, -2.0), notes=("odd",)))
+        written = snapshot(tmp_path / "out")
+        results.close()
+        assert {name: sorted(lines.splitlines()) for name, lines in written.items() if name != "videos.csv"} == {
+            name: sorted(lines.splitlines())
+            for name, lines in snapshot(tmp_path / "out").items()
+            if name != "videos.csv"
+        }
+        lines = table(tmp_path / "out/scores.csv")
+        assert lines[0] == ["Filename", "Start", "End", "Semantic", "Technical", "Aesthetic", "Overall"]
+        assert [line[:3] for line in lines[1:]] == [
+            ["a.mp4", "0.000", "1.500"],
+            ["a.mp4", "1.500", "4.000"],
+            ["a.mp4", "4.000", ""],
+            ["b/a.mp4", "0.120", ""],
+        ]
+        assert table(tmp_path / "out/errors.csv") == [
+            ["Filename", "Start", "End", "Reason"],
+            ["b/a.mp4", "", "", "broken"],
+        ]
+        assert table(tmp_path / "out/notes.csv")[1] == ["b/a.mp4", "0.120", "", "odd"]
+        assert [line[:4] for line in table(tmp_path / "out/facts.csv")[1:3]] == [
+            ["a.mp4", "0.000", "1.500", "1.5"],
+            ["a.mp4", "1.500", "4.000", "2.5"],
+        ]
+
+    def test_videos_are_summed_up_by_duration(self, tmp_path: Path, rows: list[Row]) -> None:
+        parts = [
+            *parts_of(rows[0], 0.0, 60.0, 99.0, 100.0),
+            part_of(rows[0], 200.0, 300.0),
+            *parts_of(rows[1], 0.0, 1.0),
+        ]
+        results = store(tmp_path, parts)
+        results.open(resume=True)
+        for row, technical in zip(parts, (0.5, 0.25, -1.0, None, None), strict=True):
+            failure = Failure(row, "outside")
+            results.add(row, failure if technical is None else part_score(row.start, row.end, technical))
+        results.close()
+        header, line = table(tmp_path / "out/videos.csv")  # of the other video there is nothing to say
+        found = dict(zip(header, line, strict=True))
+        assert {name: found[name] for name in header[:6]} == {
+            "Filename": "a.mp4",
+            "Parts": "4",
+            "Failed": "1",
+            "Seconds": "100.000",
+            "WorstStart": "99.000",
+            "WorstEnd": "100.000",
+        }
+        assert float(found["Technical"]) == pytest.approx((60 * 0.5 + 39 * 0.25 - 1) / 100, abs=1e-4)
+        assert (found["TechnicalP1"], found["TechnicalP5"], found["TechnicalMin"]) == ("-1.0000", "0.2500", "-1.0000")
+        assert found["OverallMin"] == "0.1235"
+
+    def test_a_plan_outlives_a_kill(self, tmp_path: Path, rows: list[Row]) -> None:
+        film, image, _ = rows
+        results = ResultStore(tmp_path / "out", {}, rows, cut=True)
+        assert results.open(resume=True) == rows
+        parts = parts_of(film, 0.0, 2.0, 4.0, 5.5)
+        results.plan(film, parts, "divided")
+        results.plan(image, [image])
+        results.add(parts[1], part_score(2.0, 4.0, 0.5))
+        results.add(image, scored())
+
+        resumed = ResultStore(tmp_path / "out", {}, rows, cut=True)
+        assert resumed.open(resume=True) == [parts[0], parts[2], rows[2]]
+        assert resumed.rows == [*parts, image, rows[2]]
+        assert resumed.notes == {"a.mp4": ["divided"]}
+        assert table(tmp_path / "out/notes.csv")[1:] == [["a.mp4", "", "", "divided"]]
+
+        film.path.write_bytes(b"another film")
+        changed = ResultStore(tmp_path / "out", {}, rows, cut=True)
+        assert changed.open(resume=True) == [film, rows[2]]
+
+    def test_the_summary_of_parts_goes_with_them(self, tmp_path: Path, rows: list[Row]) -> None:
+        results = store(tmp_path, parts_of(rows[0], 0.0, 2.0))
+        results.open(resume=True)
+        assert (tmp_path / "out/videos.csv").exists()
+        store(tmp_path, rows).open(resume=True)
+        assert not (tmp_path / "out/videos.csv").exists()
+
+    def test_they_are_read_by_name(self, tmp_path: Path, rows: list[Row]) -> None:
+        parts = [*parts_of(rows[0], 0.0, 1.5, 4.0), rows[1]]
+        results = ResultStore(tmp_path / "out", {}, parts, evidence=True)
+        results.open(resume=True)
+        results.add(parts[0], part_score(0.0, 1.5, 0.5))
+        results.add(parts[1], Failure(parts[1], "broken"))
+        results.add(parts[2], scored())
+        results.close()
+        read = read_results(tmp_path / "out")
+        assert read.in_parts
+        assert list(read.table.index) == ["a.mp4#t=0.000,1.500", "b/a.mp4"]
+        assert read.table["video"].tolist() == ["a.mp4", "b/a.mp4"]
+        assert read.table["end"].tolist()[0] == 1.5
+        assert read.errors == {"a.mp4#t=1.500,4.000": "broken"}
+        assert read.extras == []
+        evidence = EvidenceFile(tmp_path / "out")
+        assert all(name in evidence for name in read.table.index)
