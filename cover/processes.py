@@ -87,7 +87,8 @@ class Work(Generic[T, R]):
         self.schedule_more()
         while self._running:
             awaited = [next(iter(self._running))] if self._in_order else self._running
-            for future in wait(awaited, return_when=FIRST_COMPLETED).done:
+            done = wait(awaited, return_when=FIRST_COMPLETED).done
+            for future in [future for future in self._running if future in done]:
                 item, lane = self._running.pop(future)
                 lane.running -= 1
                 yield item, future

@@ -40,3 +40,45 @@ def test_processes_are_gone_when_the_block_is_left(tmp_path: Path) -> None:
         pids = {future.result() for _, future in done}
     assert pids
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_run_stays_in_one_process() -> None:
+    runs = [[(run, item) for item in range(4)] for run in range(3)]
+    with completed(lambda pool, item: pool.schedule(os.getpid), runs, workers=2) as done:
+        found = [(item, future.result()) for item, future in done]
+    assert sorted(item for item, _ in found) == [item for run in runs for item in run]
+    for run in range(3):
+        assert [item[1] for item, _ in found if item[0] == run] == [0, 1, 2, 3]
+        assert len({pid for item, pid in found if item[0] == run}) == 1
+
+
+def test_what_follows_from_a_result_comes_before_what_waits() -> None:
+    begun: list[str] = []
+
+    def schedule(pool: "processes.ProcessPool", item: str) -> "Future[int]":
+        begun.append(item)
+        return pool.schedule(os.getpid)
+
+    waiting = iter([["first"], *([f"waiting {number}"] for number in range(20))])
+    with completed(schedule, waiting, workers=1) as work:
+        for item, _ in work:
+            if item == "first":
+                work.push([["second", "third"]])
+    assert {"second", "third"} < set(begun)
+    assert begun.index("third") < 6  # three are under way at most
+    assert len(begun) == 23
+
+
+def test_here_is_as_in_processes() -> None:
+    def do(item: int) -> "Future[int]":
+        future: Future[int] = Future()
+        future.set_result(item * item)
+        return future
+
+    work = processes.WorkHere(do, [[1, 2], [], [3]])
+    found = []
+    for item, future in work:
+        found.append((item, future.result()))
+        if item == 1:
+            work.push([[10]])
+    assert found == [(1, 1), (2, 4), (10, 100), (3, 9)]

@@ -1,5 +1,6 @@
 """Lists of videos in tables of any make."""
 
+import datetime
 import re
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from cover.datasets.table import Table
 
 from cover.errors import UsageError, VideoError
-from cover.rows import Row
+from cover.rows import FrameNumber, Row
 from cover.video.source import check_path
 
 
@@ -293,3 +294,55 @@ def test_what_is_not_there_says_why(listed: str, reason: str, tmp_path: Path) ->
     (row,) = Table(tmp_path / "list.txt")
     with pytest.raises(VideoError, match=f": {re.escape(reason)}$"):
         check_path(row.path)
+
+
+class TestParts:
+    """Rows that are parts of videos."""
+
+    def test_several_rows_a_file(self, tmp_path: Path) -> None:
+        text = "path,start,end,mos,who\na.mp4,1,2.5,3,x\na.mp4,0:02.5,,4,y\nb.mp4,,,5,z\na.mp4,1,2.5,3,x\n"
+        rows = list(Table(write(tmp_path, "clips.csv", text)))
+        assert [(row.name, row.start, row.end, row.mos) for row in rows] == [
+            ("a.mp4#t=1.000,2.500", 1.0, 2.5, 3.0),
+            ("a.mp4#t=2.500,", 2.5, None, 4.0),
+            ("b.mp4", None, None, 5.0),
+        ]
+        assert rows[0].extras == {"who": "x"}
+        assert {row.path for row in rows[:2]} == {tmp_path / "a.mp4"}
+
+    def test_one_part_has_one_mos(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "clips.csv", "path,start,end,mos\na.mp4,1,2,3\na.mp4,1.0,0:02,4\n")
+        with pytest.raises(UsageError, match=r"line 3 gives a\.mp4#t=1\.000,2\.000 another MOS"):
+            Table(path)
+
+    def test_seconds_come_before_frames(self, tmp_path: Path) -> None:
+        text = "video,start_frame,end_frame,start,end\na.mp4,25,50,1,2\n"
+        (row,) = Table(write(tmp_path, "clips.csv", text))
+        assert (row.start, row.end, row.extras) == (1.0, 2.0, {"start_frame": "25", "end_frame": "50"})
+
+    def test_frames_alone(self, tmp_path: Path) -> None:
+        (row,) = Table(write(tmp_path, "clips.csv", "video,start_frame,end_frame\na.mp4,25,50\n"))
+        assert (row.start, row.end) == (FrameNumber(25), FrameNumber(50))
+        assert isinstance(row.start, FrameNumber)
+
+    def test_times_of_a_spreadsheet(self, tmp_path: Path) -> None:
+        cells = {"path": ["a.mp4", "a.mp4"], "start": [datetime.time(0, 1, 2), 3.5], "end": [datetime.time(0, 2), None]}
+        pd.DataFrame(cells).to_excel(tmp_path / "clips.xlsx", index=False)
+        rows = list(Table(tmp_path / "clips.xlsx"))
+        assert [(row.start, row.end) for row in rows] == [(62.0, 120.0), (3.5, None)]
+
+    @pytest.mark.parametrize(
+        ("text", "options", "said"),
+        [
+            (
+                "path,start\na.mp4,soon\n",
+                {},
+                r"line 2 has start 'soon', not seconds or HH:MM:SS\.mmm; data\.start=",
+            ),
+            ("path,end_frame\na.mp4,1.5\n", {}, r"line 2 has end_frame '1\.5', not the number of a frame, from 0"),
+            ("path,begin\na.mp4,1\n", {"start": "from"}, r"no column from .* data\.start=NAME"),
+        ],
+    )
+    def test_what_is_no_part(self, text: str, options: dict[str, str], said: str, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=said):
+            Table(write(tmp_path, "clips.csv", text), **options)

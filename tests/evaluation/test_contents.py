@@ -7,7 +7,7 @@ import pytest
 from cover.errors import UsageError
 from cover.evaluation.contents import contents, guess, shared
 from cover.evaluation.protocol import Protocol
-from cover.rows import Row
+from cover.rows import Row, part_of
 
 
 def rows(*names: str, **extras: list[object]) -> list[Row]:
@@ -76,3 +76,15 @@ def test_a_grouped_split_needs_no_column() -> None:
     assert {row.name[0] for row in split["train"]}.isdisjoint(row.name[0] for row in split["test"])
     with pytest.raises(UsageError, match=r"name the column with protocol.column=NAME"):
         Protocol("grouped", 1).split(rows("clip_1.mp4", "clip_2.mp4"))
+
+
+def test_parts_of_a_video_are_one_content() -> None:
+    videos = rows("talk.mp4", "walk.mp4")
+    parts = [part_of(video, float(start), None) for start in range(3) for video in videos]
+    found = contents(parts)
+    assert found is not None
+    assert (found.keys, found.source) == (["talk.mp4", "walk.mp4"] * 3, "videos")
+    versions = [
+        part_of(row, start, None) for row in rows("park_crf23.mp4", "park_crf40.mp4", "sea.mp4") for start in (0.0, 5.0)
+    ]
+    assert contents(versions).keys == ["park"] * 4 + ["sea"] * 2  # type: ignore[union-attr]

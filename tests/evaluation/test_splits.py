@@ -18,7 +18,7 @@ from cover.evaluation.splits import (
     read_split,
     write_split,
 )
-from cover.rows import Row
+from cover.rows import Row, part_of
 
 
 def rows(*names: str, **columns: Sequence[object]) -> list[Row]:
@@ -66,6 +66,19 @@ class TestRandom:
             random_splits([])
         with pytest.raises(UsageError, match=r"split: a\.mp4"):
             random_splits(rows("a.mp4", "a.mp4", "b.mp4"))
+
+    @given(st.lists(st.integers(1, 5), min_size=2, max_size=20))
+    def test_all_parts_of_a_video_are_on_one_side(self, counts: list[int]) -> None:
+        videos = rows(*(f"{number}.mp4" for number in range(len(counts))))
+        parts = [
+            part_of(video, float(start), start + 1.0)
+            for video, count in zip(videos, counts, strict=True)
+            for start in range(count)
+        ]
+        for split, of_videos in zip(random_splits(parts, 3), random_splits(videos, 3), strict=True):
+            for side, found in split.items():
+                assert list(dict.fromkeys(row.video for row in found)) == names(of_videos[side])
+            assert sorted(names([*split["train"], *split["test"]])) == sorted(names(parts))
 
 
 class TestGrouped:

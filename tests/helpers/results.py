@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 
 from cover.evidence import EVIDENCE, evidence_line
 from cover.files import printable, write_rows, write_text
+from cover.rows import part_name
 
 BRANCHES = ("semantic", "technical", "aesthetic")
 SHADES = {"semantic": 0.15, "technical": 0.5, "aesthetic": 0.2}
@@ -28,6 +29,7 @@ def make_results(
     weights: str = "weights.safetensors",
     facts: Mapping[int, Mapping[str, object]] | None = None,
     pictures: bool = True,
+    parts: int = 0,
     seed: int = 0,
 ) -> Path:
     """Write a results folder.
@@ -45,22 +47,37 @@ def make_results(
         weights: The option of the run.
         facts: Facts of a video that differ from those of the others.
         pictures: Whether there is evidence.
+        parts: Of each video so many parts of 6 s are scored, all those of a video in a row; 0: whole videos.
         seed: Of all that is random.
     """
     random = np.random.default_rng(seed)
     names = names or [f"video_{number:05}.mp4" for number in range(count)]
+    starts = [6.0 * part for _ in names for part in range(max(1, parts))]
+    names = [name for name in names for _ in range(max(1, parts))]
     folder.mkdir(parents=True, exist_ok=True)
     means = {branch: random.normal(0.2, SHADES[branch], len(names)) for branch in BRANCHES}
     means["technical"] = means["technical"] + shift
     scores, lines = [], []
     for number, name in enumerate(names):
         values = [float(means[branch][number]) for branch in BRANCHES]
-        scores.append([printable(name), *(f"{value:.4f}" for value in [*values, sum(values)])])
-        lines.append(
-            _facts(name, number, (facts or {}).get(number, {}), extras or {}, sum(values), rated=mos, random=random)
-        )
-    write_rows(folder / "scores.csv", ("Filename", "Semantic", "Technical", "Aesthetic", "Overall"), scores)
-    header = ["Filename", "Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"]
+        ends = [f"{starts[number]:.3f}", f"{starts[number] + 6:.3f}"] if parts else []
+        scores.append([printable(name), *ends, *(f"{value:.4f}" for value in [*values, sum(values)])])
+        known = _facts(name, number, (facts or {}).get(number, {}), extras or {}, sum(values), rated=mos, random=random)
+        lines.append([known[0], *ends, *known[1:]])
+    columns = ("Start", "End") if parts else ()
+    write_rows(folder / "scores.csv", ("Filename", *columns, "Semantic", "Technical", "Aesthetic", "Overall"), scores)
+    header = [
+        "Filename",
+        *columns,
+        "Duration",
+        "Width",
+        "Height",
+        "FPS",
+        "Bitrate",
+        "BitsPerPixel",
+        "Codec",
+        "Lossless",
+    ]
     write_rows(folder / "facts.csv", [*header, *(["MOS"] if mos else []), *(extras or {})], lines)
     write_rows(folder / "errors.csv", ("Filename", "Reason"), list((errors or {}).items()))
     write_rows(folder / "notes.csv", ("Filename", "Note"), list((notes or {}).items()))
@@ -71,7 +88,9 @@ def make_results(
         strips = [_strip(moments, random) for _ in range(8)]
         with (folder / EVIDENCE).open("w", encoding="utf-8") as file:
             for number, name in enumerate(names):
-                file.write(_evidence(name, number, means, moments, strips[number % 8], random) + "\n")
+                start = starts[number]
+                shown = part_name(name, start, start + 6) if parts else name
+                file.write(_evidence(shown, number, means, moments, strips[number % 8], random, start) + "\n")
     return folder
 
 
@@ -98,12 +117,13 @@ def _evidence(
     moments: int,
     strip: np.ndarray,
     random: np.random.Generator,
+    start: float = 0.0,
 ) -> str:
     maps = {}
     for branch in BRANCHES:
         cells = random.normal(0, SHADES[branch], (moments, 7, 7)).astype(np.float32)
         maps[branch] = cells - cells.mean() + np.float32(means[branch][number])
-    times = {branch: np.linspace(0, 6, moments + 2)[1:-1] for branch in BRANCHES}
+    times = {branch: start + np.linspace(0, 6, moments + 2)[1:-1] for branch in BRANCHES}
     frames = {branch: (25 * times[branch]).astype(np.int64)[:, None] for branch in BRANCHES}
     return evidence_line(printable(name), maps, times, frames, strip)
 

@@ -327,3 +327,34 @@ def test_two_runs_against_each_other(opened: Open, tmp_path: Path) -> None:
     assert page.locator("#table tbody tr").first.locator("img").count() == 2
     assert page.locator("#changes svg").count() == 4
     assert serious_findings(page) == []
+
+
+def test_parts_over_time(opened: Open, tmp_path: Path) -> None:
+    page = opened(write_report(read_results(make_results(tmp_path, 3, parts=5, moments=6))))
+    bars = page.locator("#films-chart g[aria-hidden] rect, #films-chart svg > g rect")
+    assert bars.count() == 15
+    assert "Parts of 3 videos" in page.locator("#run").inner_text()
+    assert column(page, "video")[0].startswith("video_0000")
+    page.get_by_label("Search").fill("video_00001.mp4 0:12-0:18")
+    page.get_by_role("button", name="video_00001.mp4 0:12-0:18").click()
+    panel = page.locator("#panel")
+    assert panel.locator("#panel-title").inner_text() == "video_00001.mp4 0:12-0:18"
+    panel.get_by_role("button", name="Part after").click()
+    assert panel.locator("#panel-title").inner_text() == "video_00001.mp4 0:18-0:24"
+    panel.get_by_role("button", name="Part after").click()
+    assert panel.get_by_role("button", name="Part after").is_disabled()
+    moments = [float(text.split()[0]) for text in page.locator("#panel [aria-live]").all_inner_texts()]
+    assert 24 <= moments[0] <= 30  # seconds of the film, not of the part
+    assert not serious_findings(page)
+
+
+def test_a_part_of_a_chart_opens_its_panel(opened: Open, tmp_path: Path) -> None:
+    page = opened(write_report(read_results(make_results(tmp_path, 1, parts=4))))
+    page.locator("#films-chart").scroll_into_view_if_needed()
+    bars = page.locator("#films-chart svg > g rect")
+    box = bars.nth(2).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#panel[open]")
+    assert page.locator("#panel-title").inner_text() == "video_00000.mp4 0:12-0:18"

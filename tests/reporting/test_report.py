@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cover.evidence import EvidenceFile
+from cover.evidence import EVIDENCE, EvidenceFile
 from cover.reporting import report as reports
 from cover.reporting.pages import render, visible
 from cover.reporting.pictures import Scale, Shelf, by_weight, map_scale, map_sprite
@@ -190,3 +191,44 @@ def test_a_shelf_is_full_at_its_room(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "step"), [(-1, 0), (0, 0), (0.5, 128), (1, 255), (7, 255)])
 def test_steps_of_a_scale(value: float, step: int) -> None:
     assert Scale(0, 1).steps(np.array([value]))[0] == step
+
+
+def test_parts_are_told_in_the_time_of_their_video(tmp_path: Path) -> None:
+    make_results(tmp_path, 3, parts=4, moments=12)
+    evidence = EvidenceFile(tmp_path)
+    name = "video_00001.mp4#t=12.000,18.000"
+    line = json.loads((tmp_path / EVIDENCE).read_text().splitlines()[6])
+    assert line["Filename"] == name
+    weak = evidence[name].maps["technical"].copy()
+    weak[5:7] -= 9  # at 14.8 and 15.2 s of the video
+    line["maps"]["technical"]["data"] = base64.b64encode(zlib.compress(weak.astype("<f2").tobytes())).decode()
+    with (tmp_path / EVIDENCE).open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    found = reported(tmp_path)
+    assert found["names"][6] == "video_00001.mp4 0:12-0:18"
+    assert found["of"] == "parts"
+    parts = found["parts"]
+    assert (parts["videos"], parts["of"][6]) == (["video_00000.mp4", "video_00001.mp4", "video_00002.mp4"], 1)
+    assert (parts["start"][6], parts["end"][6]) == (12.0, 18.0)
+    assert sorted(parts["rows"]) == [0, 1, 2]
+    assert found["spans"]["6"] == [pytest.approx(6 * 12 / 13, abs=1e-2), 6.0]  # from the part's own start
+    assert found["words"]["6"][0].startswith("0:14, technical")
+    with (tmp_path / "moments.csv").open() as file:
+        (moment,) = [row for row in csv.DictReader(file) if row["Branch"] == "technical"]
+    assert moment["Filename"] == "video_00001.mp4"
+    assert 12 < float(moment["Start"]) < float(moment["Time"]) < float(moment["End"]) < 18
+
+
+def test_of_many_videos_the_worst_are_laid_out(tmp_path: Path) -> None:
+    found = reported(make_results(tmp_path, 60, parts=2, pictures=False))
+    parts, overall = found["parts"], found["columns"]["overall"]
+    lowest = {
+        video: min(score for of, score in zip(parts["of"], overall, strict=True) if of == video) for video in range(60)
+    }
+    assert parts["rows"] == sorted(range(60), key=lambda video: lowest[video])[:40]
+    assert parts["several"] == 60
+
+
+def test_whole_videos_have_no_parts(tmp_path: Path) -> None:
+    found = reported(make_results(tmp_path, 3))
+    assert (found["parts"], found["of"]) == (None, "videos")
