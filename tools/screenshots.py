@@ -12,17 +12,21 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+from matplotlib import cbook
+from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.helpers.clips import faulty_clip
+from tests.helpers.clips import faulty_clip, write_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 _DOCS = ROOT / "docs"
 _PORT = 7871
+_RADII = (0, 0, 0, 0.6, 1.2, 3)  # of blur, px
 
 
 def main() -> None:
-    """Write docs/report.png, docs/report_video.png and docs/app.png."""
+    """Write docs/report.png, docs/report_video.png, docs/parts.png and docs/app.png."""
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -30,7 +34,10 @@ def main() -> None:
         faulty_clip(folder / "faults" / "blur, then dark.mp4")
         _cover(folder, "infer", "data=demo", "model=cover_lite", "output=outputs/demo")
         _cover(folder, "infer", "data=faults", "model=cover_lite", "views=cover_lite_dense", "output=outputs/faults")
+        _films(folder / "films")
+        _cover(folder, "infer", "data=films", "model=cover_lite", "segments=4", "output=outputs/films")
         _report(browser, folder / "outputs/demo/report.html", _DOCS / "report.png", "")
+        _section(browser, folder / "outputs/films/report.html", _DOCS / "parts.png", "#films")
         _report(browser, folder / "outputs/faults/report.html", _DOCS / "report_video.png", "#video-0")
         _app(browser, folder, _DOCS / "app.png")
         browser.close()
@@ -47,6 +54,25 @@ def _report(browser: Browser, page_file: Path, picture: Path, place: str) -> Non
     page.wait_for_timeout(500)
     page.screenshot(path=picture)
     page.close()
+
+
+def _section(browser: Browser, page_file: Path, picture: Path, section: str) -> None:
+    page = browser.new_page(viewport={"width": 1000, "height": 820})
+    page.goto(page_file.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    page.locator(section).screenshot(path=picture)
+    page.close()
+
+
+def _films(folder: Path) -> None:
+    """Three films of forty seconds, whose quality changes every four."""
+    folder.mkdir()
+    scene = Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB")
+    for number, name in enumerate(("talk.mp4", "stream.mp4", "lecture.mp4")):
+        blurs = [ImageFilter.GaussianBlur(float(r)) for r in np.random.default_rng(number).choice(_RADII, 10)]
+        boxes = [(place % 90, 60 + 30 * number, 400 + place % 90, 300 + 30 * number) for place in range(400)]
+        frames = (np.asarray(scene.crop(box).filter(blurs[place // 40])) for place, box in enumerate(boxes))
+        write_clip(folder / name, frames, rate=10, options={"crf": "18"})
 
 
 def _app(browser: Browser, folder: Path, picture: Path) -> None:

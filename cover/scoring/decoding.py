@@ -206,7 +206,7 @@ class _Decoding:
             return partial(load_views, row.path, self._spec, **options), timeout
         film = task.film.film
         if task.step == "looking for shots":
-            return partial(plan_shots, film, workers, timeout), None
+            return partial(plan_shots, film, workers, timeout if self._decoder.workers else None), None
         return partial(index_film if task.step == "indexing" else plan_without_shots, film, workers), timeout
 
     def results(self, work: "Work[_Task, Any] | WorkHere[_Task, Any]") -> Iterator[Decoded]:

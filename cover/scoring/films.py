@@ -6,7 +6,8 @@ What is here runs in the processes that decode. Imports no torch.
 import faulthandler
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,14 +94,30 @@ def index_film(film: Film, workers: int) -> Plan | None:
     return _plan(index, even_parts(index, film.segments.by), workers)
 
 
-def plan_shots(film: Film, workers: int, patience: float) -> Plan:
-    """Find the shots of a film that is indexed. The process ends where no frame comes for ``patience`` seconds.
+def plan_shots(film: Film, workers: int, patience: float | None) -> Plan:
+    """Find the shots of a film that is indexed.
+
+    Args:
+        film: The film.
+        workers: Processes that are to load its parts.
+        patience: Seconds without a frame after which this process ends itself; None waits.
 
     Raises:
         VideoError: It cannot be decoded.
     """
     index, segments = _index(film.kept), film.segments
     assert segments is not None
+    with _ended_after(patience) as alive:
+        cuts = find_cuts(index, segments.threshold, threads=film.reading["threads"], alive=alive)
+    return _plan(index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds), workers)
+
+
+@contextmanager
+def _ended_after(patience: float | None) -> Iterator[Callable[[], None]]:
+    """End this process, hung in whatever library, unless the function given is called every so many seconds."""
+    if patience is None:
+        yield lambda: None
+        return
     with Path(os.devnull).open("w") as nowhere:
 
         def alive() -> None:
@@ -108,10 +125,9 @@ def plan_shots(film: Film, workers: int, patience: float) -> Plan:
 
         alive()
         try:
-            cuts = find_cuts(index, segments.threshold, threads=film.reading["threads"], alive=alive)
+            yield alive
         finally:
             faulthandler.cancel_dump_traceback_later()
-    return _plan(index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds), workers)
 
 
 def plan_without_shots(film: Film, workers: int) -> Plan:

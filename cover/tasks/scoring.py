@@ -11,7 +11,7 @@ from cover.config.parts import check_parts, segments
 from cover.config.schema import EvaluateOptions, InferOptions
 from cover.reporting.progress import VideoProgress
 from cover.rows import Failure, Row
-from cover.scoring.decoding import batches
+from cover.scoring.decoding import Planned, batches
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
 from cover.scoring.store import ResultStore
@@ -69,12 +69,7 @@ def _score(options: InferOptions | EvaluateOptions, store: ResultStore, pending:
     if not components.is_local(options.trainer):
         return _score_distributed(options, store, pending)
     # Decoding starts first, so that the first views are there when torch is imported and the model is built.
-    progress = VideoProgress(of="part" if store.in_parts else "video")
-
-    def planned(video: Row, parts: Sequence[Row], remark: str | None) -> None:
-        store.plan(video, parts, remark)
-        progress.expect(len(parts) - 1)
-
+    progress, planned = _progress(store)
     with decoder.views(pending, spec, replay=replay, planned=planned) as decoded, progress:
         from cover.scoring.scorer import Scorer
 
@@ -95,7 +90,7 @@ def _score_distributed(options: InferOptions | EvaluateOptions, store: ResultSto
     from cover.scoring.scorer import Scorer
 
     spec = components.view_spec(options.views)
-    progress = VideoProgress(of="part" if store.in_parts else "video")
+    progress, planned = _progress(store)
     trainer = components.build_trainer(
         options.trainer,
         logger=False,
@@ -109,7 +104,18 @@ def _score_distributed(options: InferOptions | EvaluateOptions, store: ResultSto
         components.decoder(options.decode, options.data, segments(options)),
         batch_size=options.batch_size,
         replay=components.replay_folder(options.views),
-        planned=store.plan,
+        planned=planned,
     )
     module = CoverModule(Scorer(components.inference_model(options), spec), thumbnails=options.report)
     trainer.predict(module, datamodule=data, return_predictions=False)
+
+
+def _progress(store: ResultStore) -> tuple[VideoProgress, Planned]:
+    """The bar, and what a decoder tells of each video that it cuts: the results keep the plan, the bar counts on it."""
+    progress = VideoProgress(of="part" if store.in_parts else "video")
+
+    def planned(video: Row, parts: Sequence[Row], remark: str | None) -> None:
+        store.plan(video, parts, remark)
+        progress.expect(len(parts) - 1)
+
+    return progress, planned

@@ -212,12 +212,13 @@ def rated_parts(folder: Path, films: Path, count: int = 24) -> Path:
 
 def test_evaluation_of_parts(evaluate: Run, infer: Run, films: Path, tmp_path: Path) -> None:
     path = rated_parts(tmp_path, films)
-    assert evaluate(f"data={path}", "output=out", *SMALL, "resamples=0", "protocol.splits=random") == 0
+    assert evaluate(f"data={path}", "output=out", *SMALL, "resamples=0", "protocol.splits=random", "report=true") == 0
     header, *lines = table("out/predictions.csv")
     assert header[:4] == ["Filename", "Start", "End", "mos"]
     assert lines[5][:3] == ["film 1.mkv", "0.800", "1.600"]
     assert len(lines) == 24
     assert json.loads(Path("out/metrics.json").read_text())["overall"]["of"] == 24
+    assert "film 1.mkv 0:00.8-0:01.6" in Path("out/report.html").read_text()
     # The same figures from the table of predictions, and from scores apart from the ratings.
     measured = Path("out/metrics.json").read_text()
     again = ("resamples=0", "report=false", "protocol.splits=random")
