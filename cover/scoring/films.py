@@ -21,7 +21,6 @@ from cover.video.probe import index_video
 from cover.video.shots import find_cuts
 
 Part = tuple[Moment | None, Moment | None]
-WHOLE: Part = (None, None)
 
 STALLED = 1
 """Exit code of a process that found that it hangs."""
@@ -90,7 +89,7 @@ def index_film(film: Film, workers: int) -> Plan | None:
         return _plan(index, film.parts, workers)
     assert film.segments is not None
     if film.segments.by == "shots":
-        return None if not index.info.image else _plan(index, (WHOLE,), workers)
+        return None if not index.info.image else _plan(index, (), workers)
     return _plan(index, even_parts(index, film.segments.by), workers)
 
 
@@ -180,7 +179,7 @@ def _index(kept: Path) -> VideoIndex:
 def _plan(index: VideoIndex, parts: Sequence[Part], workers: int) -> Plan:
     frames: dict[int, range] = {}
     refused: dict[int, str] = {}
-    parts = tuple(parts) or (WHOLE,)
+    parts = tuple(parts) or ((None, None),)  # an image has none and is scored whole
     for place, part in enumerate(parts):
         try:
             frames[place] = part_frames(index, *part)

@@ -16,7 +16,6 @@ Span = tuple[float, float]
 """Start and end of a part, seconds after the first frame."""
 
 _HALF_MILLISECOND = 5e-4  # tables give milliseconds: a frame whose time rounds to the start is the part's first
-_OPEN_AT_ONCE = 4  # parts that overlap and are in memory together
 
 
 @dataclass(frozen=True)
@@ -150,24 +149,22 @@ def shot_parts(index: VideoIndex, cuts: Iterable[int], shortest: float, longest:
 
 
 def in_passes(parts: Sequence[range]) -> list[list[int]]:
-    """Sort parts into passes over their video, such that few parts of a pass are under way at once.
+    """Sort parts into passes over their video, such that no two of a pass overlap.
 
     Args:
         parts: Frame numbers of each.
 
     Returns:
-        Places in ``parts``, for each pass in the order of their first frames. Parts that do not overlap make one pass.
+        Places in ``parts``, for each pass from the video's start to its end; as few passes as can be.
     """
     passes: list[list[int]] = []
-    ends: list[list[int]] = []  # of each pass: where the parts under way end
     for place in sorted(range(len(parts)), key=lambda place: (parts[place].start, parts[place].stop)):
-        ends = [[end for end in open_ends if end > parts[place].start] for open_ends in ends]
-        number = next((number for number, open_ends in enumerate(ends) if len(open_ends) < _OPEN_AT_ONCE), len(ends))
-        if number == len(passes):
-            passes.append([])
-            ends.append([])
-        passes[number].append(place)
-        ends[number].append(parts[place].stop)
+        free = (places for places in passes if parts[places[-1]].stop <= parts[place].start)
+        found = next(free, None)
+        if found is None:
+            passes.append([place])
+        else:
+            found.append(place)
     return passes
 
 

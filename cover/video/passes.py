@@ -30,60 +30,56 @@ def load_parts(
     """Load the views of parts of one video, decoding it once from front to back.
 
     Each wanted frame is decoded and converted once, written into all views it belongs to, and dropped. In memory are
-    the views of those parts that are under way, which are few where few overlap
-    (:func:`cover.video.parts.in_passes`).
+    the views of one part.
 
     Args:
         index: Of the video.
-        parts: Start and end of each, as :func:`cover.video.parts.part_frames` takes them.
+        parts: Start and end of each, as :func:`cover.video.parts.part_frames` takes them; from the video's start to its
+            end, none overlapping another (:func:`cover.video.parts.in_passes`).
         spec: The views wanted.
         name: What seeds random samplings; the file's base name if not given.
         replays: A recorded sampling for each part, or None where it has none; empty without any.
         threads: Decoder threads; 0 lets FFmpeg choose.
 
     Yields:
-        For each part, in the order given, its views, or why there are none.
+        For each part its views, or why there are none.
     """
     name = index.path.name if name is None else name
-    finished: dict[int, LoadedViews | VideoError] = {}
-    waiting: deque[tuple[int, _Part]] = deque()
+    refused: dict[int, VideoError] = {}
+    waiting: deque[_Part] = deque()
     for place, (part, replay) in enumerate(zip(parts, replays or [None] * len(parts), strict=True)):
         try:
-            waiting.append((place, _Part(index, part, spec, name, replay)))
+            waiting.append(_Part(index, part, spec, name, replay))
         except VideoError as error:
-            finished[place] = error
-    loading = _decoded(index, deque(sorted(waiting, key=lambda one: one[1].wanted[0])), spec, threads)
-    del waiting  # what was loaded is not to be kept
+            refused[place] = error
+    loading = _loaded(index, waiting, spec, threads)
     for place in range(len(parts)):
-        while place not in finished:
-            found, outcome = next(loading)
-            finished[found] = outcome
-        yield finished.pop(place)
+        yield refused[place] if place in refused else next(loading)
 
 
-def _decoded(
-    index: VideoIndex, waiting: "deque[tuple[int, _Part]]", spec: ViewSpec, threads: int
-) -> Iterator[tuple[int, LoadedViews | VideoError]]:
-    """Parts as they are complete, each with its place; an error costs the parts under way."""
+def _loaded(
+    index: VideoIndex, waiting: "deque[_Part]", spec: ViewSpec, threads: int
+) -> Iterator[LoadedViews | VideoError]:
+    """Views of one part after the other; an error costs the part that is under way."""
     while waiting:
-        under_way: list[tuple[int, _Part]] = []
-        wanted = {number for _, part in waiting for number in part.wanted}
-        decoder = FrameDecoder(index, wanted, threads, spec.rotate)
+        decoder = FrameDecoder(index, {number for part in waiting for number in part.wanted}, threads, spec.rotate)
         before = decoder.tally
+        part: _Part | None = None
         try:
             for number, frame, tally in _ahead(decoder):
-                while waiting and waiting[0][1].wanted[0] <= number:
-                    under_way.append(waiting.popleft())
-                    under_way[-1][1].begin(before)
-                for _, part in under_way:
-                    part.add(number, frame, lost=tally.replaced - before.replaced)
+                if part is None:
+                    part = waiting.popleft()
+                    part.begin(before)
+                part.add(number, frame, lost=tally.replaced - before.replaced)
                 before = tally
-                complete = [one for one in under_way if one[1].wanted[-1] <= number]
-                under_way = [one for one in under_way if one not in complete]
-                yield from ((place, part.result(tally, decoder.unknown_matrix)) for place, part in complete)
+                if number == part.wanted[-1]:
+                    found, part = part.result(tally, decoder.unknown_matrix), None
+                    yield found
+                    del found
         except VideoError as error:
-            failed = under_way or [waiting.popleft() for _ in range(min(1, len(waiting)))]
-            yield from ((place, error) for place, _ in failed)
+            if part is not None or waiting:
+                part = part or waiting.popleft()
+                yield error
 
 
 def _ahead(decoder: FrameDecoder) -> Iterator[tuple[int, np.ndarray, Tally]]:
@@ -144,8 +140,7 @@ class _Part:
 
     def add(self, number: int, frame: np.ndarray, *, lost: int) -> None:
         """Look at a frame, which stands for one that could not be decoded where ``lost`` is not 0."""
-        if any(number in builder.wanted for builder in self._builders):
-            self._lost += lost
+        self._lost += lost
         for builder in self._builders:
             builder.add(number, frame)
 
