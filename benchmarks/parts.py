@@ -89,8 +89,16 @@ def load_all(path: Path, spec: ViewSpec) -> int:
 def _measure(path: Path, what: str) -> dict[str, float]:
     start = time.perf_counter()
     count = decode_all(path) if what == "plain" else load_all(path, VIEWS[what])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    return {"seconds": time.perf_counter() - start, "count": count, "MB": peak}
+    return {"seconds": time.perf_counter() - start, "count": count, "MB": _peak_mb()}
+
+
+def _peak_mb() -> float:
+    """Highest memory of this process; getrusage would begin with that of the process which started it."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def _fresh(path: Path, what: str) -> dict[str, float]:
@@ -103,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--folder", type=Path, default=Path("outputs/benchmark_parts"))
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("--film", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -116,16 +124,16 @@ def main() -> None:
         path = options.folder / f"{kind.replace(' ', '_')}_{options.minutes:g}min.{'mkv' if varying else 'mp4'}"
         if not path.exists():
             make_film(path.with_suffix(f".part{path.suffix}"), options.minutes, varying=varying).rename(path)
+        turns = [{what: _fresh(path, what) for what in ("plain", *VIEWS)} for _ in range(options.repeats)]
+        middle = statistics.median
         for views in VIEWS:
-            pairs = [(_fresh(path, "plain"), _fresh(path, views)) for _ in range(options.repeats)]
-            middle = statistics.median
             table.add_row(
                 kind,
                 views,
-                str(pairs[0][1]["count"]),
-                *(f"{middle(pair[place]['seconds'] for pair in pairs):.1f}" for place in (0, 1)),
-                f"{middle(pair[1]['seconds'] / pair[0]['seconds'] for pair in pairs):.2f}",
-                *(f"{max(pair[place]['MB'] for pair in pairs):.0f}" for place in (0, 1)),
+                str(turns[0][views]["count"]),
+                *(f"{middle(turn[what]['seconds'] for turn in turns):.1f}" for what in ("plain", views)),
+                f"{middle(turn[views]['seconds'] / turn['plain']['seconds'] for turn in turns):.2f}",
+                *(f"{max(turn[what]['MB'] for turn in turns):.0f}" for what in ("plain", views)),
             )
     Console().print(table)
 
