@@ -18,7 +18,7 @@ Moment = float | FrameNumber
 Stretch = tuple[Path, Moment | None, Moment | None]
 """A file, and start and end of the part of it that is looked at."""
 
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
+_CLOCK = re.compile(r"(?:(\d+):(?=[0-5]?\d:))?(\d+):([0-5]?\d(?:[.,]\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,9 @@ def read_moment(cell: object, *, frames: bool = False) -> Moment | None:
         return cell.total_seconds()
     if isinstance(cell, datetime.time):
         return cell.hour * 3600 + cell.minute * 60 + cell.second + cell.microsecond / 1e6
-    text = "" if cell is None else str(cell).strip()
-    if not text or text == "nan":
+    empty = cell is None or cell != cell  # as pandas has an empty cell: NaN alone does not equal itself
+    text = "" if empty else str(cell).strip()
+    if not text:
         return None
     if found := _CLOCK.fullmatch(text):
         hours, minutes, seconds = found.groups()

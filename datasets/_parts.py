@@ -10,7 +10,7 @@ OPTIONS = ("start", "end", "start_frame", "end_frame")
 
 
 def part_columns(find: Callable[[str], str | None]) -> dict[str, str]:
-    """Choose the columns of parts: those of seconds, or where there are none those of frame numbers.
+    """Choose the columns of parts.
 
     Args:
         find: Finds the column of an option, None where the table has none.
@@ -18,15 +18,13 @@ def part_columns(find: Callable[[str], str | None]) -> dict[str, str]:
     Returns:
         Option -> column, of those that the table has.
     """
-    found = {option: column for option in OPTIONS if (column := find(option)) is not None}
-    seconds = {option: column for option, column in found.items() if option in ("start", "end")}
-    return seconds or found
+    return {option: column for option in OPTIONS if (column := find(option)) is not None}
 
 
 def read_part(
     cells: dict[str, object], columns: dict[str, str], what: str, layout: str = ""
 ) -> tuple[Moment | None, Moment | None]:
-    """Take start and end out of a row's cells.
+    """Take start and end out of a row's cells: seconds, or where these are empty numbers of frames.
 
     Args:
         cells: By column; those of ``columns`` are removed.
@@ -37,14 +35,16 @@ def read_part(
     Raises:
         UsageError: A cell is neither empty nor a moment.
     """
-    moments: dict[str, Moment | None] = {}
+    moments: dict[str, Moment | None] = {"start": None, "end": None}
     for option, column in columns.items():
         cell = cells.pop(column)
         try:
-            moments[option.removesuffix("_frame")] = read_moment(cell, frames=option.endswith("_frame"))
+            found = read_moment(cell, frames=option.endswith("_frame"))
         except ValueError as error:
-            hint = f"; {layout}" if layout else ""
+            hint = f"; {layout}, data.decimal= the decimal mark" if layout else ""
             raise UsageError(
                 f"{what} has {column} {cell!r}, not {error}; data.{option}=NAME takes another column{hint}"
             ) from None
-    return moments.get("start"), moments.get("end")
+        bound = option.removesuffix("_frame")
+        moments[bound] = found if moments[bound] is None else moments[bound]
+    return moments["start"], moments["end"]

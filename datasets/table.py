@@ -39,7 +39,7 @@ class Table:
         start: Header of the column of starts, by default start in any case: seconds after the first frame, or
             ``HH:MM:SS.mmm``. A row with a start or an end is that part of the video, so that a video may have several.
         end: Header of the column of ends, likewise; the frame shown then is the first that does not belong to the part.
-        start_frame: Header of the column of starts as numbers of frames, from 0, where there are no seconds; by default
+        start_frame: Header of the column of starts as numbers of frames, from 0, for rows without seconds; by default
             start_frame.
         end_frame: Header of the column of ends, likewise, exclusive; by default end_frame.
 

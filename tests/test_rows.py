@@ -22,6 +22,7 @@ MOMENTS = st.none() | st.floats(0, 1e6).map(lambda value: round(value, 3)) | st.
         ("1:02", 62.0),
         ("00:01:02.25", 62.25),
         ("1:00:00", 3600.0),
+        ("90:00", 5400.0),
         ("0:00:01,5", 1.5),  # as subtitles write it
         (datetime.time(0, 1, 2, 500_000), 62.5),
         (datetime.timedelta(minutes=2), 120.0),
@@ -34,7 +35,9 @@ def test_moments_of_tables(cell: object, moment: float | None) -> None:
     assert read_moment(cell) == moment
 
 
-@pytest.mark.parametrize("cell", ["soon", "2024-05-01", "1:2:3:4", "inf", "12s", "frame:1.5", "frame:x"])
+@pytest.mark.parametrize(
+    "cell", ["soon", "2024-05-01", "1:2:3:4", "inf", "nan", "12s", "1:75", "1:60:00", "-0:05", "frame:1.5", "frame:x"]
+)
 def test_what_is_no_moment(cell: str) -> None:
     with pytest.raises(ValueError, match=r"seconds or HH:MM:SS|number of a frame"):
         read_moment(cell)

@@ -70,6 +70,8 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
         if key == "data" and equals:
             rewritten += _data(value, datasets, sweeping)
             continue
+        if key.partition(".")[0] == "segments" and task != "infer":
+            raise UsageError(f"{argument}: an option of infer; a table with columns start and end names parts")
         if key == "segments" and not value.startswith("{"):
             key = "segments.by"
         if key == "output":

@@ -156,8 +156,11 @@ def _number(value: object) -> float:
 
 
 def _by_stem(part: pd.DataFrame) -> dict[str, str]:
-    """Names by what is before their suffix, where only one has it."""
-    stems = [_stem(str(name)) for name in part.index]
+    """Names by what is before their suffix, of parts with their ends, where only one has it."""
+    videos = part.get("video", pd.Series(part.index, index=part.index))
+    stems = [
+        _stem(str(video)) + str(name).removeprefix(str(video)) for name, video in zip(part.index, videos, strict=True)
+    ]
     counts = Counter(stems)
     return {stem: str(name) for stem, name in zip(stems, part.index, strict=True) if counts[stem] == 1}
 

@@ -106,7 +106,7 @@ def summary(
             spread.add(name, str(len(values)), *(_shown(name, figure) for figure in figures))
         shown += [spread, _ranking(scores, names) if parts is None else _worst_moments(scores, names, parts)]
     noted = f", {len(notes)} with notes" if notes else ""
-    counted = "" if parts is None else f" parts of {len({video for video, *_ in parts.values()})} videos"
+    counted = "" if parts is None else _counted(scores, parts)
     shown.append(Text(f"{len(scores)}{counted} scored, {len(errors)} failed{noted}"))
     shown += [Text(f"{printable(file)}: {reason}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
     if len(errors) > _FEW_ERRORS:
@@ -120,6 +120,11 @@ def summary(
     if notes:
         shown.append(Text(f"notes: {folder / 'notes.csv'}"))
     return Group(*shown)
+
+
+def _counted(scores: Mapping[str, object], parts: Mapping[str, tuple[str, float, float]]) -> str:
+    videos = len({parts[name][0] if name in parts else name for name in scores})
+    return f" part{'s' * (len(scores) != 1)} of {videos} video{'s' * (videos != 1)}"
 
 
 def _worst_moments(

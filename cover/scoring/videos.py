@@ -47,9 +47,10 @@ def video_lines(
         errors: Why parts have no score, by name.
 
     Returns:
-        The lines of a CSV file: for each video with a score the number of its parts, those that failed, the seconds
-        that the scored ones cover, the start and end of the part with the lowest overall score, and of each score the
-        weighted mean, 1st and 5th percentile (the lowest score that so much of the time does not exceed) and minimum.
+        The lines of a CSV file: for each video that was tried the number of its parts, those that failed, the sum of
+        the durations of the scored ones in seconds, the start and end of the part with the lowest overall score, and of
+        each score the weighted mean, 1st and 5th percentile (the lowest score that so much of the time does not exceed)
+        and minimum.
     """
     by_video: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -62,13 +63,16 @@ def video_lines(
     lines = [csv_line(*header)]
     for video, parts in by_video.items():
         scored = [row for row in parts if row.name in scores]
+        failed = sum(row.name in errors for row in parts)
         if not scored:
+            if failed:
+                lines.append(csv_line(printable(video), str(len(parts)), str(failed), *[""] * (len(header) - 3)))
             continue
         durations = [(records[row.name].get("facts") or {}).get("duration") for row in scored]
         weights = np.array([duration or 0.0 for duration in durations])
         weights = weights if weights.all() else np.ones(len(weights))  # of images, or of unknown rates
         worst = min(scored, key=lambda row: scores[row.name]["overall"])
-        cells = [str(len(parts)), str(sum(row.name in errors for row in parts)), f"{weights.sum():.3f}"]
+        cells = [str(len(parts)), str(failed), f"{weights.sum():.3f}"]
         cells[-1] = cells[-1] if all(durations) else ""
         ends = records[worst.name].get("part") or (None, None)
         lines.append(

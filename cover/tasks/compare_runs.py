@@ -27,9 +27,9 @@ def compare_runs(options: CompareOptions) -> int:
 
         found = compare_results(a, b, options.resamples)
         if found.pairs.empty:
-            raise UsageError(
-                f"{options.b}: has no video of {options.a}; their names are such as {_example(a)} and {_example(b)}"
-            )
+            alike = " (parts pair where videos are cut alike)" if a.in_parts or b.in_parts else ""
+            names = f"their names are such as {_example(a)} and {_example(b)}{alike}"
+            raise UsageError(f"{options.b}: has no video of {options.a}; {names}")
         page = write_run_comparison(output, found)
     show_runs(found, page)
     failed = options.fail_below is not None and found.overall.below(options.fail_below)

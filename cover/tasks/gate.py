@@ -28,5 +28,6 @@ def gate(options: GateOptions) -> int:
         where = "" if options.by is None else f" ({options.by}={printed(name)})"
         said = f"{'holds' if holds else 'DOES NOT HOLD'}: {options.expression}{where}"
         console.print(said, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"{len(table):,} videos scored, {len(results.errors):,} failed", highlight=False)
+    what = "parts" if results.in_parts else "videos"
+    console.print(f"{len(table):,} {what} scored, {len(results.errors):,} failed", highlight=False)
     return 0 if found and all(found.values()) else NOT_MET

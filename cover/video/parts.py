@@ -57,8 +57,10 @@ def part_frames(index: VideoIndex, start: Moment | None, end: Moment | None) -> 
         return frames
     where = shown(index.path)
     for moment in (start, end):
+        if moment is not None and not isinstance(moment, (int, float)):
+            raise VideoError(f"{where}: start and end take seconds, not {moment!r}")
         if moment is not None and not (moment >= 0 and math.isfinite(moment)):
-            raise VideoError(f"{where}: {_words(moment)} is no moment of a video: takes seconds after its first frame")
+            raise VideoError(f"{where}: {_words(moment)}: a part starts and ends at 0, the first frame, or later")
     if index.info.image:
         raise VideoError(f"{where}: an image has no parts; leave out start and end")
     low, high = _frame_at(index, start, 0), _frame_at(index, end, len(frames))
@@ -183,7 +185,7 @@ def _times(index: VideoIndex) -> np.ndarray:
     """Times of all frames, s."""
     if np.isnan(index.times).any():
         raise VideoError(
-            f"{shown(index.path)}: its frames have no times; give their rate (fps), or leave out start and end"
+            f"{shown(index.path)}: its frames have no times; give their rate (data.fps=, in Python fps=) to score parts"
         )
     return index.times
 

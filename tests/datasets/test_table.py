@@ -318,7 +318,10 @@ class TestParts:
     def test_seconds_come_before_frames(self, tmp_path: Path) -> None:
         text = "video,start_frame,end_frame,start,end\na.mp4,25,50,1,2\n"
         (row,) = Table(write(tmp_path, "clips.csv", text))
-        assert (row.start, row.end, row.extras) == (1.0, 2.0, {"start_frame": "25", "end_frame": "50"})
+        assert (row.start, row.end, row.extras) == (1.0, 2.0, {})
+        text = "path,from,end,f0\na.mp4,,2,25\na.mp4,1,2,25\n"
+        rows = Table(write(tmp_path, "clips.csv", text), start="from", start_frame="f0")
+        assert [(row.start, row.end) for row in rows] == [(FrameNumber(25), 2.0), (1.0, 2.0)]
 
     def test_frames_alone(self, tmp_path: Path) -> None:
         (row,) = Table(write(tmp_path, "clips.csv", "video,start_frame,end_frame\na.mp4,25,50\n"))

@@ -351,7 +351,8 @@ class TestParts:
             failure = Failure(row, "outside")
             results.add(row, failure if technical is None else part_score(row.start, row.end, technical))
         results.close()
-        header, line = table(tmp_path / "out/videos.csv")  # of the other video there is nothing to say
+        header, line, other = table(tmp_path / "out/videos.csv")
+        assert other == ["b/a.mp4", "1", "1", *[""] * (len(header) - 3)]
         found = dict(zip(header, line, strict=True))
         assert {name: found[name] for name in header[:6]} == {
             "Filename": "a.mp4",

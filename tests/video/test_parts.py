@@ -133,9 +133,10 @@ def test_parts_of_frames_in_memory(tmp_path: Path) -> None:
         (1.5, 1.0, "the part from 1.5 to 1 s is empty"),
         (2.0, 3.0, "the part starts at 2 s; the video's last frame is shown at 1.960 s"),
         (0.5, 0.51, "no frame is shown from 0.5 to 0.51 s"),
-        (-1.0, 1.0, "takes seconds"),
-        (float("nan"), 1.0, "takes seconds"),
-        (0.0, float("nan"), "takes seconds"),
+        (-1.0, 1.0, "-1 s: a part starts and ends at 0, the first frame, or later"),
+        (float("nan"), 1.0, "nan s: a part starts and ends at 0"),
+        (0.0, float("nan"), "nan s: a part starts and ends at 0"),
+        ("0:01", 1.0, "start and end take seconds, not '0:01'"),
     ],
 )
 def test_parts_that_are_none(tmp_path: Path, start: float, end: float, said: str) -> None:
