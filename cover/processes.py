@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -39,7 +39,7 @@ class Work(Generic[T, R]):
     Args:
         schedule: Gives a pool of one process the work for an item.
         runs: The runs.
-        pools: Pools of one process.
+        workers: Processes.
         in_order: Whether to yield in the order in which items are begun; else as they finish.
     """
 
@@ -47,52 +47,101 @@ class Work(Generic[T, R]):
         self,
         schedule: "Callable[[ProcessPool, T], Future[R]]",
         runs: Iterable[Sequence[T]],
-        pools: Sequence[ProcessPool],
+        workers: int,
         *,
         in_order: bool,
     ) -> None:
         self._schedule = schedule
         self._waiting = iter(runs)
         self._next: deque[Sequence[T]] = deque()
-        self._lanes: list[_Lane[T]] = [_Lane(pool) for pool in pools]
-        self._running: dict[Future[R], tuple[T, _Lane[T]]] = {}
+        self._lanes: list[_Lane[T, R]] = [_Lane() for _ in range(workers)]
+        self._given: dict[Future[R], tuple[T, _Lane[T, R]]] = {}  # in the order in which they were begun
         self._in_order = in_order
+        self._lock = threading.RLock()
+        self.closed = False
+
+    @property
+    def pools(self) -> list[ProcessPool]:
+        """All pools so far."""
+        return [pool for lane in self._lanes for pool in lane.pools]
 
     def push(self, runs: Iterable[Sequence[T]]) -> None:
         """Add runs, to be done before those that wait."""
-        self._next.extendleft(reversed(list(runs)))
+        with self._lock:
+            self._next.extendleft(reversed(list(runs)))
 
     def schedule_more(self) -> None:
-        """Give processes work, ahead of what is asked for."""
-        # Two items ahead keep the workers busy and bound the memory that waiting results take.
-        while len(self._running) < len(self._lanes) + 2:
-            lanes = sorted(self._lanes, key=lambda lane: lane.running)
-            lane = next((lane for lane in lanes if lane.run or self._begin(lane)), None)
-            if lane is None:
-                return
-            item = lane.run.popleft()
-            lane.running += 1
-            self._running[self._schedule(lane.pool, item)] = item, lane
+        """Give work to processes that have none, ahead of what is asked for."""
+        with self._lock:
+            # Two results ahead keep the processes busy and bound the memory that waiting ones take.
+            for lane in self._lanes:
+                if self.closed or len(self._given) >= len(self._lanes) + 2:
+                    return
+                if lane.future is None or lane.future.done():
+                    self._go_on(lane)
 
-    def _begin(self, lane: "_Lane[T]") -> bool:
-        """Give a process the next run that holds an item; tells whether there is one."""
+    def _go_on(self, lane: "_Lane[T, R]") -> None:
+        """Give a process its next item, if there is one."""
         while not lane.run:
             run = self._next.popleft() if self._next else next(self._waiting, None)
             if run is None:
-                return False
+                return
             lane.run.extend(run)
-        return True
+        item = lane.run.popleft()
+        try:
+            self._give(lane, item)
+        except RuntimeError:  # the process ended between two items, which takes the pool with it
+            self._give(lane, item, new=True)
+
+    def _give(self, lane: "_Lane[T, R]", item: T, *, new: bool = False) -> None:
+        lane.future = self._schedule(lane.pool(new=new), item)
+        self._given[lane.future] = item, lane
+        # As soon as it is done, whatever the main thread is at: a model may take longer than decoding.
+        lane.future.add_done_callback(lambda _: self.schedule_more())
 
     def __iter__(self) -> "Iterator[tuple[T, Future[R]]]":
         self.schedule_more()
-        while self._running:
-            awaited = [next(iter(self._running))] if self._in_order else self._running
+        while self._given:
+            with self._lock:
+                awaited = list(self._given)[: 1 if self._in_order else None]
             done = wait(awaited, return_when=FIRST_COMPLETED).done
-            for future in [future for future in self._running if future in done]:
-                item, lane = self._running.pop(future)
-                lane.running -= 1
-                yield item, future
+            for future in [future for future in awaited if future in done]:
+                with self._lock:
+                    item, lane = self._given.pop(future)
+                    # The process had ended before it came to the item: a new one begins it, once.
+                    anew = isinstance(future.exception(), BrokenExecutor) and item is not lane.anew
+                    if anew:
+                        lane.anew = item
+                        self._give(lane, item, new=True)
+                if not anew:
+                    self.schedule_more()
+                    yield item, future
             self.schedule_more()
+
+
+class _Lane(Generic[T, R]):
+    """A pool of one process, what that is at, and the rest of its run."""
+
+    def __init__(self) -> None:
+        self.pools: list[ProcessPool] = []
+        self.run: deque[T] = deque()
+        self.future: Future[R] | None = None
+        self.anew: T | None = None
+
+    def pool(self, *, new: bool = False) -> ProcessPool:
+        """Give the pool, a new one where that is asked for or there is none."""
+        if new or not self.pools:
+            # "spawn": a fork of a process in which torch has started threads may never come back. Ctrl-C is for the
+            # main process, which then stops the workers.
+            self.pools.append(
+                ProcessPool(
+                    max_workers=1,
+                    initializer=signal.signal,
+                    initargs=(signal.SIGINT, signal.SIG_IGN),
+                    context=multiprocessing.get_context("spawn"),
+                )
+            )
+        return self.pools[-1]
 
 
 class WorkHere(Generic[T, R]):
@@ -118,15 +167,6 @@ class WorkHere(Generic[T, R]):
                 yield item, self._schedule(item)
 
 
-class _Lane(Generic[T]):
-    """A process, the rest of the run that it is at, and how many items it was given and are not taken."""
-
-    def __init__(self, pool: ProcessPool) -> None:
-        self.pool = pool
-        self.run: deque[T] = deque()
-        self.running = 0
-
-
 @contextmanager
 def completed(
     schedule: "Callable[[ProcessPool, T], Future[R]]",
@@ -148,23 +188,13 @@ def completed(
     Yields:
         The work: an iterator over the items, each with its result or exception, once it is there.
     """
-    # "spawn": a fork of a process in which torch has started threads may never come back. Ctrl-C is for the main
-    # process, which then stops the workers.
-    pools = [
-        ProcessPool(
-            max_workers=1,
-            initializer=signal.signal,
-            initargs=(signal.SIGINT, signal.SIG_IGN),
-            context=multiprocessing.get_context("spawn"),
-        )
-        for _ in range(workers)
-    ]
-    work = Work(schedule, runs, pools, in_order=in_order)
+    work = Work(schedule, runs, workers, in_order=in_order)
     try:
         work.schedule_more()
         yield work
     finally:
-        _end(pools, patience=_PATIENCE + _TERMINATION * workers)
+        work.closed = True
+        _end(work.pools, patience=_PATIENCE + _TERMINATION * workers)
 
 
 def _end(pools: Sequence[ProcessPool], patience: float) -> None:

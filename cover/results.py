@@ -62,7 +62,7 @@ class Results:
     @property
     def in_parts(self) -> bool:
         """Whether parts of videos were scored."""
-        return "video" in self.table
+        return {*_PART.values()} <= {*self.table} - {*self.extras}
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -93,9 +93,11 @@ def read_results(folder: Path) -> Results:
     predicted = bool((run.get("config") or {}).get("predictions"))
     scores = _scores(folder, predicted=predicted)
     table = scores.rename(columns=_COLUMNS)
+    in_parts = {*_PART.values()} <= {*table}
     extras: list[str] = []
     if (folder / "facts.csv").is_file():
-        facts, extras = _facts(_read(folder / "facts.csv").drop(columns=[*_PART.values()], errors="ignore"))
+        read = _read(folder / "facts.csv")
+        facts, extras = _facts(read.drop(columns=[*_PART.values()]) if in_parts else read)
         table = table.join(facts.drop(columns=[name for name in facts if name in table]))
     for name in {*SCORES, *_NUMBERS, "start", "end"}.intersection(table):
         table[name] = pd.to_numeric(table[name], errors="coerce").replace([math.inf, -math.inf], math.nan)
@@ -113,6 +115,15 @@ def read_results(folder: Path) -> Results:
         run,
         _parsed(folder / "metrics.json", json.loads),
     )
+
+
+def videos(table: pd.DataFrame) -> list[str]:
+    """Give for each row of :attr:`Results.table` the video that it is, or is a part of."""
+    told = table.get("video", table.index)
+    return [
+        str(video) if str(name).startswith(f"{video}#t=") else str(name)
+        for name, video in zip(table.index, told, strict=True)
+    ]
 
 
 def identifier(name: str) -> str:
@@ -166,10 +177,10 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _by_name(table: pd.DataFrame) -> pd.DataFrame:
-    """A table by the names of its lines, which of parts have their ends."""
-    if not {*_PART} <= {*table}:
+    """A table by the names of its lines, which of parts have their ends; what is called like these gets ``_``."""
+    if list(table.columns[:3]) != [*_PART]:
         return table.set_index("Filename")
-    table = table.rename(columns=_PART)
+    table = table.rename(columns={name: f"{name}_" for name in _PART.values()}).rename(columns=_PART)
     cells = table[[*_PART.values()]].itertuples(index=False, name=None)
     return table.set_index(pd.Index([named_part(*one) for one in cells], name="Filename", dtype=object))
 

@@ -3,7 +3,7 @@
 import datetime
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -53,7 +53,7 @@ class Row:
         return self.name.removesuffix(part_name("", self.start, self.end))
 
     @property
-    def stretch(self) -> "Stretch":
+    def stretch(self) -> Stretch:
         """The file and which part of it: alike for two rows that look at the same frames."""
         return self.path, self.start, self.end
 
@@ -74,6 +74,23 @@ def part_name(video: str, start: Moment | None, end: Moment | None) -> str:
 def named_part(video: str, start: str, end: str) -> str:
     """Do the same with start and end as :func:`moment_text` writes them."""
     return f"{video}#t={start},{end}" if start or end else video
+
+
+def part_cells(row: Row, known: Sequence[float | None] = (None, None)) -> tuple[str, str, str]:
+    """Give the first cells of a line about a part: ``Filename``, ``Start`` and ``End``.
+
+    Start and end are as they were asked for, in seconds to the millisecond; empty where they were not. Numbers of
+    frames are turned into seconds where these are known.
+
+    Args:
+        row: The part.
+        known: Its start and end, s.
+    """
+    moments = [
+        seconds if isinstance(asked, FrameNumber) and seconds is not None else asked
+        for asked, seconds in zip((row.start, row.end), known, strict=True)
+    ]
+    return row.video, moment_text(moments[0]), moment_text(moments[1])
 
 
 def moment_text(moment: Moment | None) -> str:

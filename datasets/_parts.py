@@ -42,9 +42,8 @@ def read_part(
             found = read_moment(cell, frames=option.endswith("_frame"))
         except ValueError as error:
             hint = f"; {layout}, data.decimal= the decimal mark" if layout else ""
-            raise UsageError(
-                f"{what} has {column} {cell!r}, not {error}; data.{option}=NAME takes another column{hint}"
-            ) from None
+            remedy = f"data.{option}=NAME takes another column, data.{option}= none{hint}"
+            raise UsageError(f"{what} has {column} {cell!r}, not {error}; {remedy}") from None
         bound = option.removesuffix("_frame")
         moments[bound] = found if moments[bound] is None else moments[bound]
     return moments["start"], moments["end"]

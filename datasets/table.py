@@ -12,7 +12,7 @@ from cover.tables import PARQUET, SPREADSHEETS, TEXT, header_of, read_table, rea
 from cover.tables import Table as RawTable
 
 from ._listing import Listing
-from ._parts import part_columns, read_part
+from ._parts import OPTIONS, part_columns, read_part
 from .labels_txt import is_labels_txt, read_labels_txt
 
 _PATH_COLUMNS = ("path", "filename", "file", "video", "name")
@@ -38,6 +38,7 @@ class Table:
         sheet: Sheet of a spreadsheet, by name or by number from 0; by default the first.
         start: Header of the column of starts, by default start in any case: seconds after the first frame, or
             ``HH:MM:SS.mmm``. A row with a start or an end is that part of the video, so that a video may have several.
+            An empty text takes no column, here and for the next three.
         end: Header of the column of ends, likewise; the frame shown then is the first that does not belong to the part.
         start_frame: Header of the column of starts as numbers of frames, from 0, for rows without seconds; by default
             start_frame.
@@ -121,6 +122,8 @@ class Table:
 
     def _find(self, table: RawTable, option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:
         """A column as the header writes it: the one that is wanted, or the first of the usual ones."""
+        if wanted == "" and option in OPTIONS:  # a column of that name holds something else
+            return None
         by_lower_case = {name.lower(): name for name in reversed(table.header)}
         names = usual if wanted is None else (wanted.strip().lower(),)
         found = next((by_lower_case[name] for name in names if name in by_lower_case), None)

@@ -5,9 +5,11 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from pebble import ProcessExpired
 
 from cover import processes
 from cover.processes import completed
+from tests.helpers.workers import ending
 
 
 @pytest.mark.slow
@@ -82,3 +84,30 @@ def test_here_is_as_in_processes() -> None:
         if item == 1:
             work.push([[10]])
     assert found == [(1, 1), (2, 4), (10, 100), (3, 9)]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.4])
+def test_a_process_that_ends_between_two_items_is_replaced(delay: float) -> None:
+    """As a library's own threads may bring it down: no item is lost, and nothing waits for ever."""
+    with completed(lambda pool, item: pool.schedule(ending, (item, delay), timeout=20), [range(6)], workers=1) as done:
+        found = {}
+        for item, future in done:
+            found[item] = future.exception() or future.result()
+            time.sleep(0.15)
+    assert set(found) == set(range(6))
+    lost = [item for item, outcome in found.items() if outcome != item]
+    assert all(isinstance(found[item], ProcessExpired) for item in lost)
+    assert len(lost) <= 3  # an item is lost where its process ended during it, and none twice in a row
+    assert not {item + 1 for item in lost} & set(lost)
+
+
+def test_no_process_idles_while_items_wait() -> None:
+    """A short item does not stand behind a long one."""
+    times = [0.05, 0.05, 3.0, 0.05, 0.05, 0.05, 0.05]
+    started = time.monotonic()
+    ends = {}
+    runs = [[number] for number in range(len(times))]
+    with completed(lambda pool, item: pool.schedule(time.sleep, (times[item],)), runs, workers=2) as done:
+        for item, _ in done:
+            ends[item] = time.monotonic() - started
+    assert max(end for item, end in ends.items() if item != 2) < ends[2]

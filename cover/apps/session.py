@@ -22,7 +22,8 @@ from cover.reporting.pictures import Scale, map_scale
 from cover.reporting.report import write_report
 from cover.results import Results, read_results
 from cover.rows import Row
-from cover.scoring.decoding import Decoder, batches
+from cover.scoring.batches import batches
+from cover.scoring.decoding import Decoder
 from cover.scoring.local import LocalEngine, device_of
 from cover.scoring.record import write_run_record
 from cover.scoring.scorer import Scorer

@@ -28,11 +28,11 @@ def segments(options: InferOptions | EvaluateOptions) -> Segments | None:
     return Segments(chosen.by, chosen.threshold, chosen.min_seconds, chosen.max_seconds)
 
 
-def check_parts(options: InferOptions | EvaluateOptions, rows: Sequence[Row]) -> None:
+def check_parts(options: InferOptions | EvaluateOptions, rows: Sequence[Row], cut: Segments | None) -> None:
     """Make sure that nothing stands against scoring parts, where there are any.
 
     Raises:
         UsageError: Samplings are to be replayed, which are of whole videos.
     """
-    if options.views.replay is not None and (segments(options) or any(row.is_part for row in rows)):
+    if options.views.replay is not None and (cut is not None or any(row.is_part for row in rows)):
         raise UsageError("views.replay: recorded samplings are of whole videos; leave them out to score parts")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.rows import Moment, Row, moment_text, part_of, read_moment
+from cover.rows import Moment, Row, part_cells, part_of, read_moment
 from cover.tables import read_table
 
 _SCORES = ("semantic", "technical", "aesthetic", "overall")  # as in cover.models, which imports torch
@@ -163,11 +163,20 @@ def rated_table(
     return pd.DataFrame({**rated, **columns})
 
 
-def with_parts(table: pd.DataFrame, rows: Sequence[Row]) -> pd.DataFrame:
-    """Write the names of parts as Filename, Start and End, where the rows of a table are parts."""
+def with_parts(
+    table: pd.DataFrame, rows: Sequence[Row], placed: Mapping[str, tuple[str, float | None, float | None]]
+) -> pd.DataFrame:
+    """Write the names of parts as Filename, Start and End, where the rows of a table are parts.
+
+    Args:
+        table: With ``Filename`` for each row.
+        rows: The rows.
+        placed: Of scored parts the video, start and end in seconds, by name: numbers of frames are turned into these.
+    """
     if not any(row.is_part for row in rows):
         return table
-    starts, ends = ([moment_text(getattr(row, bound)) for row in rows] for bound in ("start", "end"))
+    cells = [part_cells(row, placed.get(row.name, ("", None, None))[1:]) for row in rows]
+    starts, ends = ([one[place] for one in cells] for place in (1, 2))
     parted = table.assign(Filename=[row.video for row in rows])
     parted.insert(1, "Start", starts)
     parted.insert(2, "End", ends)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cover.errors import UsageError
 from cover.files import write_rows
-from cover.rows import Row, moment_text
+from cover.rows import Row, part_cells
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,7 @@ def rated_rows(rows: Sequence[Row], option: str = "data") -> list[Row]:
 def write_missing(folder: Path, missing: Sequence[Row]) -> Path:
     """Write ``missing.csv``: the names of videos that are not there, of parts with start and end."""
     if any(row.is_part for row in missing):
-        cells = ((row.video, moment_text(row.start), moment_text(row.end)) for row in missing)
-        write_rows(folder / MISSING, ("Filename", "Start", "End"), cells)
+        write_rows(folder / MISSING, ("Filename", "Start", "End"), map(part_cells, missing))
     else:
         write_rows(folder / MISSING, ("Filename",), ((row.name,) for row in missing))
     return folder / MISSING

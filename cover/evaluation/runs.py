@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cover.results import videos
+
 FEWEST_PAIRS = 8
 """Pairs below which nothing is concluded."""
 
@@ -157,10 +159,7 @@ def _number(value: object) -> float:
 
 def _by_stem(part: pd.DataFrame) -> dict[str, str]:
     """Names by what is before their suffix, of parts with their ends, where only one has it."""
-    videos = part.get("video", pd.Series(part.index, index=part.index))
-    stems = [
-        _stem(str(video)) + str(name).removeprefix(str(video)) for name, video in zip(part.index, videos, strict=True)
-    ]
+    stems = [_stem(video) + str(name).removeprefix(video) for name, video in zip(part.index, videos(part), strict=True)]
     counts = Counter(stems)
     return {stem: str(name) for stem, name in zip(stems, part.index, strict=True) if counts[stem] == 1}
 

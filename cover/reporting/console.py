@@ -28,6 +28,9 @@ _HEADER = 6  # characters of a header in a line, at least
 _LEAST = 60  # columns; a narrower terminal wraps lines by itself
 _ORDER = ("srocc", "plcc", "krocc", "rmse")
 
+Placed = tuple[str, float | None, float | None]
+"""A part's video, and its start and end in seconds, where known."""
+
 
 class NumberTable:
     """A table of names and numbers. Where there is little room, names and headers fold; numbers stay whole.
@@ -80,7 +83,7 @@ def summary(
     folder: Path,
     table: Path | None = None,
     remarks: Sequence[str] = (),
-    parts: Mapping[str, tuple[str, float, float]] | None = None,
+    parts: "Mapping[str, Placed] | None" = None,
 ) -> RenderableType:
     """Summarise a run: count, mean and spread of each score, the videos from best to worst, and where the files are.
 
@@ -93,7 +96,7 @@ def summary(
         folder: The results folder.
         table: Where the scores are; by default ``scores.csv`` in that folder.
         remarks: On what was not scored at all, one line each.
-        parts: Where parts were scored, for each its video, start and end, s, by name; else None.
+        parts: Where parts were scored, for each its video, start and end, s or None, by name; else None.
     """
     of = "videos" if parts is None else "parts"
     shown: list[RenderableType] = []
@@ -122,19 +125,19 @@ def summary(
     return Group(*shown)
 
 
-def _counted(scores: Mapping[str, object], parts: Mapping[str, tuple[str, float, float]]) -> str:
+def _counted(scores: Mapping[str, object], parts: Mapping[str, Placed]) -> str:
     videos = len({parts[name][0] if name in parts else name for name in scores})
     return f" part{'s' * (len(scores) != 1)} of {videos} video{'s' * (videos != 1)}"
 
 
 def _worst_moments(
-    scores: Mapping[str, Mapping[str, float]], names: Sequence[str], parts: Mapping[str, tuple[str, float, float]]
+    scores: Mapping[str, Mapping[str, float]], names: Sequence[str], parts: Mapping[str, Placed]
 ) -> "NumberTable":
     """List the parts with the lowest overall scores, worst first."""
     table = NumberTable(["worst moments", *names])
     for name, found in sorted(scores.items(), key=lambda item: item[1]["overall"])[:_WORST]:
-        video, *ends = parts.get(name, (name,))
-        where = f"{_terminal(video)} {stretch(*ends)}" if ends else _terminal(video)
+        video, start, end = parts.get(name, (name, None, None))
+        where = _terminal(name if start is None or end is None else f"{video} {stretch(start, end)}")
         table.add(where, *(_shown(score, found[score]) for score in names))
     return table
 

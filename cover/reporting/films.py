@@ -1,38 +1,35 @@
 """Parts of videos in a report: where each is in its video, for the charts that lay them out over time."""
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from cover.reporting.clock import stretch
 from cover.reporting.pages import plain_numbers, visible
-from cover.results import Results
+from cover.results import Results, videos
 
 _SHOWN = 40  # videos whose parts are laid out over time
 
 
-def starts(table: pd.DataFrame) -> "pd.Series[float]":
+def starts(table: pd.DataFrame) -> list[float]:
     """Give the start of each row in its video, seconds after the first frame; 0 of whole videos."""
-    if "start" not in table:
-        return pd.Series(0.0, index=table.index)
-    return pd.to_numeric(table["start"]).fillna(0.0)
-
-
-def videos(table: pd.DataFrame) -> list[str]:
-    """Give the video that each row is, or is a part of."""
-    return [str(name) for name in table.get("video", table.index)]
+    told = pd.to_numeric(table["start"], errors="coerce").fillna(0.0) if "start" in table else [0.0] * len(table)
+    return [
+        float(start) if video != str(name) else 0.0
+        for name, video, start in zip(table.index, videos(table), told, strict=True)
+    ]
 
 
 def labels(table: pd.DataFrame) -> list[str]:
     """Name each row for people: ``talk.mp4 0:10-0:20``."""
-    named = videos(table)
-    if "video" not in table:
-        return [visible(name) for name in named]
-    whole = table["start"].isna() & table["end"].isna()
-    ends = starts(table) + pd.to_numeric(table["duration"])
+    durations = pd.to_numeric(table["duration"])
+    rows = zip(map(str, table.index), videos(table), starts(table), durations, strict=True)
     return [
-        visible(video) if is_whole else f"{visible(video)} {stretch(float(start), float(end))}"
-        for video, is_whole, start, end in zip(named, whole, starts(table), ends, strict=True)
+        visible(name)
+        if name == video or math.isnan(duration)
+        else f"{visible(video)} {stretch(start, start + duration)}"
+        for name, video, start, duration in rows
     ]
 
 
@@ -53,7 +50,7 @@ def part_data(table: pd.DataFrame, results: Results) -> dict[str, Any] | None:
     names = videos(table)
     known = list(dict.fromkeys(names))
     codes = {name: number for number, name in enumerate(known)}
-    start = starts(table)
+    start = pd.Series(starts(table), index=table.index)
     overall = table["overall"].groupby(pd.Series(names, index=table.index))
     several = overall.min()[overall.size() > 1].sort_values()
     return {

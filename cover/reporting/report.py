@@ -14,7 +14,7 @@ import pandas as pd
 from cover.evaluation.fits import Fit, fit_curve
 from cover.evidence import EvidenceFile
 from cover.files import write_rows, write_text
-from cover.reporting.films import labels, part_data, starts, videos
+from cover.reporting.films import labels, part_data, starts
 from cover.reporting.moments import BRANCHES, Stretch, Timeline, extreme, timeline, weak_stretches
 from cover.reporting.pages import plain_numbers, render, visible
 from cover.reporting.pictures import (
@@ -28,7 +28,7 @@ from cover.reporting.pictures import (
     thumbnail,
     worst_cells,
 )
-from cover.results import FACTS, SCORES, Results, identifier
+from cover.results import FACTS, SCORES, Results, identifier, videos
 
 REPORT, FILES, MOMENTS = "report.html", "report_files", "moments.csv"
 

@@ -5,9 +5,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, TimeoutError  # noqa: A004 - an alias only from 3.11 on
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,18 @@ from pebble import ProcessExpired, ProcessPool
 from cover.errors import VideoError
 from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
 from cover.rows import Failure, Row, part_of
-from cover.scoring.films import STALLED, Film, Plan, Run, index_film, load_part, plan_shots, plan_without_shots
+from cover.scoring.films import (
+    STALLED,
+    Film,
+    Plan,
+    Run,
+    index_film,
+    keep_part,
+    kept_part,
+    load_part,
+    plan_shots,
+    plan_without_shots,
+)
 from cover.video import LoadedViews, RawFormat, Segments, ViewSpec, load_views, read_sampling
 
 Decoded = tuple[Row, LoadedViews | Failure]
@@ -83,7 +95,7 @@ class Decoder:
         self, rows: Sequence[Row], spec: ViewSpec, replay: Path | None, in_order: bool, planned: Planned
     ) -> Iterator[Iterator[Decoded]]:
         threads = max(1, available_cpus() // self.workers) if self.workers else 0
-        cut = not in_order and any(self._in_parts(row) for row in rows)
+        cut = not in_order and any(self.in_parts(row) for row in rows)
         with TemporaryDirectory(prefix="cover-") if cut else nullcontext() as folder:
             decoding = _Decoding(self, spec, replay, planned, threads, Path(folder) if folder else None)
             runs = decoding.runs(rows)
@@ -93,7 +105,8 @@ class Decoder:
             with completed(decoding.schedule, runs, self.workers, in_order=in_order) as work:
                 yield decoding.results(work)
 
-    def _in_parts(self, row: Row) -> bool:
+    def in_parts(self, row: Row) -> bool:
+        """Tell whether a row is a part, or is cut into parts."""
         return row.is_part or self.segments is not None
 
 
@@ -112,11 +125,19 @@ class _Alone(NamedTuple):
     row: Row
 
 
+class _Step(Enum):
+    """A step towards the parts of a film, by what is done."""
+
+    INDEXING = "indexing"
+    SHOTS = "looking for shots"
+    DIVIDING = "dividing"
+
+
 class _Planning(NamedTuple):
-    """A step towards the parts of a film: ``indexing``, ``looking for shots`` or ``dividing``."""
+    """A film at one of these steps, and what is to be said of how it came there."""
 
     film: _Film
-    step: str
+    step: _Step
     remark: str | None = None
 
 
@@ -127,6 +148,11 @@ class _OfRun(NamedTuple):
     row: Row
     run: Run
     number: int
+
+    @property
+    def views(self) -> Path:
+        """Where a process keeps the views."""
+        return self.run.kept.with_suffix(f".{id(self.row)}")
 
 
 _Task = _Alone | _Planning | _OfRun
@@ -155,6 +181,7 @@ class _Decoding:
     ) -> None:
         self._decoder, self._spec, self._replay, self._planned = decoder, spec, replay, planned
         self._threads, self._folder = threads, folder
+        self._lost: set[Path] = set()  # films that cannot be entered behind the stretch that a process hung on
         self._reading: dict[str, Any] = {
             "raw": decoder.raw,
             "stream": decoder.stream,
@@ -169,7 +196,7 @@ class _Decoding:
             if row.is_part:
                 together[row.path].append(row)
         for number, row in enumerate(rows):
-            if self._folder is None or not self._decoder._in_parts(row):
+            if self._folder is None or not self._decoder.in_parts(row):
                 yield [_Alone(row)]
                 continue
             film_rows = together.pop(row.path, []) if row.is_part else [row]
@@ -177,7 +204,7 @@ class _Decoding:
                 parts = tuple((one.start, one.end) for one in film_rows) if row.is_part else None
                 reading = {**self._reading, "rotate": self._spec.rotate}
                 film = Film(row.path, self._folder / f"{number}.index", reading, parts, self._decoder.segments)
-                yield [_Planning(_Film(film, film_rows), "indexing")]
+                yield [_Planning(_Film(film, film_rows), _Step.INDEXING)]
 
     def schedule(self, pool: ProcessPool, task: _Task) -> "Future[Any]":
         """Give a process the work for a task."""
@@ -185,7 +212,14 @@ class _Decoding:
             work, timeout = self._work(task)
         except VideoError as error:
             return _done(error)
-        return pool.schedule(work, timeout=timeout)
+        future = pool.schedule(work, timeout=timeout)
+        if isinstance(task, _OfRun) and not task.run.seekable:
+            future.add_done_callback(partial(self._mind, task))
+        return future
+
+    def _mind(self, task: _OfRun, future: "Future[None]") -> None:
+        if not future.cancelled() and isinstance(future.exception(), TimeoutError):
+            self._lost.add(task.run.kept)
 
     def do(self, task: _Task) -> "Future[Any]":
         """Do the work for a task here."""
@@ -196,27 +230,39 @@ class _Decoding:
 
     def _work(self, task: _Task) -> tuple[Callable[[], Any], float | None]:
         """The function of a task, and the seconds that it may take; None where it watches itself."""
-        timeout, workers = self._decoder.timeout, max(1, self._decoder.workers)
+        timeout, here = self._decoder.timeout, self._decoder.workers == 0
         if isinstance(task, _OfRun):
-            return partial(load_part, task.run, task.number, self._spec), timeout
+            run, number = task.run, task.number
+            if run.kept in self._lost:
+                raise VideoError("a decoder hung on the way, and the container has no index that leads past that")
+            work = partial(load_part, run, number, self._spec)
+            # A new process may have to decode all that comes before.
+            limit = timeout if run.seekable else timeout * (number + 1)
+            return (work if here else partial(keep_part, run, number, self._spec, task.views)), limit
         if isinstance(task, _Alone):
             row = task.row
             recorded = None if self._replay is None else read_sampling(self._replay / f"{row.path.name}.npz")
             options = {**self._reading, "replay": recorded, "start": row.start, "end": row.end}
             return partial(load_views, row.path, self._spec, **options), timeout
         film = task.film.film
-        if task.step == "looking for shots":
-            return partial(plan_shots, film, workers, timeout if self._decoder.workers else None), None
-        return partial(index_film if task.step == "indexing" else plan_without_shots, film, workers), timeout
+        if task.step is _Step.SHOTS:
+            return partial(plan_shots, film, None if here else timeout), None
+        return partial(index_film if task.step is _Step.INDEXING else plan_without_shots, film), timeout
 
     def results(self, work: "Work[_Task, Any] | WorkHere[_Task, Any]") -> Iterator[Decoded]:
         """Give the rows with what comes of them, and the processes what follows from it."""
         for task, future in work:
             if isinstance(task, _Planning):
                 yield from self._follow(task, future, work)
-            else:
+            elif isinstance(task, _Alone):
                 yield task.row, self._outcome(task.row, future, "decoding")
-            if isinstance(task, _OfRun):
+            elif isinstance(future.exception(), ProcessExpired) and len(task.run.parts) > 1:
+                # It may have been frames of the next part, which decoders are at before they are asked for.
+                part = (task.run.parts[task.number],)
+                work.push([[_OfRun(task.film, task.row, replace(task.run, parts=part), 0)]])
+            else:
+                outcome = self._outcome(task.row, future, "decoding")
+                yield task.row, kept_part(task.views) if outcome is None else outcome
                 task.film.left -= 1
                 if not task.film.left:
                     task.film.film.kept.unlink()
@@ -227,17 +273,16 @@ class _Decoding:
         """Go on to the next step of a film: its parts, where they are known."""
         film, rows = task.film, task.film.rows
         if future.exception() is not None:
-            lost = self._outcome(rows[0], future, task.step)
-            assert isinstance(lost, Failure)
-            if task.step == "looking for shots":
+            lost = self._outcome(rows[0], future, task.step.value)
+            if task.step is _Step.SHOTS:
                 remark = f"its shots could not be found, so it was divided evenly: {lost.reason}"
-                work.push([[_Planning(film, "dividing", remark)]])
+                work.push([[_Planning(film, _Step.DIVIDING, remark)]])
             else:
                 yield from ((row, Failure(row, lost.reason)) for row in rows)
             return
         plan = future.result()
         if plan is None:
-            work.push([[_Planning(film, "looking for shots")]])
+            work.push([[_Planning(film, _Step.SHOTS)]])
             return
         if film.film.parts is None:
             (video,) = rows
@@ -247,15 +292,17 @@ class _Decoding:
             yield rows[place], Failure(rows[place], _without_path(reason, rows[place]))
         film.left = len(rows) - len(plan.refused)
         for places in reversed(plan.runs):
-            run = Run(film.film.kept, self._threads, tuple(plan.parts[place] for place in places))
+            parts = tuple(plan.parts[place] for place in places)
+            run = Run(film.film.kept, self._threads, parts, plan.seekable)
             work.push([[_OfRun(film, rows[place], run, number) for number, place in enumerate(places)]])
 
-    def _outcome(self, row: Row, future: "Future[Any]", doing: str) -> LoadedViews | Failure:
+    def _outcome(self, row: Row, future: "Future[Any]", doing: str) -> Any:
+        """The result of work for a row, or why there is none."""
         error = future.exception()
         if error is None:
             return future.result()
         limit = f"{self._decoder.timeout:g} s (decode.timeout)"
-        if doing == "looking for shots" and isinstance(error, ProcessExpired) and error.exitcode == STALLED:
+        if doing == _Step.SHOTS.value and isinstance(error, ProcessExpired) and error.exitcode == STALLED:
             return Failure(row, f"no frame came for {limit}")
         return Failure(row, _without_path(failure_reason(error, doing=doing, worker="decoder", limit=limit), row))
 
@@ -271,44 +318,3 @@ def _done(outcome: object) -> "Future[Any]":
 
 def _without_path(reason: str, row: Row) -> str:
     return reason.removeprefix(f"{row.path}: ")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Videos whose views have one shape, or a video that cannot be decoded.
-
-    Attributes:
-        rows: The B videos.
-        loaded: The views of each.
-        failures: Videos that cannot be decoded.
-    """
-
-    rows: Sequence[Row] = ()
-    loaded: Sequence[LoadedViews] = ()
-    failures: Sequence[Failure] = field(default_factory=list)
-
-
-def batches(decoded: Iterable[Decoded], size: int) -> Iterator[Batch]:
-    """Group decoded videos by the shape of their views.
-
-    Args:
-        decoded: What :meth:`Decoder.views` gives.
-        size: Videos a batch at most.
-
-    Yields:
-        Batches as they fill, failures at once, in the end what filled no batch.
-    """
-    waiting: dict[tuple[tuple[int, ...], ...], list[tuple[Row, LoadedViews]]] = defaultdict(list)
-    for row, outcome in decoded:
-        if isinstance(outcome, Failure):
-            yield Batch(failures=[outcome])
-            continue
-        shape = tuple(view.shape for view in outcome.views[0].values())
-        waiting[shape].append((row, outcome))
-        if len(waiting[shape]) == size:
-            yield _batch(waiting.pop(shape))
-    yield from map(_batch, waiting.values())
-
-
-def _batch(group: Sequence[tuple[Row, LoadedViews]]) -> Batch:
-    return Batch([row for row, _ in group], [loaded for _, loaded in group])

@@ -10,7 +10,8 @@ from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 from torch.utils.data import DataLoader, IterableDataset
 
 from cover.rows import Failure, Row
-from cover.scoring.decoding import Batch, Decoder, Planned, batches, unheard
+from cover.scoring.batches import Batch, batches
+from cover.scoring.decoding import Decoder, Planned, unheard
 from cover.scoring.local import Outcome, outcomes
 from cover.scoring.scorer import Scorer
 from cover.scoring.store import ResultStore

@@ -25,7 +25,7 @@ Part = tuple[Moment | None, Moment | None]
 STALLED = 1
 """Exit code of a process that found that it hangs."""
 
-_FEWEST, _MOST = 8, 128  # parts of a run: each run begins with a search for its first frame
+_IN_A_RUN = 16  # parts: each run begins with a search for its first frame
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,13 @@ class Run:
         kept: The file of the film's index.
         threads: Decoder threads; 0 lets FFmpeg choose.
         parts: Start and end of each.
+        seekable: Whether a process can begin in the middle; else it decodes the film up to there.
     """
 
     kept: Path
     threads: int
     parts: tuple[Part, ...]
+    seekable: bool = True
 
 
 class Plan(NamedTuple):
@@ -69,14 +71,16 @@ class Plan(NamedTuple):
         parts: Start and end of each part.
         refused: Why a part cannot be, by its place.
         runs: The others, by place, each run for one process at a time.
+        seekable: Whether the film can be entered in the middle.
     """
 
     parts: tuple[Part, ...]
     refused: dict[int, str]
     runs: list[list[int]]
+    seekable: bool
 
 
-def index_film(film: Film, workers: int) -> Plan | None:
+def index_film(film: Film) -> Plan | None:
     """Index a film and keep the index; give the plan, or None where shots have to be found first.
 
     Raises:
@@ -86,19 +90,18 @@ def index_film(film: Film, workers: int) -> Plan | None:
     with film.kept.open("wb") as file:
         pickle.dump(index, file)
     if film.parts is not None:
-        return _plan(index, film.parts, workers)
+        return _plan(index, film.parts)
     assert film.segments is not None
     if film.segments.by == "shots":
-        return None if not index.info.image else _plan(index, (), workers)
-    return _plan(index, even_parts(index, film.segments.by), workers)
+        return None if not index.info.image else _plan(index, ())
+    return _plan(index, even_parts(index, film.segments.by))
 
 
-def plan_shots(film: Film, workers: int, patience: float | None) -> Plan:
+def plan_shots(film: Film, patience: float | None) -> Plan:
     """Find the shots of a film that is indexed.
 
     Args:
         film: The film.
-        workers: Processes that are to load its parts.
         patience: Seconds without a frame after which this process ends itself; None waits.
 
     Raises:
@@ -108,7 +111,7 @@ def plan_shots(film: Film, workers: int, patience: float | None) -> Plan:
     assert segments is not None
     with _ended_after(patience) as alive:
         cuts = find_cuts(index, segments.threshold, threads=film.reading["threads"], alive=alive)
-    return _plan(index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds), workers)
+    return _plan(index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds))
 
 
 @contextmanager
@@ -129,11 +132,11 @@ def _ended_after(patience: float | None) -> Iterator[Callable[[], None]]:
             faulthandler.cancel_dump_traceback_later()
 
 
-def plan_without_shots(film: Film, workers: int) -> Plan:
+def plan_without_shots(film: Film) -> Plan:
     """Divide a film whose shots cannot be found as one shot."""
     index, segments = _index(film.kept), film.segments
     assert segments is not None
-    return _plan(index, shot_parts(index, (), segments.min_seconds, segments.max_seconds), workers)
+    return _plan(index, shot_parts(index, (), segments.min_seconds, segments.max_seconds))
 
 
 def load_part(run: Run, number: int, spec: ViewSpec) -> LoadedViews:
@@ -154,9 +157,32 @@ def load_part(run: Run, number: int, spec: ViewSpec) -> LoadedViews:
     if loading is None:
         loading = load_parts(_index(run.kept), run.parts[number:], spec, threads=run.threads)
     loaded = next(loading)
-    _current = _Current(run, number + 1, loading)
+    if number + 1 < len(run.parts):
+        _current = _Current(run, number + 1, loading)
     if isinstance(loaded, VideoError):
         raise loaded
+    return loaded
+
+
+def keep_part(run: Run, number: int, spec: ViewSpec, path: Path) -> None:
+    """Load a part and keep its views in a file, for :func:`kept_part` in another process.
+
+    Decoders may be at the next frames already: should they bring the process down, no half of a message is left in the
+    pipe that results come through.
+
+    Raises:
+        VideoError: There are no views of it.
+    """
+    loaded = load_part(run, number, spec)
+    with path.open("wb") as file:
+        pickle.dump(loaded, file, protocol=5)
+
+
+def kept_part(path: Path) -> LoadedViews:
+    """Take what :func:`keep_part` has kept; the file is removed."""
+    with path.open("rb") as file:
+        loaded = pickle.load(file)  # noqa: S301 - written by keep_part
+    path.unlink()
     return loaded
 
 
@@ -176,7 +202,7 @@ def _index(kept: Path) -> VideoIndex:
         return pickle.load(file)  # noqa: S301 - written by index_film
 
 
-def _plan(index: VideoIndex, parts: Sequence[Part], workers: int) -> Plan:
+def _plan(index: VideoIndex, parts: Sequence[Part]) -> Plan:
     frames: dict[int, range] = {}
     refused: dict[int, str] = {}
     parts = tuple(parts) or ((None, None),)  # an image has none and is scored whole
@@ -188,7 +214,7 @@ def _plan(index: VideoIndex, parts: Sequence[Part], workers: int) -> Plan:
     places = list(frames)
     runs: list[list[int]] = []
     for one in in_passes(list(frames.values())):
-        # A container that cannot be searched is decoded from its start by each run.
-        size = min(_MOST, max(_FEWEST, -(-len(one) // workers))) if index.seekable else len(one)
+        # A container that cannot be searched would be decoded from its start by each run.
+        size = _IN_A_RUN if index.seekable else len(one)
         runs += [[places[place] for place in one[first : first + size]] for first in range(0, len(one), size)]
-    return Plan(parts, refused, runs)
+    return Plan(parts, refused, runs, index.seekable)

@@ -2,16 +2,17 @@
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from cover.evidence import EVIDENCE, evidence_line
 from cover.files import append_line, csv_line, end_line, printable, set_aside, write_text
-from cover.rows import Failure, Row, fingerprint, named_part, part_of
+from cover.rows import Failure, Row, fingerprint, named_part, part_cells, part_of
 from cover.scoring.maps import MAPS, maps_file, write_maps
 from cover.scoring.reference import Reference
-from cover.scoring.videos import VIDEOS, part_cells, video_lines
+from cover.scoring.videos import VIDEOS, video_lines
 from cover.video import file_facts
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ class ResultStore:
         return {name: self._derived(record["scores"]) for name, record in records.items()}
 
     @property
-    def parts(self) -> dict[str, tuple[str, float, float]]:
-        """Of each scored part its video, and its start and end in seconds, by name."""
+    def parts(self) -> dict[str, tuple[str, float | None, float | None]]:
+        """Of each scored part its video, and its start and end in seconds, where known, by name."""
         records = ((row, self._records.get(row.name, {})) for row in self.rows)
         return {row.name: (row.video, *record["part"]) for row, record in records if "part" in record}
 
@@ -142,7 +143,9 @@ class ResultStore:
                 self._plans[row.name] = plans[row.name]
         for row in self.rows:
             record = by_name.get(row.name)
-            if not record or self._cells(row, record) not in listed or record["fingerprint"] != fingerprint(row.path):
+            if not record or record["fingerprint"] != fingerprint(row.path):
+                continue
+            if printable(named_part(*part_cells(row, record.get("part", (None, None))))) not in listed:
                 continue
             if not self.maps or maps_file(self.folder, row.name).exists():
                 self._records[row.name] = record
@@ -190,9 +193,9 @@ class ResultStore:
         if outcome.info is not None:
             record["facts"] = file_facts(outcome.info, row.path)
         if outcome.part is not None:
-            first, last = outcome.part
-            record |= {"video": row.video, "part": [first, last]}
-            record["facts"] = {**record.get("facts", {}), "duration": round(last - first, 4)}
+            ends = [None if math.isnan(moment) else moment for moment in outcome.part]  # of frames without times
+            length = None if None in ends else round(outcome.part[1] - outcome.part[0], 4)
+            record |= {"video": row.video, "part": ends, "facts": {**record.get("facts", {}), "duration": length}}
         cells = self._cells(row, record)
         if self.evidence:
             shown = named_part(*cells) if self.in_parts else printable(name)
@@ -254,13 +257,18 @@ class ResultStore:
 
     def _cells(self, row: Row, record: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """The first cells of a line about a row: ``Filename``, with ``Start`` and ``End`` where there are parts."""
-        return part_cells(row, record) if self.in_parts else (printable(row.name),)
+        if not self.in_parts:
+            return (printable(row.name),)
+        video, *ends = part_cells(row, (record or {}).get("part", (None, None)))
+        return printable(video), *ends
 
-    def _names_in_table(self) -> set[tuple[str, ...]]:
-        width = 3 if self.in_parts else 1
+    def _names_in_table(self) -> set[str]:
+        """The names in ``scores.csv``, which may be of a run without parts; its header counts as one."""
         try:
             with (self.folder / "scores.csv").open(newline="", encoding="utf-8") as file:
-                return {tuple(row[:width]) for row in csv.reader(file) if row}
+                lines = [row for row in csv.reader(file) if row]
+                parted = bool(lines) and lines[0][1:3] == ["Start", "End"]
+                return {named_part(*row[:3]) if parted and len(row) > 2 else row[0] for row in lines}
         except FileNotFoundError:
             return set()
 

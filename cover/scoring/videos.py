@@ -1,4 +1,4 @@
-"""Videos of which parts were scored: how lines about parts begin, and ``videos.csv``, which sums up each video."""
+"""Videos of which parts were scored: ``videos.csv``, which sums up each video."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,29 +7,11 @@ from typing import Any
 import numpy as np
 
 from cover.files import csv_line, printable
-from cover.rows import FrameNumber, Row, moment_text
+from cover.rows import Row, moment_text
 
 VIDEOS = "videos.csv"
 
 _QUANTILES = {"P1": 0.01, "P5": 0.05}
-
-
-def part_cells(row: Row, record: Mapping[str, Any] | None = None) -> tuple[str, str, str]:
-    """Give the first cells of a line about a part: ``Filename``, ``Start`` and ``End``.
-
-    Start and end are as they were asked for, in seconds to the millisecond; empty where they were not. Numbers of
-    frames are turned into seconds once the part is scored.
-
-    Args:
-        row: The part.
-        record: Of its score, where it has one.
-    """
-    known = (record or {}).get("part") or (None, None)
-    moments = [
-        seconds if isinstance(asked, FrameNumber) and seconds is not None else asked
-        for asked, seconds in zip((row.start, row.end), known, strict=True)
-    ]
-    return printable(row.video), moment_text(moments[0]), moment_text(moments[1])
 
 
 def video_lines(
@@ -73,7 +55,7 @@ def video_lines(
         weights = weights if weights.all() else np.ones(len(weights))  # of images, or of unknown rates
         worst = min(scored, key=lambda row: scores[row.name]["overall"])
         cells = [str(len(parts)), str(failed), f"{weights.sum():.3f}"]
-        cells[-1] = cells[-1] if all(durations) else ""
+        cells[-1] = cells[-1] if all(durations) else ""  # unknown
         ends = records[worst.name].get("part") or (None, None)
         lines.append(
             csv_line(

@@ -55,6 +55,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
 
         return compare(options, config, folder)
     missing: list[Row] = []
+    placed: Mapping[str, Any] = {}
     study = None
     if options.predictions is not None:
         rows, scores, study = _from_table(options)
@@ -73,7 +74,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
         store = score_rows(options, config, [row for row in rows if row.name not in gone], root, folder)
         if not is_main_process():
             return True
-        scores = store.scores
+        scores, placed = store.scores, store.parts
     failed = len(rows) - len(missing) - len(scores)
     if failed and options.strict:
         raise UsageError(f"strict=true: {failed} videos have no score ({folder / 'errors.csv'} says why)")
@@ -84,7 +85,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
 
     table = prediction_table(rows, scores, uncertainties(rows, options.columns.model_dump()))
     for path in (folder / "predictions.csv", *([options.output] if names_table(options.output) else [])):
-        write_table(path, with_parts(table, rows))
+        write_table(path, with_parts(table, rows, placed))
     if study is not None:
         evaluation.write_study(folder, study)
     with working(f"measuring {len(table)} videos"):

@@ -11,7 +11,8 @@ from cover.config.parts import check_parts, segments
 from cover.config.schema import EvaluateOptions, InferOptions
 from cover.reporting.progress import VideoProgress
 from cover.rows import Failure, Row
-from cover.scoring.decoding import Planned, batches
+from cover.scoring.batches import batches
+from cover.scoring.decoding import Decoder, Planned
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
 from cover.scoring.store import ResultStore
@@ -38,11 +39,12 @@ def score_rows(
     Raises:
         UsageError: Options or weights are wrong; nothing was scored.
     """
-    check_parts(options, rows)
     cut = segments(options)
+    check_parts(options, rows, cut)
+    decoder = components.decoder(options.decode, options.data, cut)
     checksums = components.weights_checksums(options)
     identity = components.scoring_identity(options, root, checksums)
-    identity |= {} if cut is None else {"segments": asdict(cut)}
+    identity |= {} if cut is None else {"segments": asdict(cut) if cut.by == "shots" else cut.by}
     reference = components.reference(options, identity) if isinstance(options, InferOptions) else None
     keep = {"maps": options.maps, "evidence": options.report, "cut": cut is not None}
     store = ResultStore(folder, identity, rows, components.calibration(options), reference=reference, **keep)
@@ -57,17 +59,18 @@ def score_rows(
     if pending:
         if options.weights == PRETRAINED_WEIGHTS:
             log.warning("weights=pretrained is where training starts: its scores mean nothing")
-        _score(options, store, pending)
+        _score(options, decoder, store, pending)
     if is_main_process():
         store.close()
     return store
 
 
-def _score(options: InferOptions | EvaluateOptions, store: ResultStore, pending: Sequence[Row]) -> None:
+def _score(
+    options: InferOptions | EvaluateOptions, decoder: Decoder, store: ResultStore, pending: Sequence[Row]
+) -> None:
     spec, replay = components.view_spec(options.views), components.replay_folder(options.views)
-    decoder = components.decoder(options.decode, options.data, segments(options))
     if not components.is_local(options.trainer):
-        return _score_distributed(options, store, pending)
+        return _score_distributed(options, decoder, store, pending)
     # Decoding starts first, so that the first views are there when torch is imported and the model is built.
     progress, planned = _progress(store)
     with decoder.views(pending, spec, replay=replay, planned=planned) as decoded, progress:
@@ -82,7 +85,9 @@ def _score(options: InferOptions | EvaluateOptions, store: ResultStore, pending:
     return None
 
 
-def _score_distributed(options: InferOptions | EvaluateOptions, store: ResultStore, pending: Sequence[Row]) -> None:
+def _score_distributed(
+    options: InferOptions | EvaluateOptions, decoder: Decoder, store: ResultStore, pending: Sequence[Row]
+) -> None:
     try:
         from cover.scoring.distributed import CoverModule, ProgressCallback, ScoreWriter, VideoDataModule
     except ModuleNotFoundError as error:
@@ -101,7 +106,7 @@ def _score_distributed(options: InferOptions | EvaluateOptions, store: ResultSto
     data = VideoDataModule(
         pending,
         spec,
-        components.decoder(options.decode, options.data, segments(options)),
+        decoder,
         batch_size=options.batch_size,
         replay=components.replay_folder(options.views),
         planned=planned,

@@ -16,7 +16,7 @@ from cover.errors import UsageError
 from cover.files import append_line, csv_line, write_rows
 from cover.models import COVER
 from cover.rows import Failure, Row, Stretch
-from cover.scoring.decoding import Batch
+from cover.scoring.batches import Batch
 from cover.scoring.distributed import ProgressCallback, VideoDataModule
 from cover.scoring.ranks import is_main_process
 from cover.scoring.scorer import stacked

@@ -148,13 +148,11 @@ def whole_set(source: Source, folder: Path, *, strict: bool = True) -> RatedSet:
     missing = _missing(source.rows, folder, strict=strict)
     rows = [row for row in source.rows if row.path not in missing]
     _require_ratings(rows, source.option)
-    files: dict[Path, list[Row]] = defaultdict(list)
+    files: dict[Path, Row] = {}
     for row in rows:
-        if twin := next((other for other in files[row.path.resolve()] if overlap(row, other)), None):
-            if row.is_part and twin.is_part:
-                raise UsageError(f"leak: {row.name} and {twin.name} overlap; leave one of the two rows")
+        twin = files.setdefault(row.path.resolve(), row)
+        if twin.video != row.video:  # parts of one video are kept together
             raise UsageError(f"leak: {row.path} and {twin.path} are one file; leave one of the two rows")
-        files[row.path.resolve()].append(row)
     return RatedSet(source.name, rows, [], source.decoder)
 
 

@@ -111,9 +111,9 @@ def even_parts(index: VideoIndex, seconds: float) -> list[Span]:
     """
     if index.info.image:
         return []
-    _times(index)
-    count = max(1, math.floor((index.end + _HALF_MILLISECOND) / seconds))
-    if index.end - count * seconds >= seconds / 2 - _HALF_MILLISECOND:
+    end = _end(index)
+    count = max(1, math.floor((end + _HALF_MILLISECOND) / seconds))
+    if end - count * seconds >= seconds / 2 - _HALF_MILLISECOND:
         count += 1
     return _tiles(index, seconds * np.arange(1, count))
 
@@ -136,15 +136,15 @@ def shot_parts(index: VideoIndex, cuts: Iterable[int], shortest: float, longest:
     """
     if index.info.image:
         return []
-    times = _times(index)
+    times, end = _times(index), _end(index)
     bounds = [0.0]
     for cut in cuts:
         if times[cut] - bounds[-1] >= shortest - _HALF_MILLISECOND:
             bounds.append(float(times[cut]))
-    if len(bounds) > 1 and index.end - bounds[-1] < shortest - _HALF_MILLISECOND:
+    if len(bounds) > 1 and end - bounds[-1] < shortest - _HALF_MILLISECOND:
         bounds.pop()
     inner = list(bounds[1:])
-    for first, last in zip(bounds, [*bounds[1:], index.end], strict=True):
+    for first, last in zip(bounds, [*bounds[1:], end], strict=True):
         pieces = math.ceil((last - first - _HALF_MILLISECOND) / longest)
         inner += np.linspace(first, last, pieces + 1)[1:-1].tolist()
     return _tiles(index, np.sort(inner))
@@ -177,7 +177,7 @@ def _tiles(index: VideoIndex, inner: np.ndarray) -> list[Span]:
     firsts = np.searchsorted(times, bounds - _HALF_MILLISECOND)
     # Of boundaries before the same frame, the last one counts: until then, the frame before is still shown.
     kept = bounds[np.diff(firsts, append=len(times)) > 0]
-    end = max(round(index.end, 3), round(float(times[-1]), 3) + 0.001)
+    end = max(round(_end(index), 3), round(float(times[-1]), 3) + 0.001)
     return [(float(first), float(last)) for first, last in zip(kept, [*kept[1:], end], strict=True)]
 
 
@@ -188,6 +188,11 @@ def _times(index: VideoIndex) -> np.ndarray:
             f"{shown(index.path)}: its frames have no times; give their rate (data.fps=, in Python fps=) to score parts"
         )
     return index.times
+
+
+def _end(index: VideoIndex) -> float:
+    """Where a video ends, s; of a single frame of no known rate, a millisecond after its start."""
+    return float(_times(index)[-1]) + 0.001 if math.isnan(index.end) else index.end
 
 
 def _frame_at(index: VideoIndex, moment: Moment | None, default: int) -> int:

@@ -328,6 +328,10 @@ class TestParts:
         assert (row.start, row.end) == (FrameNumber(25), FrameNumber(50))
         assert isinstance(row.start, FrameNumber)
 
+    def test_columns_that_mean_something_else_are_left_alone(self, tmp_path: Path) -> None:
+        (row,) = Table(write(tmp_path, "list.csv", "path,start\na.mp4,2024-05-01\n"), start="")
+        assert (row.name, row.is_part, row.extras) == ("a.mp4", False, {"start": "2024-05-01"})
+
     def test_times_of_a_spreadsheet(self, tmp_path: Path) -> None:
         cells = {"path": ["a.mp4", "a.mp4"], "start": [datetime.time(0, 1, 2), 3.5], "end": [datetime.time(0, 2), None]}
         pd.DataFrame(cells).to_excel(tmp_path / "clips.xlsx", index=False)

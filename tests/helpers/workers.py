@@ -2,11 +2,12 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from cover.scoring.films import STALLED, Run, load_part
+from cover.scoring.films import STALLED, Run, keep_part
 from cover.video import LoadedViews, ViewSpec, load_views
 
 
@@ -22,14 +23,21 @@ def treacherous(source: str | Path, *args: Any, **kwargs: Any) -> LoadedViews:
     return load_views(source, *args, **kwargs)
 
 
-def treacherous_part(run: Run, number: int, spec: ViewSpec) -> LoadedViews:
+def treacherous_part(run: Run, number: int, spec: ViewSpec, path: Path) -> None:
     """Hangs at the part that starts at 2 s, crashes at the one from 4 s, and loads the others."""
     start = run.parts[number][0]
     if start == 2.0:
         time.sleep(3600)
     if start == 4.0:
         os.kill(os.getpid(), signal.SIGSEGV)
-    return load_part(run, number, spec)
+    keep_part(run, number, spec, path)
+
+
+def ending(item: int, delay: float) -> int:
+    """Gives the item; the process of every second one ends by itself a little later."""
+    if item % 2 == 0:
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGSEGV)).start()
+    return item
 
 
 def stalled_shots(*_: Any, **__: Any) -> None:

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from cover.rows import Failure, Row
-from cover.scoring.decoding import Decoder, batches
+from cover.scoring.batches import batches
+from cover.scoring.decoding import Decoder
 from tests.helpers.clips import write_clip
 from tests.helpers.tiny import tiny_views
 

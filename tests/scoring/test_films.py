@@ -121,7 +121,7 @@ def test_in_order_each_part_is_decoded_for_itself(film: Row) -> None:
 def test_a_stretch_that_hangs_or_crashes_costs_its_part_only(
     film: Row, monkeypatch: pytest.MonkeyPatch, nothing_left: Path
 ) -> None:
-    monkeypatch.setattr(cover.scoring.decoding, "load_part", treacherous_part)
+    monkeypatch.setattr(cover.scoring.decoding, "keep_part", treacherous_part)
     found = decoded(Decoder(1, timeout=5, segments=Segments(1.0)), [film])
     reasons = {name: one.reason for name, one in found.items() if isinstance(one, Failure)}
     assert reasons == {
@@ -131,6 +131,19 @@ def test_a_stretch_that_hangs_or_crashes_costs_its_part_only(
     for start in (3.0, 5.0, 9.0):
         same(found[f"film.mp4#t={start:.3f},{start + 1:.3f}"], load_views(film.path, SPEC, start=start, end=start + 1))
     assert not list(nothing_left.iterdir())
+
+
+@pytest.mark.slow
+def test_behind_a_hang_in_a_file_without_an_index_nothing_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "film.ts", 250, "mpeg2video")
+    monkeypatch.setattr(cover.scoring.decoding, "keep_part", treacherous_part)
+    found = decoded(Decoder(1, timeout=2, segments=Segments(2.0)), [Row(path, path.name)])
+    reasons = [getattr(one, "reason", "scored") for _, one in sorted(found.items())]
+    hung = "decoding took longer than 2 s (decode.timeout)"
+    lost = "a decoder hung on the way, and the container has no index that leads past that"
+    assert reasons == ["scored", hung, lost, lost, lost]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 import os
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from cover.curves import Line
 from cover.evidence import EvidenceFile
-from cover.results import read_results
+from cover.results import read_results, videos
 from cover.rows import Failure, FrameNumber, Row, part_of
 from cover.scoring.scorer import VideoScore
 from cover.scoring.store import ResultStore
@@ -410,3 +411,41 @@ class TestParts:
         assert read.extras == []
         evidence = EvidenceFile(tmp_path / "out")
         assert all(name in evidence for name in read.table.index)
+
+    def test_frames_without_times_have_no_seconds(self, tmp_path: Path, rows: list[Row]) -> None:
+        part = part_of(rows[0], FrameNumber(3), FrameNumber(9))
+        results = store(tmp_path, [part])
+        results.open(resume=True)
+        results.add(part, part_score(math.nan, math.nan, 0.5))
+        results.close()
+        assert table(tmp_path / "out/scores.csv")[1][:3] == ["a.mp4", "frame:3", "frame:9"]
+        assert table(tmp_path / "out/videos.csv")[1][:6] == ["a.mp4", "1", "0", "", "", ""]
+        assert results.parts == {part.name: ("a.mp4", None, None)}
+        assert list(read_results(tmp_path / "out").table.index) == [part.name]
+
+    def test_the_first_part_leaves_whole_videos_scored(self, tmp_path: Path, rows: list[Row]) -> None:
+        results = store(tmp_path, rows)
+        results.open(resume=True)
+        for row in rows:
+            results.add(row, scored())
+        results.close()
+        (part,) = parts_of(rows[0], 0.0, 1.5)
+        assert store(tmp_path, [*rows, part]).open(resume=True) == [part]
+
+    def test_columns_of_the_dataset_may_be_called_alike(self, tmp_path: Path, rows: list[Row]) -> None:
+        told = [dataclasses.replace(row, extras={"video": "intro", "start": "7"}) for row in rows]
+        for number, asked in enumerate((told, parts_of(told[0], 0.0, 1.5))):
+            results = ResultStore(tmp_path / str(number), {}, asked)
+            results.open(resume=True)
+            for row in asked:
+                results.add(row, part_score(0.0, 1.5, 0.5) if row.is_part else scored())
+            results.close()
+        whole, parts = (read_results(tmp_path / name) for name in "01")
+        assert (whole.extras, whole.in_parts, videos(whole.table)) == (
+            ["video", "start"],
+            False,
+            [r.name for r in rows],
+        )
+        assert whole.table["video"].tolist() == ["intro"] * 3
+        assert (parts.extras, parts.in_parts, videos(parts.table)) == (["video_", "start_"], True, ["a.mp4"])
+        assert parts.table["video_"].tolist() == ["intro"]

@@ -15,6 +15,7 @@ import pytest
 
 from cover.cli import main
 from cover.reporting.clock import stretch
+from cover.results import read_results
 from tests.helpers.clips import noise_frame, write_clip
 from tests.tasks.conftest import Run
 from tests.video.test_parts import cut
@@ -229,6 +230,14 @@ def test_evaluation_of_parts(evaluate: Run, infer: Run, films: Path, tmp_path: P
     for folder in ("again", "apart"):
         found = json.loads(Path(folder, "metrics.json").read_text())
         assert found["overall"]["srocc"] == pytest.approx(json.loads(measured)["overall"]["srocc"], abs=1e-3)
+
+
+def test_evaluation_of_parts_by_frame(evaluate: Run, films: Path, tmp_path: Path) -> None:
+    lines = [f"a.mp4,{10 * number},{10 * number + 10},{number % 5 + 1}" for number in range(14)]
+    (tmp_path / "rated.csv").write_text("\n".join(["path,start_frame,end_frame,mos", *lines]))
+    assert evaluate("data=rated.csv", f"data.root={films}", "output=out", *SMALL, "resamples=0", "report=false") == 0
+    assert table("out/predictions.csv")[2][:3] == ["a.mp4", "0.400", "0.800"]
+    assert read_results(Path("out")).table["mos"].tolist() == [number % 5 + 1 for number in range(14)]
 
 
 def test_training_on_parts(run: Callable[..., int], films: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
 from cover.rows import Failure, Row
-from cover.scoring.decoding import Batch
+from cover.scoring.batches import Batch
 from cover.scoring.scorer import stacked
 from cover.training.batches import VideoBatch, VideoGroup
 from cover.training.cache import TensorCache

@@ -77,7 +77,7 @@ def test_images_have_no_parts_and_unknown_times_are_said() -> None:
     fps=st.none() | st.floats(1, 120),
 )
 def test_even_parts_tile_the_video(gaps: list[int], first: int, seconds: float, fps: float | None) -> None:
-    index = index_of((first + np.cumsum([0, *gaps])).tolist(), fps if gaps else fps or 25.0)
+    index = index_of((first + np.cumsum([0, *gaps])).tolist(), fps)
     parts = even_parts(index, seconds)
     assert frames_of(index, parts) == list(range(len(gaps) + 1))
     assert parts[0][0] == 0.0
