@@ -180,7 +180,7 @@ class _Decoding:
         folder: Path | None,
     ) -> None:
         self._decoder, self._spec, self._replay, self._planned = decoder, spec, replay, planned
-        self._threads, self._folder = threads, folder
+        self._folder = folder
         self._lost: set[Path] = set()  # films that cannot be entered behind the stretch that a process hung on
         self._reading: dict[str, Any] = {
             "raw": decoder.raw,
@@ -237,7 +237,7 @@ class _Decoding:
                 raise VideoError("a decoder hung on the way, and the container has no index that leads past that")
             work = partial(load_part, run, number, self._spec)
             # A new process may have to decode all that comes before.
-            limit = timeout if run.seekable else timeout * (number + 1)
+            limit = timeout if run.seekable else timeout * (run.before + number + 1)
             return (work if here else partial(keep_part, run, number, self._spec, task.views)), limit
         if isinstance(task, _Alone):
             row = task.row
@@ -258,8 +258,9 @@ class _Decoding:
                 yield task.row, self._outcome(task.row, future, "decoding")
             elif isinstance(future.exception(), ProcessExpired) and len(task.run.parts) > 1:
                 # It may have been frames of the next part, which decoders are at before they are asked for.
-                part = (task.run.parts[task.number],)
-                work.push([[_OfRun(task.film, task.row, replace(task.run, parts=part), 0)]])
+                run, number = task.run, task.number
+                alone = replace(run, parts=(run.parts[number],), before=run.before + number)
+                work.push([[_OfRun(task.film, task.row, alone, 0)]])
             else:
                 outcome = self._outcome(task.row, future, "decoding")
                 yield task.row, kept_part(task.views) if outcome is None else outcome
@@ -291,9 +292,7 @@ class _Decoding:
         for place, reason in plan.refused.items():
             yield rows[place], Failure(rows[place], _without_path(reason, rows[place]))
         film.left = len(rows) - len(plan.refused)
-        for places in reversed(plan.runs):
-            parts = tuple(plan.parts[place] for place in places)
-            run = Run(film.film.kept, self._threads, parts, plan.seekable)
+        for run, places in reversed(plan.runs):
             work.push([[_OfRun(film, rows[place], run, number) for number, place in enumerate(places)]])
 
     def _outcome(self, row: Row, future: "Future[Any]", doing: str) -> Any:

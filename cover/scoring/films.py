@@ -56,12 +56,14 @@ class Run:
         threads: Decoder threads; 0 lets FFmpeg choose.
         parts: Start and end of each.
         seekable: Whether a process can begin in the middle; else it decodes the film up to there.
+        before: How many parts as long as the first one there is room for before it.
     """
 
     kept: Path
     threads: int
     parts: tuple[Part, ...]
-    seekable: bool = True
+    seekable: bool
+    before: int
 
 
 class Plan(NamedTuple):
@@ -70,14 +72,12 @@ class Plan(NamedTuple):
     Attributes:
         parts: Start and end of each part.
         refused: Why a part cannot be, by its place.
-        runs: The others, by place, each run for one process at a time.
-        seekable: Whether the film can be entered in the middle.
+        runs: The others, each run for one process at a time, and their places.
     """
 
     parts: tuple[Part, ...]
     refused: dict[int, str]
-    runs: list[list[int]]
-    seekable: bool
+    runs: list[tuple[Run, list[int]]]
 
 
 def index_film(film: Film) -> Plan | None:
@@ -90,11 +90,11 @@ def index_film(film: Film) -> Plan | None:
     with film.kept.open("wb") as file:
         pickle.dump(index, file)
     if film.parts is not None:
-        return _plan(index, film.parts)
+        return _plan(film, index, film.parts)
     assert film.segments is not None
     if film.segments.by == "shots":
-        return None if not index.info.image else _plan(index, ())
-    return _plan(index, even_parts(index, film.segments.by))
+        return None if not index.info.image else _plan(film, index, ())
+    return _plan(film, index, even_parts(index, film.segments.by))
 
 
 def plan_shots(film: Film, patience: float | None) -> Plan:
@@ -111,7 +111,7 @@ def plan_shots(film: Film, patience: float | None) -> Plan:
     assert segments is not None
     with _ended_after(patience) as alive:
         cuts = find_cuts(index, segments.threshold, threads=film.reading["threads"], alive=alive)
-    return _plan(index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds))
+    return _plan(film, index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds))
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def plan_without_shots(film: Film) -> Plan:
     """Divide a film whose shots cannot be found as one shot."""
     index, segments = _index(film.kept), film.segments
     assert segments is not None
-    return _plan(index, shot_parts(index, (), segments.min_seconds, segments.max_seconds))
+    return _plan(film, index, shot_parts(index, (), segments.min_seconds, segments.max_seconds))
 
 
 def load_part(run: Run, number: int, spec: ViewSpec) -> LoadedViews:
@@ -202,7 +202,7 @@ def _index(kept: Path) -> VideoIndex:
         return pickle.load(file)  # noqa: S301 - written by index_film
 
 
-def _plan(index: VideoIndex, parts: Sequence[Part]) -> Plan:
+def _plan(film: Film, index: VideoIndex, parts: Sequence[Part]) -> Plan:
     frames: dict[int, range] = {}
     refused: dict[int, str] = {}
     parts = tuple(parts) or ((None, None),)  # an image has none and is scored whole
@@ -211,10 +211,20 @@ def _plan(index: VideoIndex, parts: Sequence[Part]) -> Plan:
             frames[place] = part_frames(index, *part)
         except VideoError as error:
             refused[place] = str(error)
-    places = list(frames)
-    runs: list[list[int]] = []
+    scored = list(frames)
+    runs: list[tuple[Run, list[int]]] = []
     for one in in_passes(list(frames.values())):
         # A container that cannot be searched would be decoded from its start by each run.
         size = _IN_A_RUN if index.seekable else len(one)
-        runs += [[places[place] for place in one[first : first + size]] for first in range(0, len(one), size)]
-    return Plan(parts, refused, runs, index.seekable)
+        for begin in range(0, len(one), size):
+            places = [scored[place] for place in one[begin : begin + size]]
+            first = frames[places[0]]
+            run = Run(
+                film.kept,
+                film.reading["threads"],
+                tuple(parts[place] for place in places),
+                index.seekable,
+                first.start // len(first),
+            )
+            runs.append((run, places))
+    return Plan(parts, refused, runs)
