@@ -111,8 +111,12 @@ class Work(Generic[T, R]):
                     # The process had ended before it came to the item: a new one begins it, once.
                     anew = isinstance(future.exception(), BrokenExecutor) and item is not lane.anew
                     if anew:
-                        lane.anew = item
-                        self._give(lane, item, new=True)
+                        lane.anew, later = item, self._given
+                        self._given = {}
+                        try:
+                            self._give(lane, item, new=True)
+                        finally:
+                            self._given |= later  # which were begun after it
                 if not anew:
                     self.schedule_more()
                     yield item, future

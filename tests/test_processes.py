@@ -101,6 +101,18 @@ def test_a_process_that_ends_between_two_items_is_replaced(delay: float) -> None
     assert not {item + 1 for item in lost} & set(lost)
 
 
+def test_the_order_is_kept_where_processes_end() -> None:
+    def schedule(pool: "processes.ProcessPool", item: int) -> "Future[int]":
+        return pool.schedule(ending, (item, 0.05), timeout=20)
+
+    with completed(schedule, [[item] for item in range(12)], workers=2, in_order=True) as done:
+        found = []
+        for item, _ in done:
+            found.append(item)
+            time.sleep(0.1)
+    assert found == list(range(12))
+
+
 def test_no_process_idles_while_items_wait() -> None:
     """A short item does not stand behind a long one."""
     times = [0.05, 0.05, 3.0, 0.05, 0.05, 0.05, 0.05]
