@@ -99,7 +99,7 @@ def read_results(folder: Path) -> Results:
         read = _read(folder / "facts.csv")
         facts, extras = _facts(read.drop(columns=[*_PART.values()]) if in_parts else read)
         table = table.join(facts.drop(columns=[name for name in facts if name in table]))
-    for name in {*SCORES, *_NUMBERS, "start", "end"}.intersection(table):
+    for name in {*SCORES, *_NUMBERS, *(("start", "end") if in_parts else ())}.intersection(table):
         table[name] = pd.to_numeric(table[name], errors="coerce").replace([math.inf, -math.inf], math.nan)
     for name in FACTS:
         if name not in table:
