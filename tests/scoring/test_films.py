@@ -159,6 +159,7 @@ def test_where_no_shots_are_found_the_film_is_divided(film: Row, monkeypatch: py
     ]
 
 
+@pytest.mark.slow
 def test_a_search_that_stalls_ends_its_process(film: Row, tmp_path: Path) -> None:
     """The process ends itself where no frame comes; what that looks like is a matter of the decoder."""
     pytest.importorskip("scenedetect", reason="needs the extra [shots]")

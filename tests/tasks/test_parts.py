@@ -163,7 +163,7 @@ def test_other_segments_are_another_run(infer: Run, films: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by", ["0.2", "shots"])
+@pytest.mark.parametrize("by", ["0.4", "shots"])
 def test_a_kill_in_the_middle_of_a_film_changes_nothing(
     infer: Run, start: Callable[..., "subprocess.Popen[str]"], films: Path, tmp_path: Path, by: str
 ) -> None:
