@@ -5,33 +5,28 @@ Each figure is the median over fresh processes. This one decodes nothing: a chil
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from benchmarks.memory import peak_mb
 from cover.video import RawFormat, ViewSpec, load_views
 from cover.video.decode import FrameDecoder
 from cover.video.probe import index_video
 from cover.video.sampling import choose_sampling
 
 
-def _peak_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 if sys.platform != "darwin" else 1024**2)
-
-
 def _measure(path: Path, threads: int, raw: RawFormat | None) -> dict[str, float]:
-    baseline = _peak_mb()
+    baseline = peak_mb()
     start, cpu = time.perf_counter(), time.process_time()
     load_views(path, ViewSpec(), threads=threads, raw=raw)
     return {
         "load s": time.perf_counter() - start,
         "load cpu s": time.process_time() - cpu,
         "baseline MB": baseline,
-        "peak MB": _peak_mb(),
+        "peak MB": peak_mb(),
     }
 
 
@@ -57,7 +52,7 @@ def _measure_parts(path: Path, threads: int, raw: RawFormat | None) -> dict[str,
 
 
 def _fresh(arguments: list[str], part: str) -> dict[str, float]:
-    command = [sys.executable, __file__, *arguments, "--measure", part]
+    command = [sys.executable, "-m", "benchmarks.decode", *arguments, "--measure", part]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

@@ -8,7 +8,6 @@ highest memory of each. Nothing is scored: what the model costs is another quest
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.memory import peak_mb
 from cover.processes import available_cpus
 from cover.rows import Row
 from cover.scoring.decoding import Decoder
@@ -89,16 +89,7 @@ def load_all(path: Path, spec: ViewSpec) -> int:
 def _measure(path: Path, what: str) -> dict[str, float]:
     start = time.perf_counter()
     count = decode_all(path) if what == "plain" else load_all(path, VIEWS[what])
-    return {"seconds": time.perf_counter() - start, "count": count, "MB": _peak_mb()}
-
-
-def _peak_mb() -> float:
-    """Highest memory of this process; getrusage would begin with that of the process which started it."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+    return {"seconds": time.perf_counter() - start, "count": count, "MB": peak_mb()}
 
 
 def _fresh(path: Path, what: str) -> dict[str, float]:

@@ -31,6 +31,21 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Runs(Generic[T]):
+    """Runs that wait, those that were pushed before the others."""
+
+    def __init__(self, runs: Iterable[Sequence[T]]) -> None:
+        self._waiting = iter(runs)
+        self._pushed: deque[Sequence[T]] = deque()
+
+    def push(self, runs: Iterable[Sequence[T]]) -> None:
+        self._pushed.extendleft(reversed(list(runs)))
+
+    def take(self) -> Sequence[T] | None:
+        """The next run; None when there is none."""
+        return self._pushed.popleft() if self._pushed else next(self._waiting, None)
+
+
 class Work(Generic[T, R]):
     """Runs of items in processes: those of one run are done by one process, one after the other.
 
@@ -52,8 +67,7 @@ class Work(Generic[T, R]):
         in_order: bool,
     ) -> None:
         self._schedule = schedule
-        self._waiting = iter(runs)
-        self._next: deque[Sequence[T]] = deque()
+        self._runs = _Runs(runs)
         self._lanes: list[_Lane[T, R]] = [_Lane() for _ in range(workers)]
         self._given: dict[Future[R], tuple[T, _Lane[T, R]]] = {}  # in the order in which they were begun
         self._in_order = in_order
@@ -68,7 +82,7 @@ class Work(Generic[T, R]):
     def push(self, runs: Iterable[Sequence[T]]) -> None:
         """Add runs, to be done before those that wait."""
         with self._lock:
-            self._next.extendleft(reversed(list(runs)))
+            self._runs.push(runs)
 
     def schedule_more(self) -> None:
         """Give work to processes that have none, ahead of what is asked for."""
@@ -83,7 +97,7 @@ class Work(Generic[T, R]):
     def _go_on(self, lane: "_Lane[T, R]") -> None:
         """Give a process its next item, if there is one."""
         while not lane.run:
-            run = self._next.popleft() if self._next else next(self._waiting, None)
+            run = self._runs.take()
             if run is None:
                 return
             lane.run.extend(run)
@@ -158,15 +172,14 @@ class WorkHere(Generic[T, R]):
 
     def __init__(self, schedule: "Callable[[T], Future[R]]", runs: Iterable[Sequence[T]]) -> None:
         self._schedule = schedule
-        self._waiting = iter(runs)
-        self._next: deque[Sequence[T]] = deque()
+        self._runs = _Runs(runs)
 
     def push(self, runs: Iterable[Sequence[T]]) -> None:
         """Add runs, to be done before those that wait."""
-        self._next.extendleft(reversed(list(runs)))
+        self._runs.push(runs)
 
     def __iter__(self) -> "Iterator[tuple[T, Future[R]]]":
-        while (run := self._next.popleft() if self._next else next(self._waiting, None)) is not None:
+        while (run := self._runs.take()) is not None:
             for item in run:
                 yield item, self._schedule(item)
 

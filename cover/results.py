@@ -49,6 +49,7 @@ class Results:
         notes: Remarks on how videos were read, by name.
         run: ``run.yaml``.
         metrics: ``metrics.json`` of an evaluation; empty otherwise.
+        in_parts: Whether parts of videos were scored.
     """
 
     folder: Path
@@ -58,11 +59,7 @@ class Results:
     notes: Mapping[str, Sequence[str]]
     run: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def in_parts(self) -> bool:
-        """Whether parts of videos were scored."""
-        return {*_PART.values()} <= {*self.table} - {*self.extras}
+    in_parts: bool = False
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -114,6 +111,7 @@ def read_results(folder: Path) -> Results:
         notes,
         run,
         _parsed(folder / "metrics.json", json.loads),
+        in_parts,
     )
 
 

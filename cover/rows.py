@@ -15,6 +15,12 @@ class FrameNumber(int):
 
 Moment = float | FrameNumber
 
+Ends = tuple[Moment | None, Moment | None]
+"""Start and end of a part as asked for; None is that of the video."""
+
+Placed = tuple[str, float | None, float | None]
+"""A part's video, and its start and end in seconds, where known."""
+
 Stretch = tuple[Path, Moment | None, Moment | None]
 """A file, and start and end of the part of it that is looked at."""
 

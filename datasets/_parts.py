@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from cover.errors import UsageError
-from cover.rows import Moment, read_moment
+from cover.rows import Ends, Moment, read_moment
 
 OPTIONS = ("start", "end", "start_frame", "end_frame")
 """Names of the columns, and of the options that name others."""
@@ -21,9 +21,7 @@ def part_columns(find: Callable[[str], str | None]) -> dict[str, str]:
     return {option: column for option in OPTIONS if (column := find(option)) is not None}
 
 
-def read_part(
-    cells: dict[str, object], columns: dict[str, str], what: str, layout: str = ""
-) -> tuple[Moment | None, Moment | None]:
+def read_part(cells: dict[str, object], columns: dict[str, str], what: str, layout: str = "") -> Ends:
     """Take start and end out of a row's cells: seconds, or where these are empty numbers of frames.
 
     Args:

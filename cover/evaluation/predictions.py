@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.rows import Moment, Row, part_cells, part_of, read_moment
+from cover.rows import Ends, Placed, Row, part_cells, part_of, read_moment
 from cover.tables import read_table
 
 _SCORES = ("semantic", "technical", "aesthetic", "overall")  # as in cover.models, which imports torch
@@ -163,9 +163,7 @@ def rated_table(
     return pd.DataFrame({**rated, **columns})
 
 
-def with_parts(
-    table: pd.DataFrame, rows: Sequence[Row], placed: Mapping[str, tuple[str, float | None, float | None]]
-) -> pd.DataFrame:
+def with_parts(table: pd.DataFrame, rows: Sequence[Row], placed: Mapping[str, Placed]) -> pd.DataFrame:
     """Write the names of parts as Filename, Start and End, where the rows of a table are parts.
 
     Args:
@@ -199,11 +197,11 @@ def _as_written(columns: Mapping[str, str | None], header: Sequence[str]) -> dic
     return found
 
 
-def _parts(table: pd.DataFrame) -> tuple[list[str], list[tuple[Moment | None, Moment | None]]]:
+def _parts(table: pd.DataFrame) -> tuple[list[str], list[Ends]]:
     """The columns of starts and ends, and each row's; none where columns of these names mean something else."""
     by_lower_case = {str(name).strip().lower(): str(name) for name in reversed(list(table))}
     columns = [by_lower_case.get(name) for name in ("start", "end")]
-    whole: list[tuple[Moment | None, Moment | None]] = [(None, None)] * len(table)
+    whole: list[Ends] = [(None, None)] * len(table)
     if None in columns:
         return [], whole
     try:

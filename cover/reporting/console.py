@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cover.files import printable
 from cover.reporting.clock import stretch
+from cover.rows import Placed
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
@@ -27,9 +28,6 @@ _NAME = 20  # characters of a name that a roomy table shows in a line
 _HEADER = 6  # characters of a header in a line, at least
 _LEAST = 60  # columns; a narrower terminal wraps lines by itself
 _ORDER = ("srocc", "plcc", "krocc", "rmse")
-
-Placed = tuple[str, float | None, float | None]
-"""A part's video, and its start and end in seconds, where known."""
 
 
 class NumberTable:
@@ -83,7 +81,7 @@ def summary(
     folder: Path,
     table: Path | None = None,
     remarks: Sequence[str] = (),
-    parts: "Mapping[str, Placed] | None" = None,
+    parts: Mapping[str, Placed] | None = None,
 ) -> RenderableType:
     """Summarise a run: count, mean and spread of each score, the videos from best to worst, and where the files are.
 

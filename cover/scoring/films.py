@@ -1,6 +1,6 @@
 """Videos of which parts are scored: indexed once, then loaded part by part by a process that goes on where it was.
 
-What is here runs in the processes that decode. Imports no torch.
+What is here runs in the processes that decode, but for :func:`kept_part`. Imports no torch.
 """
 
 import faulthandler
@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cover.errors import VideoError
-from cover.rows import Moment
+from cover.rows import Ends
 from cover.video import LoadedViews, Segments, ViewSpec, load_parts
 from cover.video.info import VideoIndex
 from cover.video.parts import even_parts, in_passes, part_frames, shot_parts
 from cover.video.probe import index_video
 from cover.video.shots import find_cuts
-
-Part = tuple[Moment | None, Moment | None]
 
 STALLED = 1
 """Exit code of a process that found that it hangs."""
@@ -43,7 +41,7 @@ class Film:
     path: Path
     kept: Path
     reading: dict[str, Any]
-    parts: tuple[Part, ...] | None = None
+    parts: tuple[Ends, ...] | None = None
     segments: Segments | None = None
 
 
@@ -61,7 +59,7 @@ class Run:
 
     kept: Path
     threads: int
-    parts: tuple[Part, ...]
+    parts: tuple[Ends, ...]
     seekable: bool
     before: int
 
@@ -75,7 +73,7 @@ class Plan(NamedTuple):
         runs: The others, each run for one process at a time, and their places.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Ends, ...]
     refused: dict[int, str]
     runs: list[tuple[Run, list[int]]]
 
@@ -202,7 +200,7 @@ def _index(kept: Path) -> VideoIndex:
         return pickle.load(file)  # noqa: S301 - written by index_film
 
 
-def _plan(film: Film, index: VideoIndex, parts: Sequence[Part]) -> Plan:
+def _plan(film: Film, index: VideoIndex, parts: Sequence[Ends]) -> Plan:
     frames: dict[int, range] = {}
     refused: dict[int, str] = {}
     parts = tuple(parts) or ((None, None),)  # an image has none and is scored whole

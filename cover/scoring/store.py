@@ -4,12 +4,13 @@ import csv
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from cover.evidence import EVIDENCE, evidence_line
 from cover.files import append_line, csv_line, end_line, printable, set_aside, write_text
-from cover.rows import Failure, Row, fingerprint, named_part, part_cells, part_of
+from cover.rows import Failure, Placed, Row, fingerprint, named_part, part_cells, part_of
 from cover.scoring.maps import MAPS, maps_file, write_maps
 from cover.scoring.reference import Reference
 from cover.scoring.videos import VIDEOS, video_lines
@@ -104,7 +105,7 @@ class ResultStore:
         return {name: self._derived(record["scores"]) for name, record in records.items()}
 
     @property
-    def parts(self) -> dict[str, tuple[str, float | None, float | None]]:
+    def parts(self) -> dict[str, Placed]:
         """Of each scored part its video, and its start and end in seconds, where known, by name."""
         records = ((row, self._records.get(row.name, {})) for row in self.rows)
         return {row.name: (row.video, *record["part"]) for row, record in records if "part" in record}
@@ -138,14 +139,15 @@ class ResultStore:
         listed = self._names_in_table()
         by_name = {record["Filename"]: record for record in records if "scores" in record}
         plans = {record["Filename"]: record for record in records if "parts" in record}
+        now = cache(fingerprint)  # once for all parts of a file
         for row in self._videos:
-            if row.name in plans and plans[row.name]["fingerprint"] == fingerprint(row.path):
+            if row.name in plans and plans[row.name]["fingerprint"] == now(row.path):
                 self._plans[row.name] = plans[row.name]
         for row in self.rows:
             record = by_name.get(row.name)
-            if not record or record["fingerprint"] != fingerprint(row.path):
+            if not record or record["fingerprint"] != now(row.path):
                 continue
-            if printable(named_part(*part_cells(row, record.get("part", (None, None))))) not in listed:
+            if named_part(*_part_cells(row, record)) not in listed:
                 continue
             if not self.maps or maps_file(self.folder, row.name).exists():
                 self._records[row.name] = record
@@ -198,7 +200,7 @@ class ResultStore:
             record |= {"video": row.video, "part": ends, "facts": {**record.get("facts", {}), "duration": length}}
         cells = self._cells(row, record)
         if self.evidence:
-            shown = named_part(*cells) if self.in_parts else printable(name)
+            shown = named_part(*_part_cells(row, record))
             seen = evidence_line(shown, outcome.maps, outcome.times, outcome.frames, outcome.thumbnails)
             append_line(self.folder / EVIDENCE, seen)
         self._records[name] = record
@@ -257,10 +259,8 @@ class ResultStore:
 
     def _cells(self, row: Row, record: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         """The first cells of a line about a row: ``Filename``, with ``Start`` and ``End`` where there are parts."""
-        if not self.in_parts:
-            return (printable(row.name),)
-        video, *ends = part_cells(row, (record or {}).get("part", (None, None)))
-        return printable(video), *ends
+        cells = _part_cells(row, record)
+        return cells if self.in_parts else cells[:1]
 
     def _names_in_table(self) -> set[str]:
         """The names in ``scores.csv``, which may be of a run without parts; its header counts as one."""
@@ -302,6 +302,12 @@ class ResultStore:
             lines[VIDEOS] = video_lines(rows, self._records, scores, self.errors)
         for name, content in lines.items():
             write_text(self.folder / name, "".join(line + "\n" for line in content))
+
+
+def _part_cells(row: Row, record: Mapping[str, Any] | None) -> tuple[str, str, str]:
+    """Filename, start and end as all files of the folder have them."""
+    video, start, end = part_cells(row, (record or {}).get("part", (None, None)))
+    return printable(video), start, end
 
 
 def _score_line(cells: Sequence[str], scores: Mapping[str, float]) -> str:

@@ -24,7 +24,7 @@ from cover.files import write_text
 from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.reporting.progress import working
 from cover.reporting.tables import write_table
-from cover.rows import Row
+from cover.rows import Placed, Row
 from cover.scoring.ranks import is_main_process
 from cover.scoring.record import write_run_record
 from cover.tasks.report import end_with_report
@@ -55,7 +55,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
 
         return compare(options, config, folder)
     missing: list[Row] = []
-    placed: Mapping[str, Any] = {}
+    placed: Mapping[str, Placed] = {}
     study = None
     if options.predictions is not None:
         rows, scores, study = _from_table(options)

@@ -72,7 +72,7 @@ def load_views(
     if not isinstance(source, (str, os.PathLike)):
         return _load_frames(_array(source), spec, name or "", replay, fps, start, end)
     index = index_video(Path(source), raw, spec.rotate, threads, stream, fps)
-    (loaded,) = load_parts(index, [(start, end)], spec, name=name, replays=[replay], threads=threads)
+    (loaded,) = load_parts(index, [(start, end)], spec, name=name, replay=replay, threads=threads)
     if isinstance(loaded, VideoError):
         raise loaded
     return loaded
@@ -130,5 +130,5 @@ def _load_frames(
         for number in sorted(builder.wanted):
             builder.add(number, frames[number])
     times = [sampling_times(sampling, index) for sampling in samplings]
-    part = None if start is None and end is None else part_span(index, start, end)
-    return LoadedViews([builder.views for builder in builders], info, samplings, times, part=part)
+    views = [builder.views for builder in builders]
+    return LoadedViews(views, info, samplings, times, part=part_span(index, start, end))

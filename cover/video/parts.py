@@ -77,21 +77,18 @@ def part_frames(index: VideoIndex, start: Moment | None, end: Moment | None) -> 
     return frames[low:high]
 
 
-def part_span(index: VideoIndex, start: Moment | None, end: Moment | None) -> Span:
-    """Give a part's start and end, seconds after the first frame; NaN where unknown.
+def part_span(index: VideoIndex, start: Moment | None, end: Moment | None) -> Span | None:
+    """Give a part's start and end, seconds after the first frame, NaN where unknown; None for the whole video.
 
     Args:
         index: Of the video.
         start: Seconds, or the number of a frame; None starts with the first.
         end: Likewise; the end of the video, where that comes first.
     """
-    first = 0.0 if start is None else float(start)
-    last = index.end if end is None else min(float(end), index.end) if not math.isnan(index.end) else float(end)
-    if isinstance(start, FrameNumber):
-        first = float(index.seconds(np.array(start)))
-    if isinstance(end, FrameNumber):
-        last = float(index.seconds(np.array(end))) if end < index.info.frames else index.end
-    return first, last
+    if start is None and end is None:
+        return None
+    first, last = _seconds(index, start, 0.0), _seconds(index, end, index.end)
+    return first, last if math.isnan(index.end) else min(last, index.end)
 
 
 def even_parts(index: VideoIndex, seconds: float) -> list[Span]:
@@ -109,8 +106,6 @@ def even_parts(index: VideoIndex, seconds: float) -> list[Span]:
     Raises:
         VideoError: The times of the frames are unknown.
     """
-    if index.info.image:
-        return []
     end = _end(index)
     count = max(1, math.floor((end + _HALF_MILLISECOND) / seconds))
     if end - count * seconds >= seconds / 2 - _HALF_MILLISECOND:
@@ -134,8 +129,6 @@ def shot_parts(index: VideoIndex, cuts: Iterable[int], shortest: float, longest:
     Raises:
         VideoError: The times of the frames are unknown.
     """
-    if index.info.image:
-        return []
     times, end = _times(index), _end(index)
     bounds = [0.0]
     for cut in cuts:
@@ -171,7 +164,9 @@ def in_passes(parts: Sequence[range]) -> list[list[int]]:
 
 
 def _tiles(index: VideoIndex, inner: np.ndarray) -> list[Span]:
-    """Parts between boundaries, without those that would leave a part without a frame."""
+    """Parts between boundaries, without those that would leave a part without a frame; none of an image."""
+    if index.info.image:
+        return []
     times = _times(index)
     bounds = np.round(np.concatenate([[0.0], inner]), 3)
     firsts = np.searchsorted(times, bounds - _HALF_MILLISECOND)
@@ -193,6 +188,15 @@ def _times(index: VideoIndex) -> np.ndarray:
 def _end(index: VideoIndex) -> float:
     """Where a video ends, s; of a single frame of no known rate, a millisecond after its start."""
     return float(_times(index)[-1]) + 0.001 if math.isnan(index.end) else index.end
+
+
+def _seconds(index: VideoIndex, moment: Moment | None, default: float) -> float:
+    """When a moment is, s; NaN where unknown."""
+    if moment is None:
+        return default
+    if isinstance(moment, FrameNumber):
+        return float(index.times[moment]) if moment < index.info.frames else index.end
+    return float(moment)
 
 
 def _frame_at(index: VideoIndex, moment: Moment | None, default: int) -> int:

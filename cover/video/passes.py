@@ -1,4 +1,4 @@
-"""Loading parts of one video in one pass: each frame is decoded once, for all the parts that look at it."""
+"""Loading parts of one video in one pass, which decodes each frame once."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from cover.errors import VideoError
-from cover.rows import Moment
+from cover.rows import Ends
 from cover.video.decode import FrameDecoder, Tally
 from cover.video.info import VideoIndex
 from cover.video.loaded import LoadedViews, part_samplings, sampling_times
@@ -20,11 +20,11 @@ from cover.video.views import ViewBuilder
 
 def load_parts(
     index: VideoIndex,
-    parts: Sequence[tuple[Moment | None, Moment | None]],
+    parts: Sequence[Ends],
     spec: ViewSpec,
     *,
     name: str | None = None,
-    replays: Sequence[Sampling | None] = (),
+    replay: Sampling | None = None,
     threads: int = 0,
 ) -> Iterator[LoadedViews | VideoError]:
     """Load the views of parts of one video, decoding it once from front to back.
@@ -38,7 +38,7 @@ def load_parts(
             end, none overlapping another (:func:`cover.video.parts.in_passes`).
         spec: The views wanted.
         name: What seeds random samplings; the file's base name if not given.
-        replays: A recorded sampling for each part, or None where it has none; empty without any.
+        replay: A recorded sampling to use.
         threads: Decoder threads; 0 lets FFmpeg choose.
 
     Yields:
@@ -47,7 +47,7 @@ def load_parts(
     name = index.path.name if name is None else name
     refused: dict[int, VideoError] = {}
     waiting: deque[_Part] = deque()
-    for place, (part, replay) in enumerate(zip(parts, replays or [None] * len(parts), strict=True)):
+    for place, part in enumerate(parts):
         try:
             waiting.append(_Part(index, part, spec, name, replay))
         except VideoError as error:
@@ -117,14 +117,14 @@ class _Part:
     def __init__(
         self,
         index: VideoIndex,
-        part: tuple[Moment | None, Moment | None],
+        part: Ends,
         spec: ViewSpec,
         name: str,
         replay: Sampling | None,
     ) -> None:
         frames = part_frames(index, *part)
         self._index, self._spec = index, spec
-        self._span = None if part == (None, None) else part_span(index, *part)
+        self._span = part_span(index, *part)
         self._samplings = part_samplings(index.info, frames, spec, name, replay, shown(index.path))
         looked_at = [numbers for sampling in self._samplings for numbers in sampling.indices.values()]
         self.wanted: list[int] = np.unique(np.concatenate(looked_at)).tolist()

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints tables, none asserts a time."""
