@@ -196,10 +196,12 @@ def _guarded(task: str, cfg: DictConfig) -> int:
 
 def _own_words(error: BaseException) -> BaseException:
     """The error of ours that others have wrapped, if there is one."""
+    seen: set[int] = set()  # a chain may be circular
     inner: BaseException | None = error
-    while inner is not None:
+    while inner is not None and id(inner) not in seen:
         if isinstance(inner, CoverError):
             return inner
+        seen.add(id(inner))
         inner = inner.__cause__ or inner.__context__
     return error
 

@@ -52,12 +52,16 @@ def missing_extra(error: ModuleNotFoundError, what: str) -> UsageError:
     Raises:
         ModuleNotFoundError: The same error, where it is about a package that no extra has.
     """
-    # Lightning's own errors have no name, but say it.
-    named = (error.name or "").split(".")[0]
-    package = named or next((known for known in _EXTRAS if known in str(error)), "")
+    package = _missing_package(error)
     if package not in _EXTRAS:
         raise error
     return UsageError(f"{what} needs {package}: pip install 'cover-vqa[{_EXTRAS[package]}]'")
+
+
+def _missing_package(error: ModuleNotFoundError) -> str:
+    # Errors that Lightning raises itself have no name; their text has it.
+    named = (error.name or "").split(".")[0]
+    return named or next((known for known in _EXTRAS if known in str(error)), "")
 
 
 def instantiate(node: Mapping[str, Any], option: str, **arguments: Any) -> Any:
@@ -69,7 +73,7 @@ def instantiate(node: Mapping[str, Any], option: str, **arguments: Any) -> Any:
         arguments: Further arguments of the target.
 
     Raises:
-        UsageError: A value is not what the target takes, or the target's package is not installed.
+        UsageError: A value is not what the target takes, or the target cannot be imported.
     """
     # Hydra would look for interpolations again; in resolved text, ${ is part of somebody's file name.
     texts = {key: value for key, value in node.items() if isinstance(value, str) and not key.startswith("_")}
@@ -82,18 +86,31 @@ def instantiate(node: Mapping[str, Any], option: str, **arguments: Any) -> Any:
         while cause is not None and not isinstance(cause, ModuleNotFoundError) and cause.__cause__ is not None:
             cause = cause.__cause__
         if isinstance(cause, ModuleNotFoundError):
-            raise missing_extra(cause, option) from error
-        if isinstance(cause, (ValueError, TypeError)):
+            raise _not_importable(cause, node, option) from error
+        if isinstance(cause, (ValueError, TypeError, ImportError, AttributeError)):
             raise UsageError(f"{option}: {cause}") from error
         raise
     except ModuleNotFoundError as error:
-        raise missing_extra(error, option) from error
+        raise _not_importable(error, node, option) from error
     except (ValueError, TypeError) as error:
         raise UsageError(f"{option}: {error}") from error
     except Exception as error:
         if type(error).__name__ == "MisconfigurationException":  # Lightning's, which is not imported for its name
             raise UsageError(f"{option}: {error}") from error
         raise
+
+
+def _not_importable(error: ModuleNotFoundError, node: Mapping[str, Any], option: str) -> UsageError:
+    """Say why the target of a node cannot be imported: an extra, or a module that Python does not find."""
+    if _missing_package(error) in _EXTRAS:
+        return missing_extra(error, option)
+    target = str(node.get("_target_"))
+    if error.name == target:
+        module, _, name = target.rpartition(".")
+        return UsageError(f"{option}: the module {module} has no {name!r}")
+    if error.name and not f"{target}.".startswith(f"{error.name}."):
+        return UsageError(f"{option}: {target} needs the module {error.name!r}, which is not installed")
+    return UsageError(f"{option}: no module named {error.name!r}; is its folder on PYTHONPATH?")
 
 
 def view_spec(views: ViewOptions) -> ViewSpec:

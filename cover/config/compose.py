@@ -1,5 +1,8 @@
 """Composed configs as typed options, with one line for what is wrong."""
 
+import difflib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import cover
+from cover.config.data import DataOptions
 from cover.config.types import Options
 from cover.errors import UsageError
 
@@ -35,8 +39,9 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     """Resolve a config into plain data.
 
     Raises:
-        UsageError: A mandatory option has no value, or an interpolation leads nowhere.
+        UsageError: A mandatory option has no value, an interpolation leads nowhere, or a dataset has an unknown option.
     """
+    _check_datasets(cfg)
     try:
         container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -45,6 +50,30 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
         raise UsageError(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
+
+
+def _check_datasets(cfg: DictConfig) -> None:
+    """Refuse options of datasets that are neither common to all nor referred to by the dataset's own ``rows``."""
+    nodes = {"data": cfg.get("data"), "validation": cfg.get("validation")}
+    nodes |= {f"also.{name}": node for name, node in (cfg.get("also") or {}).items()}
+    for option, node in nodes.items():
+        if not isinstance(node, DictConfig):
+            continue
+        used = set(re.findall(r"[.{](\w+)", " ".join(_interpolations(OmegaConf.to_container(node, resolve=False)))))
+        known = [*DataOptions.model_fields, *used]
+        if unknown := [str(name) for name in node if name not in known]:
+            close = difflib.get_close_matches(unknown[0], known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else f"; its rows: refers to no ${{..{unknown[0]}}}"
+            raise UsageError(f"{option}.{unknown[0]}: there is no such option{hint}")
+
+
+def _interpolations(container: Any) -> Iterator[str]:
+    """Give every ``${...}`` in unresolved plain data."""
+    if isinstance(container, str):
+        yield from re.findall(r"\$\{.*\}", container)
+    elif isinstance(container, (dict, list)):
+        for inner in container.values() if isinstance(container, dict) else container:
+            yield from _interpolations(inner)
 
 
 def checked(options: dict[str, Any], schema: type[T]) -> T:

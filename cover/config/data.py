@@ -32,12 +32,13 @@ class RawOptions(Options):
 
 
 class DataOptions(Options):
-    """A dataset: ``configs/data``. Its other options are those of its own file."""
+    """A dataset: ``configs/data``. A dataset's own file may have further options, which its ``rows`` refers to."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)  # cover.config.compose.plain refuses what nothing refers to
 
     name: str = Field(description="its name in results")
     rows: Free
+    card: Free | None = None
     raw: RawOptions
     stream: WholeNumber | None = Field(None, description="number of the video stream, from 0; default: the longest")
     fps: PositiveFloat | None = Field(None, description="frame rate of folders of frames")

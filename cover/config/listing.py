@@ -48,7 +48,7 @@ def dataset_rows(data: DataOptions, option: str = "data") -> Listing:
     Raises:
         UsageError: The dataset cannot be read, is empty, or has one name for two videos.
     """
-    dataset: Dataset = instantiate(_at_home(data.rows), option)
+    dataset: Dataset = instantiate(_at_home(data.rows), f"{option}.rows")
     rows = list(dataset)
     twice = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
     if twice:

@@ -120,3 +120,56 @@ def test_a_mistyped_option_gets_the_closest(
 ) -> None:
     assert infer(f"data={clips}/a.mp4", *options) == 2
     assert shown_error(capfd) == f"error: {message}"
+
+
+class TestDatasetOfOnesOwn:
+    """A config in ``--config-dir`` whose class or options are wrong ends in one line."""
+
+    @pytest.fixture
+    def refused(
+        self,
+        infer: Callable[..., int],  # noqa: F811
+        clips: Path,  # noqa: F811
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        capfd: pytest.CaptureFixture[str],
+    ) -> Callable[..., str]:
+        """``refused(rows, options)`` runs ``infer`` on such a config and gives the error."""
+        (tmp_path / "broken_ds.py").write_text("import nowhere_to_be_found\n")
+        (tmp_path / "empty_ds.py").write_text("")
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+        def error_of(rows: str, options: str = "") -> str:
+            config = tmp_path / "mine" / "data" / "own.yaml"
+            config.parent.mkdir(parents=True)
+            config.write_text(f"defaults: [_files, _self_]\nname: own\npath: {clips}\n{options}\nrows: {{{rows}}}\n")
+            assert infer("data=own", "--config-dir", "mine") == 2
+            return shown_error(capfd)
+
+        return error_of
+
+    def test_a_module_that_python_does_not_find(self, refused: Callable[..., str]) -> None:
+        """The chain of exceptions behind it is circular, and following it once never ended."""
+        expected = "error: data.rows: no module named 'mine_ds'; is its folder on PYTHONPATH?"
+        assert refused("_target_: mine_ds.Mine") == expected
+
+    def test_a_module_that_needs_another(self, refused: Callable[..., str]) -> None:
+        assert "broken_ds.Own needs the module 'nowhere_to_be_found'" in refused("_target_: broken_ds.Own")
+
+    def test_a_class_that_its_module_lacks(self, refused: Callable[..., str]) -> None:
+        error = refused("_target_: empty_ds.Own")
+        assert error.startswith("error: data.rows: ")
+        assert "'Own'" in error
+
+    def test_an_argument_that_the_class_does_not_take(self, refused: Callable[..., str]) -> None:
+        error = refused("_target_: cover.datasets.folder.Folder, path: x, colour: red")
+        assert error.startswith("error: data.rows: ")
+        assert "'colour'" in error
+
+    @pytest.mark.parametrize(
+        ("option", "hint"), [("colum: path", "did you mean column?"), ("zebra: 1", "its rows: refers to no ${..zebra}")]
+    )
+    def test_an_option_that_nothing_refers_to(self, refused: Callable[..., str], option: str, hint: str) -> None:
+        error = refused("_target_: cover.datasets.folder.Folder, path: ${..path}", option)
+        name = option.partition(":")[0]
+        assert error == f"error: data.{name}: there is no such option; {hint}"
