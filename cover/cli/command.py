@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
@@ -131,7 +132,7 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
     except OverrideParseException as error:
         _say(UsageError(f"{error.override}: {error}"))
         sys.exit(EXIT_USAGE)
-    except (UsageError, HydraException, OmegaConfBaseException, OSError) as error:
+    except (UsageError, HydraException, OmegaConfBaseException, OSError, yaml.YAMLError) as error:
         # A resolver's own words are in the cause; an OSError is about the results folder, which Hydra makes.
         _say(_better_words(task, _own_words(error)))
         sys.exit(EXIT_USAGE)

@@ -166,10 +166,15 @@ class TestDatasetOfOnesOwn:
         assert error.startswith("error: data.rows: ")
         assert "'colour'" in error
 
+    def test_a_file_that_is_not_yaml(self, refused: Callable[..., str]) -> None:
+        error = refused("_target_: {")
+        assert "own.yaml" in error
+        assert "line 5" in error
+
     @pytest.mark.parametrize(
         ("option", "hint"), [("colum: path", "did you mean column?"), ("zebra: 1", "its rows: refers to no ${..zebra}")]
     )
     def test_an_option_that_nothing_refers_to(self, refused: Callable[..., str], option: str, hint: str) -> None:
-        error = refused("_target_: cover.datasets.folder.Folder, path: ${..path}", option)
+        error = refused("_target_: cover.datasets.folder.Folder, path: '${..path}'", option)
         name = option.partition(":")[0]
         assert error == f"error: data.{name}: there is no such option; {hint}"
