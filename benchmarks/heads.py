@@ -32,9 +32,9 @@ from cover.config.schema import TrainOptions
 from cover.models import BRANCHES, COVER, branch_scores
 from cover.rows import Row
 from cover.scoring.scorer import stacked
-from cover.training.batches import CENTER
-from cover.training.cache import TensorCache
-from cover.training.schedule import mark_trained
+from cover.training.data.batches import CENTER
+from cover.training.data.cache import TensorCache
+from cover.training.loop.schedule import mark_trained
 from cover.video import load_views
 
 CACHED_EPOCHS = 20  # for each one without a cache

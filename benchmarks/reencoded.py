@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from cover.datasets.synthetic.codecs import transcode
+from cover.datasets.generated.codecs import transcode
 from PIL import Image
 
 from cover import load_model, score

@@ -16,8 +16,8 @@ from statistics import median
 
 from playwright.sync_api import Page, sync_playwright
 
-from cover.reporting.report import FILES, write_report
-from cover.results import read_results
+from cover.reporting.page.report import FILES, write_report
+from cover.results.read import read_results
 from tests.helpers.results import make_results
 
 

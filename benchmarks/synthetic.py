@@ -13,8 +13,8 @@ import itertools
 from pathlib import Path
 
 import pandas as pd
-from cover.datasets.synthetic.dataset import PRISTINE
-from cover.datasets.synthetic.rating import BRANCHES, LEVELS
+from cover.datasets.generated.clips import PRISTINE
+from cover.datasets.generated.pseudo_mos import BRANCHES, LEVELS
 
 
 def joined(predictions: Path, ratings: Path) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import torch
 
 from cover.errors import WeightsError
 from cover.models import COVER
-from cover.scoring.reference import Reference, read_reference, shipped_reference
+from cover.results.reference import Reference, read_reference, shipped_reference
 from cover.scoring.scorer import Scorer, VideoScore
 from cover.video import Source, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
@@ -70,7 +70,7 @@ def score(
         end: Its end, likewise: the frame shown then is the first that does not belong to it; None ends with the video.
         reference: A results folder of ``infer`` or its ``scores.csv``, made by the same model: says where the score
             stands (``percentile``); unless given, what comes with the weights. Scoring many videos, read it once
-            (:func:`cover.scoring.reference.read_reference`).
+            (:func:`cover.results.reference.read_reference`).
         thumbnails: Whether to keep small pictures of the frames looked at.
 
     Returns:

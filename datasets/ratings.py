@@ -50,7 +50,7 @@ class Ratings:
 
     A table is long (a row for each rater and video) or wide (a row for each video, a column for each rater). Where a
     long one has no column of raters, its file stands for one. Headers are found in any case, with or without blanks and
-    underscores. The mean opinion scores are not computed here: :mod:`cover.evaluation.raters` does, which can screen
+    underscores. The mean opinion scores are not computed here: :mod:`cover.evaluation.raters.study` does, which can screen
     raters.
 
     Args:

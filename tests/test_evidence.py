@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cover.evidence import EVIDENCE, EvidenceFile, evidence_line
+from cover.results.evidence import EVIDENCE, EvidenceFile, evidence_line
 
 BRANCHES = ("semantic", "technical", "aesthetic")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cover.errors import UsageError
-from cover.results import identifier, read_results
+from cover.results.read import identifier, read_results
 from tests.helpers.results import make_results
 
 

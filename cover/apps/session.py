@@ -14,20 +14,20 @@ from PIL import Image, ImageDraw
 
 from cover.api import load_model
 from cover.errors import UsageError
-from cover.evidence import Evidence, EvidenceFile
+from cover.results.evidence import Evidence, EvidenceFile
 from cover.models import BRANCHES, COVER
-from cover.reporting.moments import Timeline, extreme, rows_on_axis, timeline, weak_stretches
-from cover.reporting.pages import visible
-from cover.reporting.pictures import Scale, map_scale
-from cover.reporting.report import write_report
-from cover.results import Results, read_results
+from cover.reporting.page.moments import Timeline, extreme, rows_on_axis, timeline, weak_stretches
+from cover.reporting.page.render import visible
+from cover.reporting.page.pictures import Scale, map_scale
+from cover.reporting.page.report import write_report
+from cover.results.read import Results, read_results
 from cover.rows import Row
-from cover.scoring.batches import batches
-from cover.scoring.decoding import Decoder
+from cover.decoding.batches import batches
+from cover.decoding.decoder import Decoder
 from cover.scoring.local import LocalEngine, device_of
-from cover.scoring.record import write_run_record
+from cover.results.record import write_run_record
 from cover.scoring.scorer import Scorer
-from cover.scoring.store import ResultStore
+from cover.results.store import ResultStore
 from cover.video import ViewSpec
 
 MANY_MOMENTS = 24

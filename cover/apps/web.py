@@ -16,8 +16,8 @@ import pandas as pd
 
 from cover.apps.session import as_code, frame_with_map, read_scored, reading, score_files
 from cover.errors import CoverError
-from cover.reporting.pages import visible
-from cover.results import SCORES
+from cover.reporting.page.render import visible
+from cover.results.read import SCORES
 
 # Seconds that uploads and results stay: to Gradio files of equal content are one upload, whoever sends them.
 _KEPT = 3600

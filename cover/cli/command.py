@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 import cover
 from cover.cli.arguments import config_dirs, rewrite
 from cover.cli.help import OVERVIEW, command_help, groups
-from cover.cli.results import results_help, run_on_results
+from cover.cli.dispatch import results_help, run_on_results
 from cover.cli.streams import steady_streams
 from cover.config.commands import COMMANDS
 from cover.config.compose import config_folder, plain
@@ -31,7 +31,7 @@ from cover.config.resolvers import register_resolvers
 from cover.config.schema import SCHEMAS
 from cover.errors import CoverError, UsageError
 from cover.files import sole_writer
-from cover.scoring.ranks import is_main_process
+from cover.ranks import is_main_process
 
 log = logging.getLogger(__name__)
 

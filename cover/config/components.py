@@ -19,8 +19,8 @@ from cover.config.schema import DecodeOptions, InferOptions, ScoringOptions, Vie
 from cover.curves import Calibration
 from cover.errors import UsageError
 from cover.processes import available_cpus
-from cover.scoring.decoding import Decoder
-from cover.scoring.reference import Reference, read_reference, shipped_reference
+from cover.decoding.decoder import Decoder
+from cover.results.reference import Reference, read_reference, shipped_reference
 from cover.video import RawFormat, Segments, ViewSpec
 from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_about, read_calibration, sha256_of
 

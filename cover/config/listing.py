@@ -14,7 +14,7 @@ from cover.errors import UsageError
 from cover.rows import Dataset, Row
 
 if TYPE_CHECKING:
-    from cover.evaluation.raters import Study
+    from cover.evaluation.raters.study import Study
 
 _PATHS = {option.name for option in options_of(DataOptions) if option.is_path}
 
@@ -70,7 +70,7 @@ def _study(dataset: Dataset, data: DataOptions, option: str) -> "Study | None":
     ratings = getattr(dataset, "ratings", None)
     if ratings is None:
         return None
-    from cover.evaluation.raters import evaluate_ratings
+    from cover.evaluation.raters.study import evaluate_ratings
 
     try:
         return evaluate_ratings(ratings, data.screening, threshold=data.threshold, scale=data.scale)

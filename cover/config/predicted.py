@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from cover.config.listing import dataset_rows
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
-from cover.evaluation.joined import header_in, result_table
-from cover.evaluation.rated import rated_rows
+from cover.evaluation.tables.joined import header_in, result_table
+from cover.evaluation.tables.rated import rated_rows
 from cover.rows import Row
 
 if TYPE_CHECKING:
-    from cover.evaluation.raters import Study
+    from cover.evaluation.raters.study import Study
 
 log = logging.getLogger(__name__)
 

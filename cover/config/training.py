@@ -11,21 +11,21 @@ from cover.config import components
 from cover.config.listing import dataset_rows
 from cover.config.schema import BranchFitOptions, DataOptions, TargetOptions, TrainOptions
 from cover.errors import UsageError
-from cover.evaluation.protocol import Protocol
-from cover.evaluation.rated import rated_rows
-from cover.evaluation.uncertainty import uncertainties
+from cover.evaluation.splits.protocol import Protocol
+from cover.evaluation.tables.rated import rated_rows
+from cover.evaluation.raters.uncertainty import uncertainties
 from cover.reporting.progress import VideoProgress
 from cover.rows import Row
-from cover.scoring.record import read_run_record
+from cover.results.record import read_run_record
 from cover.video import ViewSpec
 from cover.weights import PRETRAINED_WEIGHTS, RANDOM_WEIGHTS, cache_dir
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
-    from cover.evaluation.raters import Study
-    from cover.training.losses import QualityLoss
-    from cover.training.ratings import Selection, Source
+    from cover.evaluation.raters.study import Study
+    from cover.training.loop.losses import QualityLoss
+    from cover.training.data.selection import Selection, Source
     from cover.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -108,9 +108,9 @@ def recipe(options: TrainOptions) -> "Recipe":
     Raises:
         UsageError: The loss makes no sense.
     """
-    from cover.training.batches import ByContent
+    from cover.training.data.batches import ByContent
     from cover.training.recipe import Recipe, Stage
-    from cover.training.ridge import BranchFit, Ridge
+    from cover.training.adapt.ridge import BranchFit, Ridge
 
     loss(options)  # before anything is read
     by_content, cache = options.by_content, options.cache
@@ -163,7 +163,7 @@ def loss(options: TrainOptions) -> "QualityLoss":
     Raises:
         UsageError: A factor makes no sense.
     """
-    from cover.training.losses import QualityLoss
+    from cover.training.loop.losses import QualityLoss
 
     try:
         return QualityLoss(**options.loss.model_dump(exclude={"by_interval"}))
@@ -177,7 +177,7 @@ def sources(options: TrainOptions) -> "list[Source]":
     Raises:
         UsageError: A dataset cannot be read, has no rating, or two have one name.
     """
-    from cover.training.ratings import Source
+    from cover.training.data.selection import Source
 
     nodes = {"data": options.data, **{f"also.{key}": node for key, node in options.also.items()}}
     names = [node.name for node in nodes.values()]
@@ -199,7 +199,7 @@ def selection(options: TrainOptions) -> "Selection":
     Raises:
         UsageError: The dataset to validate on cannot be read or has no rating.
     """
-    from cover.training.ratings import Selection
+    from cover.training.data.selection import Selection
 
     protocol = options.protocol
     splits = protocol.splits

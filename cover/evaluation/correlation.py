@@ -1,7 +1,7 @@
 """Agreement of predictions with mean opinion scores: SROCC, KROCC, PLCC, RMSE.
 
 SROCC and KROCC look at the raw predictions, PLCC and RMSE at predictions that a curve has taken to the scale of the MOS
-(``fit``: :mod:`cover.evaluation.fits`).
+(``fit``: :mod:`cover.evaluation.fits.curve`).
 
 Input that has no answer has a defined one. Everything is computed in double precision, whatever comes in, and does not
 depend on the order of the videos.
@@ -30,7 +30,7 @@ from scipy.special import expit
 
 from cover.curves import Curve, Line, Logistic
 from cover.evaluation.arrays import Array, correlated, pairs, pearson
-from cover.evaluation.fits import Fit, fit_curve
+from cover.evaluation.fits.curve import Fit, fit_curve
 
 
 def srocc(pred: ArrayLike, mos: ArrayLike) -> float:
@@ -81,7 +81,7 @@ def rmse(pred: ArrayLike, mos: ArrayLike, fit: Fit = "logistic4") -> float:
 
 
 def srocc_of(x: Array, y: Array) -> float:
-    """:func:`srocc` of what :func:`~cover.evaluation.fits.pairs` gives."""
+    """:func:`srocc` of what :func:`~cover.evaluation.fits.curve.pairs` gives."""
     return pearson(stats.rankdata(x), stats.rankdata(y)) if correlated(x, y) else math.nan
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from cover.evaluation.arrays import FEWEST_CORRELATED, Array, constant, finite, pairs, plain
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
-from cover.evaluation.fits import FEWEST, Fit, fitter, known
+from cover.evaluation.fits.curve import FEWEST, Fit, fitter, known
 from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, Resampling, agreement, within
 
 _FEWEST, _UNLIKELY = 8, 1.96  # the latter: standard deviations
@@ -69,7 +69,7 @@ def measure(
     Args:
         pred: (n,) predictions, any real type.
         mos: (n,) mean opinion scores.
-        fit: The curve for PLCC and RMSE: one of :data:`~cover.evaluation.fits.FITS`.
+        fit: The curve for PLCC and RMSE: one of :data:`~cover.evaluation.fits.curve.FITS`.
         resamples: Resamplings for the intervals; 0 for none.
         seed: Of the resampling. The same videos have the same intervals in whatever order they come.
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cover.evaluation.arrays import Array, correlated, finite
-from cover.evaluation.cubics import fitted_cubics
-from cover.evaluation.fits import FEWEST, Fit, degrees, known
-from cover.evaluation.logistics import Logistics
+from cover.evaluation.fits.cubics import fitted_cubics
+from cover.evaluation.fits.curve import FEWEST, Fit, degrees, known
+from cover.evaluation.fits.logistics import Logistics
 from cover.processes import available_cpus
 
 LARGEST = 2500

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from cover.models.aesthetic import AestheticBackbone
-from cover.models.frame import FrameBackbone
+from cover.models.timm_backbone import FrameBackbone
 from cover.models.fusion import CrossGate, QualityHead
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
@@ -41,7 +41,7 @@ class COVER(nn.Module):
 
     Args:
         semantic: Arguments of :class:`~cover.models.semantic.SemanticBackbone`; of any branch, those of
-            :class:`~cover.models.frame.FrameBackbone` where ``timm`` is among them.
+            :class:`~cover.models.timm_backbone.FrameBackbone` where ``timm`` is among them.
         technical: Arguments of :class:`~cover.models.technical.TechnicalBackbone`.
         aesthetic: Arguments of :class:`~cover.models.aesthetic.AestheticBackbone`.
         gated: Whether semantics gates the other two branches, as published. Without gates every head sees its branch
@@ -55,7 +55,7 @@ class COVER(nn.Module):
             for weights that were fine-tuned with one. The scores that the model computes stay raw.
         views: The view spec it was trained with; None: as published. Metadata only; the model does not use it.
         reference: Scores of other videos by these weights on these views, that come with them
-            (:class:`cover.scoring.reference.Reference`); None for weights without. Metadata likewise.
+            (:class:`cover.results.reference.Reference`); None for weights without. Metadata likewise.
 
     Raises:
         ValueError: The branches differ in channels, or a size is impossible.
@@ -115,7 +115,7 @@ class COVER(nn.Module):
 
         Returns:
             Features of these branches before the gates: semantic (B, C, T'), unit vectors but for a
-            :class:`~cover.models.frame.FrameBackbone` without ``out_channels``;
+            :class:`~cover.models.timm_backbone.FrameBackbone` without ``out_channels``;
             technical and aesthetic (B, C, T', h, w).
         """
         features = {}

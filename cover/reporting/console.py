@@ -18,7 +18,7 @@ from cover.rows import Placed
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
-    from cover.evaluation.raters import Study
+    from cover.evaluation.raters.study import Study
 
 _FEW = 20  # videos that a summary lists one and all
 _FEW_ERRORS = 5

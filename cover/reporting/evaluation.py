@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from cover.evaluation.agreement import measure_all, measure_splits, standard_all
-from cover.evaluation.fits import Fit, fit_curve
+from cover.evaluation.tables.agreement import measure_all, measure_splits, standard_all
+from cover.evaluation.fits.curve import Fit, fit_curve
 from cover.evaluation.measures import Measures, median
-from cover.evaluation.raters import Study
+from cover.evaluation.raters.study import Study
 from cover.files import write_text
 from cover.reporting.console import agreement, raters, standard_table
 from cover.reporting.plots import scatter

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from cover.evaluation.fits import Fit, fit_curve
+from cover.evaluation.fits.curve import Fit, fit_curve
 from cover.evaluation.gain import Gain
 from cover.evaluation.measures import MEASURES, Measures, measure, median
-from cover.evaluation.predictions import score_names
-from cover.evaluation.raters import Study
+from cover.evaluation.tables.predictions import score_names
+from cover.evaluation.raters.study import Study
 from cover.files import write_text
 from cover.reporting.console import agreement, raters
 from cover.reporting.plots import draw_curves, scatter

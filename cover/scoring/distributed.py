@@ -10,11 +10,11 @@ from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 from torch.utils.data import DataLoader, IterableDataset
 
 from cover.rows import Failure, Row
-from cover.scoring.batches import Batch, batches
-from cover.scoring.decoding import Decoder, Planned, unheard
+from cover.decoding.batches import Batch, batches
+from cover.decoding.decoder import Decoder, Planned, unheard
 from cover.scoring.local import Outcome, outcomes
 from cover.scoring.scorer import Scorer
-from cover.scoring.store import ResultStore
+from cover.results.store import ResultStore
 from cover.video import ViewSpec
 
 
@@ -107,7 +107,7 @@ class _DecodedBatches(IterableDataset):
 
 
 class ScoreWriter(BasePredictionWriter):
-    """Hand each outcome to a :class:`~cover.scoring.store.ResultStore` as soon as it is there."""
+    """Hand each outcome to a :class:`~cover.results.store.ResultStore` as soon as it is there."""
 
     def __init__(self, store: ResultStore) -> None:
         super().__init__(write_interval="batch")

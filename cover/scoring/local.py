@@ -9,7 +9,7 @@ import torch
 from cover.errors import UsageError
 from cover.models import COVER
 from cover.rows import Failure, Row
-from cover.scoring.batches import Batch
+from cover.decoding.batches import Batch
 from cover.scoring.scorer import Scorer, VideoScore
 
 Outcome = tuple[Row, VideoScore | Failure]

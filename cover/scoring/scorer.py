@@ -13,7 +13,7 @@ from PIL import Image
 from cover.curves import Calibration
 from cover.errors import VideoError
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
-from cover.scoring.reference import Reference
+from cover.results.reference import Reference
 from cover.video import LoadedViews, RawFormat, Source, VideoInfo, ViewSpec, load_views
 from cover.video.sampling import Sampling
 

@@ -29,7 +29,7 @@ def app(options: AppOptions) -> int:
 
     if options.host not in _LOCAL:
         log.warning("host=%s: whoever reaches this address can use the app; it asks for no password", options.host)
-    demo = instantiate({"_target_": "cover.datasets.synthetic.demo.Demo", "folder": "outputs/demo/clips"}, "demo")
+    demo = instantiate({"_target_": "cover.datasets.generated.demo.Demo", "folder": "outputs/demo/clips"}, "demo")
     clips = [Path(row.path).absolute() for row in demo]
     page = build(Settings(options.model, options.device, options.timeout, clips))
     launch = {"server_name": options.host, "server_port": options.port or None, **launch_options(options.upload_mb)}

@@ -1,60 +1,40 @@
-"""Hold several metrics against each other on the same videos: ``evaluate`` with several predictions."""
+"""Hold two runs against each other, video by video: is B better than A?"""
 
-import logging
 from pathlib import Path
-from typing import Any
 
-from cover.config.listing import high_is_good
-from cover.config.predicted import prediction_paths, rated_apart
-from cover.config.schema import EvaluateOptions
+from cover.config.commands import CompareOptions
 from cover.errors import UsageError
-from cover.evaluation.joined import join
 from cover.reporting.progress import working
-from cover.scoring.record import write_run_record
+from cover.results.read import Results, read_results
+from cover.tasks.gate import NOT_MET
+from cover.tasks.select import warn_of_meaningless
 
-log = logging.getLogger(__name__)
 
-
-def compare(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> bool:
-    """Compare metrics, and write and show the ranking.
-
-    Args:
-        options: The options.
-        config: The same as composed, for ``run.yaml``.
-        folder: The results folder.
+def compare_runs(options: CompareOptions) -> int:
+    """Compare two results folders, and write and show the outcome.
 
     Returns:
-        Whether every rated video has a score of every metric.
+        0, or 3 when the mean change of overall is significantly below ``fail_below``.
 
     Raises:
-        UsageError: A table cannot be read, or the tables have no video in common.
+        UsageError: A folder has no results, or no video is in both.
     """
-    if options.protocol.splits != "full":
-        raise UsageError("protocol.splits: several metrics are compared on all videos; leave it out")
-    rated, study = rated_apart(options)
-    data = options.data
-    layout = {"separator": data.separator, "decimal": data.decimal, "sheet": data.sheet}
-    joined = join(prediction_paths(options), options.columns.model_dump(), rated, options.columns.scores, **layout)
-    rows = joined.rows if rated is not None else high_is_good(joined.rows, lower_is_better=bool(data.lower_is_better))
-    write_run_record(folder, config)
+    a, b = read_results(options.a), read_results(options.b)
+    warn_of_meaningless(b)
+    output = options.output or Path("outputs/compare") / f"{options.a.resolve().name}-{options.b.resolve().name}"
+    with working("comparing"):
+        from cover.reporting.page.comparison import compare_results, show_runs, write_run_comparison
 
-    from cover.evaluation.comparison import compare as compared
-    from cover.evaluation.comparison import tabulate
-    from cover.evaluation.uncertainty import uncertainties
-    from cover.reporting import comparison, evaluation
+        found = compare_results(a, b, options.resamples)
+        if found.pairs.empty:
+            alike = " (parts pair where videos are cut alike)" if a.in_parts or b.in_parts else ""
+            names = f"their names are such as {_example(a)} and {_example(b)}{alike}"
+            raise UsageError(f"{options.b}: has no video of {options.a}; {names}")
+        page = write_run_comparison(output, found)
+    show_runs(found, page)
+    failed = options.fail_below is not None and found.overall.below(options.fail_below)
+    return NOT_MET if failed else 0
 
-    table = tabulate(rows, joined.scores, uncertainties(rows, options.columns.model_dump()))
-    metrics = list(joined.scores)
-    complete = table.dropna(subset=metrics)
-    if len(complete) < len(table):
-        lone = table[table[metrics].isna().any(axis=1)].iloc[0]
-        lacking = ", ".join(name for name in metrics if lone[name] != lone[name])
-        message = "%d of %d rated videos have a score of every metric: these are compared (%s has none of %s)"
-        log.warning(message, len(complete), len(table), lone["Filename"], lacking)
-    if study is not None:
-        evaluation.write_study(folder, study)
-    with working(f"comparing {len(metrics)} metrics on {len(complete)} videos"):
-        found = compared(complete, metrics, options.fit, options.resamples, resolving=options.resolving_power)
-    comparison.write_comparison(folder, table, found, options.fit, study)
-    comparison.show(found, options.fit, len(table), folder, study)
-    return len(complete) == len(table)
+
+def _example(results: Results) -> str:
+    return repr(str(results.table.index[0])) if len(results.table) else "none"

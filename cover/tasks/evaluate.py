@@ -15,22 +15,22 @@ from cover.config.predicted import comparing, prediction_paths, rated_apart
 from cover.config.resolvers import names_table
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
-from cover.evaluation.joined import match, result_table
-from cover.evaluation.predictions import prediction_table, read_predictions, score_names, with_parts
-from cover.evaluation.protocol import Protocol
-from cover.evaluation.rated import rated_rows, write_missing
-from cover.evaluation.splits import write_split
+from cover.evaluation.tables.joined import match, result_table
+from cover.evaluation.tables.predictions import prediction_table, read_predictions, score_names, with_parts
+from cover.evaluation.splits.protocol import Protocol
+from cover.evaluation.tables.rated import rated_rows, write_missing
+from cover.evaluation.splits.splits import write_split
 from cover.files import write_text
 from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.reporting.progress import working
 from cover.reporting.tables import write_table
 from cover.rows import Placed, Row
-from cover.scoring.ranks import is_main_process
-from cover.scoring.record import write_run_record
+from cover.ranks import is_main_process
+from cover.results.record import write_run_record
 from cover.tasks.report import end_with_report
 
 if TYPE_CHECKING:
-    from cover.evaluation.raters import Study
+    from cover.evaluation.raters.study import Study
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     options = checked(config, EvaluateOptions)
     components.require_logger(options.logger)
     if comparing(options):
-        from cover.tasks.compare import compare
+        from cover.tasks.rank import compare
 
         return compare(options, config, folder)
     missing: list[Row] = []
@@ -80,7 +80,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
         raise UsageError(f"strict=true: {failed} videos have no score ({folder / 'errors.csv'} says why)")
 
     from cover.evaluation.measures import opposed
-    from cover.evaluation.uncertainty import uncertainties
+    from cover.evaluation.raters.uncertainty import uncertainties
     from cover.reporting import evaluation
 
     table = prediction_table(rows, scores, uncertainties(rows, options.columns.model_dump()))

@@ -3,8 +3,8 @@
 from rich.console import Console
 
 from cover.config.commands import GateOptions
-from cover.evaluation.selection import gate as held
-from cover.results import read_results
+from cover.results.conditions import gate as held
+from cover.results.read import read_results
 from cover.tasks.select import conditioned, printed, warn_of_meaningless
 
 NOT_MET = 3

@@ -11,7 +11,7 @@ from cover.config.resolvers import names_table
 from cover.config.schema import InferOptions
 from cover.files import write_bytes
 from cover.reporting.console import summary
-from cover.scoring.ranks import is_main_process
+from cover.ranks import is_main_process
 from cover.tasks.report import end_with_report
 from cover.tasks.scoring import score_rows
 

@@ -37,11 +37,11 @@ def end_with_report(folder: Path, fit: Fit = "logistic4") -> None:
 
 def _write(folder: Path, fit: Fit) -> None:
     # pandas, which decoding need not wait for.
-    from cover.results import read_results
+    from cover.results.read import read_results
 
     results = read_results(folder)
     with working(f"writing the report of {len(results.table)} videos"):
-        from cover.reporting.report import write_report
+        from cover.reporting.page.report import write_report
 
         page = write_report(results, fit)
     Console().print(f"report: {page}", highlight=False, markup=False)

@@ -11,11 +11,11 @@ from cover.config.parts import check_parts, segments
 from cover.config.schema import EvaluateOptions, InferOptions
 from cover.reporting.progress import VideoProgress
 from cover.rows import Failure, Row
-from cover.scoring.batches import batches
-from cover.scoring.decoding import Decoder, Planned
-from cover.scoring.ranks import is_main_process
-from cover.scoring.record import write_run_record
-from cover.scoring.store import ResultStore
+from cover.decoding.batches import batches
+from cover.decoding.decoder import Decoder, Planned
+from cover.ranks import is_main_process
+from cover.results.record import write_run_record
+from cover.results.store import ResultStore
 from cover.weights import PRETRAINED_WEIGHTS
 
 log = logging.getLogger(__name__)

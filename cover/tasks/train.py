@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from cover.config import components, training
 from cover.config.compose import checked
 from cover.config.schema import TrainOptions
-from cover.scoring.ranks import is_main_process
+from cover.ranks import is_main_process
 
 _SEEN = re.compile(r"\+*(model|views)[.=]")  # options that scoring must be given too
 
@@ -34,13 +34,13 @@ def train(config: dict[str, Any], folder: Path) -> bool:
     try:
         from cover.reporting import evaluation
         from cover.training import run
-        from cover.training.ratings import rated_splits
+        from cover.training.data.selection import rated_splits
     except ModuleNotFoundError as error:
         raise components.missing_extra(error, "training") from error
 
     components.quiet_lightning()
     if options.protocol.splits == "nested":
-        from cover.tasks.small import adapt_to_few
+        from cover.tasks.adapt import adapt_to_few
 
         study = adapt_to_few(options, config, folder)
         _show(folder, study)
@@ -98,7 +98,7 @@ def _train_split(
     """Train on one split, or continue; gives the measures of each score on the videos that were validated on."""
     from cover.reporting import training as reporting
     from cover.training import run
-    from cover.training.curve_writer import read_curves
+    from cover.training.loop.history import read_curves
 
     if not (folder / run.FINISHED).exists():
         logger = training.logger(options, config, folder)

@@ -17,16 +17,16 @@ from lightning.pytorch.loggers import Logger
 
 import cover
 from cover.curves import Calibration
-from cover.evaluation.calibration import calibrate
-from cover.evaluation.contents import contents
+from cover.evaluation.fits.calibration import calibrate
+from cover.evaluation.splits.contents import contents
 from cover.evaluation.gain import Gain, gain
 from cover.files import LOCK, set_aside, write_rows
 from cover.models import COVER, SCORES
-from cover.scoring.ranks import is_main_process
-from cover.scoring.record import read_run_record, write_run_record
+from cover.ranks import is_main_process
+from cover.results.record import read_run_record, write_run_record
 from cover.training.checkpoints import write_weights
-from cover.training.features import ERRORS, start_errors
-from cover.training.rated import RatedSet
+from cover.training.data.features import ERRORS, start_errors
+from cover.training.data.sets import RatedSet
 from cover.training.recipe import Recipe
 from cover.training.stages import StageResult, run_stage, run_start
 

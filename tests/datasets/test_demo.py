@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cover.datasets.synthetic.demo import Demo
+from cover.datasets.generated.demo import Demo
 
 from cover.errors import UsageError
 from cover.video import decode, probe

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cover.datasets.synthetic import Stills
-from cover.datasets.synthetic.sources import generator, survey
-from cover.datasets.synthetic.stills import CHANGES, pan
-from cover.datasets.synthetic.vmaf import vmaf
+from cover.datasets.generated import Stills
+from cover.datasets.generated.sources import generator, survey
+from cover.datasets.generated.stills import CHANGES, pan
+from cover.datasets.generated.vmaf import vmaf
 from PIL import Image, ImageFilter
 
 from cover.errors import UsageError
@@ -130,7 +130,7 @@ def test_a_folder_of_clips_is_refused(photos: Path, rows: list[Row], tmp_path: P
 
 
 def test_without_its_ffmpeg(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cover.datasets.synthetic import vmaf as module
+    from cover.datasets.generated import vmaf as module
 
     module.ffmpeg.cache_clear()
     monkeypatch.setattr(module, "find_spec", lambda name: None)

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from cover.datasets.synthetic import Synthetic, codecs, dataset, distortions
-from cover.datasets.synthetic.dataset import MIXED, PRISTINE, plan
-from cover.datasets.synthetic.distortions import KINDS
-from cover.datasets.synthetic.rating import BRANCHES, LEVELS, rate
-from cover.datasets.synthetic.sources import Source, film, generator, survey, without_copies
+from cover.datasets.generated import Synthetic, codecs, dataset, distortions
+from cover.datasets.generated.clips import MIXED, PRISTINE, plan
+from cover.datasets.generated.distortions import KINDS
+from cover.datasets.generated.pseudo_mos import BRANCHES, LEVELS, rate
+from cover.datasets.generated.sources import Source, film, generator, survey, without_copies
 from cover.datasets.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from cover.errors import UsageError
-from cover.evaluation.splits import check_leaks, column_split, grouped_splits
+from cover.evaluation.splits.splits import check_leaks, column_split, grouped_splits
 from cover.rows import Row
 from cover.video import decode, probe
 from tests.helpers.clips import write_clip
@@ -445,7 +445,7 @@ def test_config(root: Path) -> None:
     config = yaml.safe_load((root / "configs/data/synthetic.yaml").read_text())
     target = config["rows"].pop("_target_")
     parameters = inspect.signature(Synthetic).parameters
-    assert target == "cover.datasets.synthetic.Synthetic"
+    assert target == "cover.datasets.generated.Synthetic"
     assert config["rows"] == {name: f"${{..{name}}}" for name in parameters}
     defaults = {name: parameter.default for name, parameter in parameters.items()}
     assert {name: config[name] for name in parameters if name not in ("sources", "folder")} == {

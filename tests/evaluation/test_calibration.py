@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cover.curves import Curve, Line, Logistic, from_plain, to_plain
-from cover.evaluation.calibration import calibrate
+from cover.evaluation.fits.calibration import calibrate
 
 WIDE = np.linspace(-20, 20, 401)
 

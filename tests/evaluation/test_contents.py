@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cover.errors import UsageError
-from cover.evaluation.contents import contents, guess, shared
-from cover.evaluation.protocol import Protocol
+from cover.evaluation.splits.contents import contents, guess, shared
+from cover.evaluation.splits.protocol import Protocol
 from cover.rows import Row, part_of
 
 

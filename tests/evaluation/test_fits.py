@@ -8,8 +8,8 @@ from scipy import optimize
 
 from cover.curves import Cubic, Line, Logistic5
 from cover.evaluation.correlation import plcc, rmse
-from cover.evaluation.cubics import fit_cubic
-from cover.evaluation.fits import fit_curve, known
+from cover.evaluation.fits.cubics import fit_cubic
+from cover.evaluation.fits.curve import fit_curve, known
 
 
 def noisy(seed: int, shape: str, count: int = 40) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from scipy import optimize, stats
 
 from cover.curves import Line, Logistic
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
-from cover.evaluation.fits import FITS, Fit, fit_curve
+from cover.evaluation.fits.curve import FITS, Fit, fit_curve
 from cover.evaluation.measures import MEASURES, measure, opposed
 from cover.evaluation.resampling import counts, interval
 
@@ -275,7 +275,7 @@ class TestUndefined:
             return found
 
         converged = rmse(*sample)
-        monkeypatch.setattr("cover.evaluation.logistics.minimize", impatient)
+        monkeypatch.setattr("cover.evaluation.fits.logistics.minimize", impatient)
         assert converged <= rmse(*sample) < rmse(*sample, "linear")
 
 

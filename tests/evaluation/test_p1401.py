@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cover.evaluation import p1401
-from cover.evaluation.comparison import compare, holm, tabulate
-from cover.evaluation.fits import fit_curve
+from cover.evaluation.ranking import compare, holm, tabulate
+from cover.evaluation.fits.curve import fit_curve
 from cover.evaluation.p1401 import standard
 from cover.rows import Row
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cover.evaluation import resampling
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
-from cover.evaluation.fits import FITS, Fit
+from cover.evaluation.fits.curve import FITS, Fit
 from cover.evaluation.measures import MEASURES, measure
 from cover.evaluation.resampling import agreement, counts, resampled
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cover.evaluation.runs import change, paired, setting_differences, unlike
+from cover.results.pairs import change, paired, setting_differences, unlike
 
 
 def test_a_change_with_its_interval_and_test() -> None:

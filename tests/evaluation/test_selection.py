@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.errors import UsageError
-from cover.evaluation.selection import columns_in, gate, select
+from cover.results.conditions import columns_in, gate, select
 
 
 @pytest.fixture

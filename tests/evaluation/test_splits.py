@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.errors import UsageError
-from cover.evaluation.splits import (
+from cover.evaluation.splits.splits import (
     check_leaks,
     column_split,
     grouped_splits,

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cover.scoring.films import STALLED, Run, keep_part
+from cover.decoding.parts import STALLED, Run, keep_part
 from cover.video import LoadedViews, ViewSpec, load_views
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cover.reporting.report import write_report
-from cover.results import read_results
+from cover.reporting.page.report import write_report
+from cover.results.read import read_results
 from tests.helpers.browser import headless, serious_findings
 from tests.helpers.results import make_results
 
@@ -316,7 +316,7 @@ def test_ten_thousand_videos(opened: Open, tmp_path: Path) -> None:
 
 
 def test_two_runs_against_each_other(opened: Open, tmp_path: Path) -> None:
-    from cover.reporting.runs import compare_results, write_run_comparison
+    from cover.reporting.page.comparison import compare_results, write_run_comparison
 
     a = read_results(make_results(tmp_path / "a", names=[*HOSTILE, *"bcd"]))
     b = read_results(make_results(tmp_path / "b", names=[*HOSTILE, *"bcd"], shift=0.4, facts={5: {"fps": 50.0}}))

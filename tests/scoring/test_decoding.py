@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from cover.rows import Failure, Row
-from cover.scoring.batches import batches
-from cover.scoring.decoding import Decoder
+from cover.decoding.batches import batches
+from cover.decoding.decoder import Decoder
 from tests.helpers.clips import write_clip
 from tests.helpers.tiny import tiny_views
 
@@ -48,7 +48,7 @@ def test_a_bug_costs_its_video_only(rows: list[Row], monkeypatch: pytest.MonkeyP
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug of ours\nwith a second line")
 
-    monkeypatch.setattr("cover.scoring.decoding.load_views", broken)
+    monkeypatch.setattr("cover.decoding.decoder.load_views", broken)
     with Decoder(workers=0).views(rows[:1], tiny_views()) as decoded:
         ((_, outcome),) = decoded
     assert isinstance(outcome, Failure)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import cover.scoring.decoding
-import cover.scoring.films
+import cover.decoding.decoder
+import cover.decoding.parts
 from cover.rows import Failure, FrameNumber, Row, part_of
-from cover.scoring.decoding import Decoder
+from cover.decoding.decoder import Decoder
 from cover.scoring.distributed import shared_out
 from cover.video import LoadedViews, Segments, load_views
 from tests.helpers.clips import noise_frame, write_clip
@@ -64,9 +64,9 @@ def test_segments_are_as_parts_one_by_one(film: Row, workers: int, nothing_left:
 
 def test_a_film_is_indexed_once(film: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     indexed: list[Path] = []
-    index_video = cover.scoring.films.index_video
+    index_video = cover.decoding.parts.index_video
     monkeypatch.setattr(
-        cover.scoring.films, "index_video", lambda path, **options: indexed.append(path) or index_video(path, **options)
+        cover.decoding.parts, "index_video", lambda path, **options: indexed.append(path) or index_video(path, **options)
     )
     rows = [part_of(film, second / 10, second / 10 + 1) for second in range(0, 90, 7)]
     assert not any(isinstance(one, Failure) for one in decoded(Decoder(0), rows).values())
@@ -121,7 +121,7 @@ def test_in_order_each_part_is_decoded_for_itself(film: Row) -> None:
 def test_a_stretch_that_hangs_or_crashes_costs_its_part_only(
     film: Row, monkeypatch: pytest.MonkeyPatch, nothing_left: Path
 ) -> None:
-    monkeypatch.setattr(cover.scoring.decoding, "keep_part", treacherous_part)
+    monkeypatch.setattr(cover.decoding.decoder, "keep_part", treacherous_part)
     found = decoded(Decoder(1, timeout=5, segments=Segments(1.0)), [film])
     reasons = {name: one.reason for name, one in found.items() if isinstance(one, Failure)}
     assert reasons == {
@@ -138,7 +138,7 @@ def test_behind_a_hang_in_a_file_without_an_index_nothing_is_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_clip(tmp_path / "film.ts", 250, "mpeg2video")
-    monkeypatch.setattr(cover.scoring.decoding, "keep_part", treacherous_part)
+    monkeypatch.setattr(cover.decoding.decoder, "keep_part", treacherous_part)
     found = decoded(Decoder(1, timeout=2, segments=Segments(2.0)), [Row(path, path.name)])
     reasons = [getattr(one, "reason", "scored") for _, one in sorted(found.items())]
     hung = "decoding took longer than 2 s (decode.timeout)"
@@ -148,7 +148,7 @@ def test_behind_a_hang_in_a_file_without_an_index_nothing_is_tried(
 
 @pytest.mark.slow
 def test_where_no_shots_are_found_the_film_is_divided(film: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cover.scoring.decoding, "plan_shots", stalled_shots)
+    monkeypatch.setattr(cover.decoding.decoder, "plan_shots", stalled_shots)
     remarks: list[str | None] = []
     decoder = Decoder(1, timeout=30, segments=Segments("shots", max_seconds=4.0))
     found = decoded(decoder, [film], planned=lambda _video, _rows, remark: remarks.append(remark))
@@ -169,21 +169,21 @@ def test_a_search_that_stalls_ends_its_process(film: Row, tmp_path: Path) -> Non
     process = context.Process(target=_stall, args=(film.path, tmp_path / "index"))
     process.start()
     process.join(60)
-    assert process.exitcode == cover.scoring.films.STALLED
+    assert process.exitcode == cover.decoding.parts.STALLED
 
 
 def _stall(path: Path, kept: Path) -> None:
     import time
 
-    film = cover.scoring.films.Film(path, kept, {"threads": 1}, segments=Segments("shots"))
-    cover.scoring.films.index_film(film, 1)
+    film = cover.decoding.parts.Film(path, kept, {"threads": 1}, segments=Segments("shots"))
+    cover.decoding.parts.index_film(film, 1)
 
     def endless(*_: object, alive: object, **__: object) -> None:
         alive()  # type: ignore[operator]
         time.sleep(60)
 
-    cover.scoring.films.find_cuts = endless  # type: ignore[assignment]
-    cover.scoring.films.plan_shots(film, 1, 0.5)
+    cover.decoding.parts.find_cuts = endless  # type: ignore[assignment]
+    cover.decoding.parts.plan_shots(film, 1, 0.5)
 
 
 def test_ranks_share_films_out_in_stretches(film: Row) -> None:

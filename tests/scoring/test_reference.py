@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import percentileofscore
 
 from cover.errors import UsageError
-from cover.scoring.reference import Reference, read_reference, shipped_reference
+from cover.results.reference import Reference, read_reference, shipped_reference
 from cover.scoring.scorer import Scorer
 from tests.helpers.tiny import tiny_model, tiny_views
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 import yaml
 
-import cover.scoring.decoding
+import cover.decoding.decoder
 import cover.weights
 from cover.api import score
 from cover.curves import Logistic, from_plain, to_plain
@@ -151,7 +151,7 @@ def test_a_report_that_fails_costs_nothing_else(infer: Run, clips: Path, monkeyp
     def fail(*_: object) -> None:
         raise RuntimeError("no report today")
 
-    monkeypatch.setattr("cover.reporting.report.write_report", fail)
+    monkeypatch.setattr("cover.reporting.page.report.write_report", fail)
     assert infer(f"data={clips}/a.mp4", "output=out") == 0
     assert len(table(Path("out/scores.csv"))) == 2
 
@@ -253,7 +253,7 @@ def test_files_that_hang_or_crash_cost_themselves_only(
     for name in ("1-hang.mp4", "2-crash.mp4", "3-bug.mp4", "4-fine.mp4", "5-fine.mp4"):
         (tmp_path / "data").mkdir(exist_ok=True)
         shutil.copy(clips / "a.mp4", tmp_path / "data" / name)
-    monkeypatch.setattr(cover.scoring.decoding, "load_views", treacherous)
+    monkeypatch.setattr(cover.decoding.decoder, "load_views", treacherous)
     assert infer("data=data", "output=out", "decode.workers=2", "decode.timeout=3") == 1
     assert list(scores(Path("out"))) == ["4-fine.mp4", "5-fine.mp4"]
     reasons = dict(table(Path("out/errors.csv"))[1:])

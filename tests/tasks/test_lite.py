@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cover.datasets.synthetic.demo import Demo
+from cover.datasets.generated.demo import Demo
 
 from cover import load_model, score
 from cover.config import components

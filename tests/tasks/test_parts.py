@@ -15,7 +15,7 @@ import pytest
 
 from cover.cli import main
 from cover.reporting.clock import stretch
-from cover.results import read_results
+from cover.results.read import read_results
 from tests.helpers.clips import noise_frame, write_clip
 from tests.tasks.conftest import Run
 from tests.video.test_parts import cut

@@ -17,15 +17,15 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from cover.datasets.synthetic.sources import survey
+from cover.datasets.generated.sources import survey
 from PIL import Image
 
-import cover.training.cache
+import cover.training.data.cache
 from cover.config import training
 from cover.evaluation.correlation import srocc
 from cover.models import COVER
-from cover.training.module import Training
-from cover.training.ratings import rated_splits
+from cover.training.loop.module import Training
+from cover.training.data.selection import rated_splits
 from cover.weights import read_state_dict, save_weights
 from tests.helpers.minisets import KINDS, make_miniset
 from tests.helpers.rated import make_rated, scene
@@ -222,7 +222,7 @@ def test_backbones_run_once(train: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     with monkeypatch.context() as patch:
         patch.setattr(COVER, "features", features)
-        patch.setattr("cover.training.features.video_bytes", lambda *_: 1)
+        patch.setattr("cover.training.data.features.video_bytes", lambda *_: 1)
         assert train(*options, "output=two", "lr=1e-4") == 0
     assert metrics("one") != metrics("two")
 
@@ -580,7 +580,7 @@ def test_a_short_disk_is_refused_before_the_work(
     train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(cover.training.cache.shutil, "disk_usage", lambda _: usage._replace(free=10**9))
+    monkeypatch.setattr(cover.training.data.cache.shutil, "disk_usage", lambda _: usage._replace(free=10**9))
     assert train(*SHORT, f"cache.dir={tmp_path / 'cache'}", "output=out") == 2
     assert "cache.dir=" in capfd.readouterr().err
     assert not (tmp_path / "cache").exists()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.training.cache import TensorCache, require_space, weights_digest
+from cover.training.data.cache import TensorCache, require_space, weights_digest
 
 IDENTITY = {"weights": "abc", "view": {"size": 64, "frames": 4}}
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from cover.reporting.plots import draw_curves
-from cover.training.curve_writer import CurveWriter, read_curves
+from cover.training.loop.history import CurveWriter, read_curves
 
 
 def figures(epoch: int, ema: bool = True) -> dict[str, float]:

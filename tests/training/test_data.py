@@ -17,11 +17,11 @@ from torch import Tensor
 
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.scoring.decoding import Decoded, Decoder
-from cover.training.batches import CENTER, ByContent, VideoBatch, epoch_batches, sampling_name
-from cover.training.cache import TensorCache
-from cover.training.data import TrainingData
-from cover.training.rated import RatedSet
+from cover.decoding.decoder import Decoded, Decoder
+from cover.training.data.batches import CENTER, ByContent, VideoBatch, epoch_batches, sampling_name
+from cover.training.data.cache import TensorCache
+from cover.training.data.loader import TrainingData
+from cover.training.data.sets import RatedSet
 from cover.video import FragmentView, ViewSpec, WholeView, load_views
 from tests.helpers.clips import noise_frame, write_clip
 

@@ -12,7 +12,7 @@ import torch
 from cover.evaluation.correlation import plcc, srocc
 from cover.models import BRANCHES, COVER
 from cover.models.fusion import QualityHead
-from cover.training.ladder import (
+from cover.training.adapt.ladder import (
     CALIBRATION,
     HEADS,
     RIDGE,
@@ -27,8 +27,8 @@ from cover.training.ladder import (
     left_out,
     nested,
 )
-from cover.training.sgd import PLACES, NearHeads
-from cover.training.small import apply
+from cover.training.adapt.near import PLACES, NearHeads
+from cover.training.adapt.adaptation import apply
 from tests.helpers.tiny import tiny_model
 
 

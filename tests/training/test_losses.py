@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cover.models import SCORES
-from cover.training.losses import QualityLoss, mse_loss, plcc_loss, rank_loss
+from cover.training.loop.losses import QualityLoss, mse_loss, plcc_loss, rank_loss
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 LOSSES: list[Loss] = [plcc_loss, rank_loss, mse_loss]

@@ -21,14 +21,14 @@ from torch.utils.data import DataLoader
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
 from cover.rows import Failure, Row
-from cover.scoring.batches import Batch
+from cover.decoding.batches import Batch
 from cover.scoring.scorer import stacked
-from cover.training.batches import VideoBatch, VideoGroup
-from cover.training.cache import TensorCache
-from cover.training.features import Extraction
-from cover.training.losses import QualityLoss
-from cover.training.module import MONITOR, Predictions, Training
-from cover.training.schedule import mark_trained, warmup_cosine
+from cover.training.data.batches import VideoBatch, VideoGroup
+from cover.training.data.cache import TensorCache
+from cover.training.data.features import Extraction
+from cover.training.loop.losses import QualityLoss
+from cover.training.loop.module import MONITOR, Predictions, Training
+from cover.training.loop.schedule import mark_trained, warmup_cosine
 from tests.helpers.tiny import tiny_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning.*")

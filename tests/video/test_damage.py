@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cover.rows import Failure, Row
-from cover.scoring.decoding import Decoder
+from cover.decoding.decoder import Decoder
 from cover.video import decode, probe
 from tests.helpers.clips import noise_frame, numbered_frame, write_clip
 from tests.helpers.tiny import tiny_views

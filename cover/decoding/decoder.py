@@ -1,0 +1,319 @@
+"""Decoding in processes that can be killed, so that no video stops a batch. Imports no torch: it starts before torch.
+
+``torch.utils.data`` workers would not do: one that hangs or crashes ends the run.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, TimeoutError  # noqa: A004 - an alias only from 3.11 on
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from pebble import ProcessExpired, ProcessPool
+
+from cover.errors import VideoError
+from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
+from cover.rows import Failure, Row, part_of
+from cover.decoding.parts import (
+    STALLED,
+    Film,
+    Plan,
+    Run,
+    index_film,
+    keep_part,
+    kept_part,
+    load_part,
+    plan_shots,
+    plan_without_shots,
+)
+from cover.video import LoadedViews, RawFormat, Segments, ViewSpec, load_views, read_sampling
+
+Decoded = tuple[Row, LoadedViews | Failure]
+Planned = Callable[[Row, Sequence[Row], str | None], None]
+"""Told of a video that is cut: its row, the rows of its parts, and a remark on how they were found."""
+
+
+def unheard(*_: object) -> None:
+    """Do nothing with a plan."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Decode videos into views, in processes of their own.
+
+    A video, or a part of one, that takes longer than ``timeout`` seconds, or that brings its process down, becomes a
+    :class:`~cover.rows.Failure`, and a fresh process goes on with the next one. A video is indexed once for all of its
+    parts, and decoded front to back by as few processes as keep all of them busy.
+
+    Args:
+        workers: Decoding processes; 0 decodes in this one, where nothing can be stopped.
+        timeout: Seconds a video, or a part of one, may take.
+        raw: Size and format of headerless ``.yuv`` files.
+        stream: Number of the video stream to decode, from 0; None for the longest, of those the largest.
+        fps: Frame rate of folders of frames.
+        segments: How rows that are no parts yet are cut into parts; None leaves them whole.
+    """
+
+    workers: int = 1
+    timeout: float = 300
+    raw: RawFormat | None = None
+    stream: int | None = None
+    fps: float | None = None
+    segments: Segments | None = None
+
+    def views(
+        self,
+        rows: Iterable[Row],
+        spec: ViewSpec,
+        *,
+        replay: Path | None = None,
+        in_order: bool = False,
+        planned: Planned = unheard,
+    ) -> AbstractContextManager[Iterator[Decoded]]:
+        """Decode every row, ahead of what is asked for.
+
+        Args:
+            rows: The videos and parts.
+            spec: The views to make.
+            replay: A folder with ``<file name>.npz`` for each video: recorded samplings to use.
+            in_order: Whether to yield in the order of the rows, each decoded for itself; else as videos finish.
+            planned: Told the rows of the parts of each video that is cut, before the first of them is yielded.
+
+        Returns:
+            A block in which decoding goes on. It gives an iterator over the rows, each with its views, or with why it
+            has none; a row that is cut is replaced by those of its parts.
+        """
+        return self._decoding(list(rows), spec, replay, in_order, planned)
+
+    @contextmanager
+    def _decoding(
+        self, rows: Sequence[Row], spec: ViewSpec, replay: Path | None, in_order: bool, planned: Planned
+    ) -> Iterator[Iterator[Decoded]]:
+        threads = max(1, available_cpus() // self.workers) if self.workers else 0
+        cut = not in_order and any(self.in_parts(row) for row in rows)
+        with TemporaryDirectory(prefix="cover-") if cut else nullcontext() as folder:
+            decoding = _Decoding(self, spec, replay, planned, threads, Path(folder) if folder else None)
+            runs = decoding.runs(rows)
+            if self.workers == 0:
+                yield decoding.results(WorkHere(decoding.do, runs))
+                return
+            with completed(decoding.schedule, runs, self.workers, in_order=in_order) as work:
+                yield decoding.results(work)
+
+    def in_parts(self, row: Row) -> bool:
+        """Tell whether a row is a part, or is cut into parts."""
+        return row.is_part or self.segments is not None
+
+
+@dataclass
+class _Film:
+    """A video that is scored in parts, and how many of them are not yielded yet."""
+
+    film: Film
+    rows: Sequence[Row]
+    left: int = 0
+
+
+class _Alone(NamedTuple):
+    """A video or part that is decoded for itself."""
+
+    row: Row
+
+
+class _Step(Enum):
+    """A step towards the parts of a film, by what is done."""
+
+    INDEXING = "indexing"
+    SHOTS = "looking for shots"
+    DIVIDING = "dividing"
+
+
+class _Planning(NamedTuple):
+    """A film at one of these steps, and what is to be said of how it came there."""
+
+    film: _Film
+    step: _Step
+    remark: str | None = None
+
+
+class _OfRun(NamedTuple):
+    """A part in a run."""
+
+    film: _Film
+    row: Row
+    run: Run
+    number: int
+
+    @property
+    def views(self) -> Path:
+        """Where a process keeps the views."""
+        return self.run.kept.with_suffix(f".{id(self.row)}")
+
+
+_Task = _Alone | _Planning | _OfRun
+
+
+class _Decoding:
+    """What is asked of the processes, and what comes of it.
+
+    Args:
+        decoder: The options.
+        spec: The views to make.
+        replay: A folder of recorded samplings.
+        planned: Told of each video that is cut.
+        threads: Decoder threads of a process.
+        folder: Where indexes of films are kept; None: all rows are decoded for themselves.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        spec: ViewSpec,
+        replay: Path | None,
+        planned: Planned,
+        threads: int,
+        folder: Path | None,
+    ) -> None:
+        self._decoder, self._spec, self._replay, self._planned = decoder, spec, replay, planned
+        self._folder = folder
+        self._lost: set[Path] = set()  # films that cannot be entered behind the stretch that a process hung on
+        self._reading: dict[str, Any] = {
+            "raw": decoder.raw,
+            "stream": decoder.stream,
+            "fps": decoder.fps,
+            "threads": threads,
+        }
+
+    def runs(self, rows: Sequence[Row]) -> Iterator[list[_Task]]:
+        """Give each video that is decoded for itself, and the first step of each that is scored in parts."""
+        together: dict[Path, list[Row]] = defaultdict(list)
+        for row in rows:
+            if row.is_part:
+                together[row.path].append(row)
+        for number, row in enumerate(rows):
+            if self._folder is None or not self._decoder.in_parts(row):
+                yield [_Alone(row)]
+                continue
+            film_rows = together.pop(row.path, []) if row.is_part else [row]
+            if film_rows:  # else they came with the first of them
+                parts = tuple((one.start, one.end) for one in film_rows) if row.is_part else None
+                reading = {**self._reading, "rotate": self._spec.rotate}
+                film = Film(row.path, self._folder / f"{number}.index", reading, parts, self._decoder.segments)
+                yield [_Planning(_Film(film, film_rows), _Step.INDEXING)]
+
+    def schedule(self, pool: ProcessPool, task: _Task) -> "Future[Any]":
+        """Give a process the work for a task."""
+        try:
+            work, timeout = self._work(task)
+        except VideoError as error:
+            return _done(error)
+        future = pool.schedule(work, timeout=timeout)
+        if isinstance(task, _OfRun) and not task.run.seekable:
+            future.add_done_callback(partial(self._mind, task))
+        return future
+
+    def _mind(self, task: _OfRun, future: "Future[None]") -> None:
+        if not future.cancelled() and isinstance(future.exception(), TimeoutError):
+            self._lost.add(task.run.kept)
+
+    def do(self, task: _Task) -> "Future[Any]":
+        """Do the work for a task here."""
+        try:
+            return _done(self._work(task)[0]())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs this video only, as in a process
+            return _done(error)
+
+    def _work(self, task: _Task) -> tuple[Callable[[], Any], float | None]:
+        """The function of a task, and the seconds that it may take; None where it watches itself."""
+        timeout, here = self._decoder.timeout, self._decoder.workers == 0
+        if isinstance(task, _OfRun):
+            run, number = task.run, task.number
+            if run.kept in self._lost:
+                raise VideoError("a decoder hung on the way, and the container has no index that leads past that")
+            work = partial(load_part, run, number, self._spec)
+            # A new process may have to decode all that comes before.
+            limit = timeout if run.seekable else timeout * (run.before + number + 1)
+            return (work if here else partial(keep_part, run, number, self._spec, task.views)), limit
+        if isinstance(task, _Alone):
+            row = task.row
+            recorded = None if self._replay is None else read_sampling(self._replay / f"{row.path.name}.npz")
+            options = {**self._reading, "replay": recorded, "start": row.start, "end": row.end}
+            return partial(load_views, row.path, self._spec, **options), timeout
+        film = task.film.film
+        if task.step is _Step.SHOTS:
+            return partial(plan_shots, film, None if here else timeout), None
+        return partial(index_film if task.step is _Step.INDEXING else plan_without_shots, film), timeout
+
+    def results(self, work: "Work[_Task, Any] | WorkHere[_Task, Any]") -> Iterator[Decoded]:
+        """Give the rows with what comes of them, and the processes what follows from it."""
+        for task, future in work:
+            if isinstance(task, _Planning):
+                yield from self._follow(task, future, work)
+            elif isinstance(task, _Alone):
+                yield task.row, self._outcome(task.row, future, "decoding")
+            elif isinstance(future.exception(), ProcessExpired) and len(task.run.parts) > 1:
+                # It may have been frames of the next part, which decoders are at before they are asked for.
+                run, number = task.run, task.number
+                alone = replace(run, parts=(run.parts[number],), before=run.before + number)
+                work.push([[_OfRun(task.film, task.row, alone, 0)]])
+            else:
+                outcome = self._outcome(task.row, future, "decoding")
+                yield task.row, kept_part(task.views) if outcome is None else outcome
+                task.film.left -= 1
+                if not task.film.left:
+                    task.film.film.kept.unlink()
+
+    def _follow(
+        self, task: _Planning, future: "Future[Plan | None]", work: "Work[_Task, Any] | WorkHere[_Task, Any]"
+    ) -> Iterator[Decoded]:
+        """Go on to the next step of a film: its parts, where they are known."""
+        film, rows = task.film, task.film.rows
+        if future.exception() is not None:
+            lost = self._outcome(rows[0], future, task.step.value)
+            if task.step is _Step.SHOTS:
+                remark = f"its shots could not be found, so it was divided evenly: {lost.reason}"
+                work.push([[_Planning(film, _Step.DIVIDING, remark)]])
+            else:
+                yield from ((row, Failure(row, lost.reason)) for row in rows)
+            return
+        plan = future.result()
+        if plan is None:
+            work.push([[_Planning(film, _Step.SHOTS)]])
+            return
+        if film.film.parts is None:
+            (video,) = rows
+            rows = [part_of(video, *part) for part in plan.parts]
+            self._planned(video, rows, task.remark)
+        for place, reason in plan.refused.items():
+            yield rows[place], Failure(rows[place], _without_path(reason, rows[place]))
+        film.left = len(rows) - len(plan.refused)
+        for run, places in reversed(plan.runs):
+            work.push([[_OfRun(film, rows[place], run, number) for number, place in enumerate(places)]])
+
+    def _outcome(self, row: Row, future: "Future[Any]", doing: str) -> Any:
+        """The result of work for a row, or why there is none."""
+        error = future.exception()
+        if error is None:
+            return future.result()
+        limit = f"{self._decoder.timeout:g} s (decode.timeout)"
+        if doing == _Step.SHOTS.value and isinstance(error, ProcessExpired) and error.exitcode == STALLED:
+            return Failure(row, f"no frame came for {limit}")
+        return Failure(row, _without_path(failure_reason(error, doing=doing, worker="decoder", limit=limit), row))
+
+
+def _done(outcome: object) -> "Future[Any]":
+    future: Future[Any] = Future()
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+    return future
+
+
+def _without_path(reason: str, row: Row) -> str:
+    return reason.removeprefix(f"{row.path}: ")

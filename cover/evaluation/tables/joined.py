@@ -1,0 +1,202 @@
+"""Scores of several metrics, from tables and results folders, joined by the videos' names."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any
+
+import pandas as pd
+
+from cover.errors import UsageError
+from cover.evaluation.tables.predictions import PredictionTable, read_predictions
+from cover.evaluation.raters.uncertainty import NAMES
+from cover.rows import Row
+from cover.tables import TEXT, header_key, header_of
+
+_TAKEN = ("Filename", "mos", "ci95", "se")  # names of other columns beside those of metrics
+_RESULTS = ("predictions.csv", "scores.csv")  # of a results folder, the first that is there
+# Columns of numbers that are no scores, as compared without blanks and underscores.
+_NO_SCORE = {"index", "videoindex", "id", "unnamed0", "duration", "fps", "framerate", "frames", "width", "height"}
+_NO_SCORE |= {
+    "percentile",
+    "predictedmos",
+    "dmos",
+    "content",
+    "scene",
+    "bitrate",
+    "level",
+    "crf",
+    "qp",
+    "split",
+    "size",
+    "se",
+}
+_NO_SCORE |= {name for names in NAMES.values() for name in names}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Several metrics on one set of videos.
+
+    Attributes:
+        rows: The rated videos.
+        scores: Metric -> video -> score, of those that it has.
+    """
+
+    rows: Sequence[Row]
+    scores: Mapping[str, Mapping[str, float]]
+
+
+def result_table(path: Path) -> Path:
+    """Give the table of predictions that a path names: itself, or that of a results folder.
+
+    Raises:
+        UsageError: It is a folder without one.
+    """
+    if not path.is_dir():
+        return path
+    found = next((path / name for name in _RESULTS if (path / name).is_file()), None)
+    if found is None:
+        raise UsageError(
+            f"predictions={path}: a folder without {' or '.join(_RESULTS)}; name a results folder or a table"
+        )
+    return found
+
+
+def header_in(path: Path, columns: Mapping[str, str | None], separator: str | None) -> list[str] | None:
+    """Read the header of a table of text that names videos and has further columns; None of any other file.
+
+    Args:
+        path: The table.
+        columns: Headers, as of :func:`~cover.evaluation.tables.predictions.read_predictions`.
+        separator: What separates columns; None finds out.
+    """
+    if path.suffix.lower() not in TEXT or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        start = file.read(1 << 16).decode("utf-8-sig", "replace")
+    header = header_of(start, f"predictions={path}", separator)
+    others = [name for name in header if header_key(name) not in _NO_SCORE | {"mos"} and name != columns["path"]]
+    return header if len(others) > 1 else None
+
+
+def join(
+    paths: Sequence[Path],
+    columns: Mapping[str, str | None],
+    rows: Sequence[Row] | None,
+    wanted: Sequence[str] | None = None,
+    **layout: str | int | None,
+) -> Joined:
+    """Read the scores of several metrics.
+
+    Args:
+        paths: Tables, or results folders.
+        columns: Headers, as of :func:`~cover.evaluation.tables.predictions.read_predictions`.
+        rows: The rated videos; None: the tables rate them.
+        wanted: Columns that are metrics; None takes ``overall`` where a table has it, else every column of numbers that
+            has no name of something else.
+        layout: How text is read: ``separator``, ``decimal``, ``sheet``.
+
+    Raises:
+        UsageError: A table cannot be read, has no score or rates a video otherwise than another one; or no video is in
+            all of them.
+    """
+    read: Any = partial(read_predictions, columns=columns, needs_mos=False, **layout)  # type: ignore[arg-type]
+    tables: list[PredictionTable] = [read(result_table(path)) for path in paths]
+    labels = _labels(paths)
+    if absent := [name for name in wanted or () if not any(name in table.frame for table in tables)]:
+        raise UsageError(f"columns.scores: no table has a column {' or '.join(absent)}")
+    if rows is None:
+        rows = _rated(tables, labels, str(columns["mos"]))
+    names = [row.name for row in rows]
+    scores: dict[str, dict[str, float]] = {}
+    for label, table in zip(labels, tables, strict=True):
+        found = _score_columns(table, wanted)
+        matched = match(table.names, names)
+        for column in found:
+            values = pd.to_numeric(table.frame[column], errors="coerce")
+            metric = label if len(found) == 1 and label not in _TAKEN else f"{label}: {column}"
+            scores[metric] = {
+                matched[name]: float(value)
+                for name, value in zip(table.names, values, strict=True)
+                if name in matched and math.isfinite(value)
+            }
+    everywhere = set(names).intersection(*scores.values())
+    if not everywhere:
+        lone = next((metric for metric, values in scores.items() if not values), next(iter(scores)))
+        example = next(t.names[0] for label, t in zip(labels, tables, strict=True) if lone.startswith(label))
+        raise UsageError(
+            f"predictions: no video is scored by all metrics and rated; {lone} has names such as "
+            f"{example!r}, the ratings such as {names[0]!r}"
+        )
+    return Joined(rows, scores)
+
+
+def match(found: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Match names of videos: as they are written, else by the last part of the path where only one has it."""
+    exact = set(known)
+    last: dict[str, list[str]] = {}
+    for name in known:
+        last.setdefault(PurePath(name.replace("\\", "/")).name, []).append(name)
+    matched = {}
+    for name in found:
+        same = last.get(PurePath(name.replace("\\", "/")).name, [])
+        if name in exact:
+            matched[name] = name
+        elif len(same) == 1:
+            matched[name] = same[0]
+    twice = [name for name, count in Counter(matched.values()).items() if count > 1]
+    return {name: other for name, other in matched.items() if other not in twice or name == other}
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """Names of metrics: those of the files or folders, with as much of the path as tells them apart."""
+    for count in range(1, 8):
+        labels = ["/".join(path.absolute().with_suffix("").parts[-count:]) for path in paths]
+        if len(set(labels)) == len(labels):
+            return labels
+    raise UsageError(f"predictions: {paths[0]} is there twice; leave it once")
+
+
+def _score_columns(table: PredictionTable, wanted: Sequence[str] | None) -> list[str]:
+    frame, columns = table.frame, table.columns
+    listed = ", ".join(map(str, frame)) or "none"
+    if wanted is not None:
+        if not (found := [name for name in wanted if name in frame]):
+            raise UsageError(f"columns.scores: {table.what} has no column {' or '.join(wanted)} (found: {listed})")
+        return found
+    if columns["overall"] in frame:
+        return [str(columns["overall"])]
+    others = {columns["mos"], table.names_column, *table.of_part}
+    found = [str(name) for name in frame if name not in others and _is_score(str(name), frame[name])]
+    if not found:
+        raise UsageError(f"{table.what}: no column of scores (found: {listed}); name it with columns.scores=[NAME]")
+    return found
+
+
+def _is_score(name: str, cells: "pd.Series[Any]") -> bool:
+    if header_key(name) in _NO_SCORE:
+        return False
+    there = cells[cells.astype(str).str.strip() != ""].dropna()
+    return len(there) > 0 and bool(pd.to_numeric(there, errors="coerce").notna().all())
+
+
+def _rated(tables: Sequence[PredictionTable], labels: Sequence[str], mos: str) -> list[Row]:
+    """The rated videos of the tables that have a MOS."""
+    rows: dict[str, Row] = {}
+    for table in tables:
+        rated = table.rated()
+        names = match([row.name for row in rated], list(rows)) if rows else {}
+        for row in rated:
+            known = rows.setdefault(names.get(row.name, row.name), row)
+            if not math.isclose(float(known.mos or 0), float(row.mos or 0), rel_tol=1e-5, abs_tol=1e-5):
+                raise UsageError(f"{table.what}: {row.name} has the MOS {row.mos:g}, in another table {known.mos:g}")
+    if not rows:
+        raise UsageError(
+            f"predictions: no table has a column {mos} ({', '.join(labels)}); name it with columns.mos=NAME, or the "
+            "ratings with data=table data.path=FILE or data=ratings data.path=FILES"
+        )
+    return list(rows.values())

@@ -1,0 +1,328 @@
+"""The report of a run: one HTML page, and weak stretches for programs."""
+
+import json
+import math
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cover.evaluation.fits.curve import Fit, fit_curve
+from cover.results.evidence import EvidenceFile
+from cover.files import write_rows, write_text
+from cover.reporting.page.parts import labels, part_data, starts
+from cover.reporting.page.moments import BRANCHES, Stretch, Timeline, extreme, timeline, weak_stretches
+from cover.reporting.page.render import plain_numbers, render, visible
+from cover.reporting.page.pictures import (
+    MAPPED,
+    Scale,
+    Shelf,
+    by_weight,
+    map_scale,
+    map_sprite,
+    packed_curves,
+    thumbnail,
+    worst_cells,
+)
+from cover.results.read import FACTS, SCORES, Results, identifier, videos
+
+REPORT, FILES, MOMENTS = "report.html", "report_files", "moments.csv"
+
+_PAGE = 7_900_000  # bytes of a page, as far as leaving out pictures can keep it there
+_REST = 700_000  # of them libraries and text
+_LEAST_ROOM = 1_000_000
+_LISTED = 100_000  # of more videos, a sample is listed
+_SAMPLE = 20_000
+_STEPS = 200  # of a threshold
+_LEVELS = 30  # groups shown of a column
+_ALIKE = 0.9  # a column with a level for almost every video groups nothing
+_SPREAD_OF = 8  # videos that tell the spread between videos
+_TICKS, _APART = (5, 10, 25, 50, 75, 90, 95), 5.0  # percentiles
+_FAILED_SHOWN = 2_000
+_ORDER = ("overall", *BRANCHES)
+_NUMBERS = ("mos", "predicted_mos", "percentile", *(name for name in FACTS if name not in ("codec", "lossless")))
+
+
+def write_report(results: Results, fit: Fit = "logistic4") -> Path:
+    """Write ``report.html`` and ``moments.csv`` into a results folder, of what lies there.
+
+    The page holds everything up to about 8 MB; beyond that, pictures lie in ``report_files/``. Evidence is read one
+    video at a time.
+
+    Args:
+        results: The content of the folder.
+        fit: The curve between overall score and MOS, where the videos are rated.
+
+    Returns:
+        The page.
+    """
+    table = results.table.dropna(subset=["overall"])
+    evidence = EvidenceFile(None if results.predicted else results.folder)
+    spreads = {name: float(table[name].std()) for name in BRANCHES if name in table and len(table) >= _SPREAD_OF}
+    listed = _listed(table)
+    data = _table_data(listed, results)
+    data |= {"parts": part_data(listed, results), "of": "parts" if results.in_parts else "videos"}
+    data |= {"total": len(table), "tally": _tallies(table), "curve": _fitted(table, listed, fit)}
+    data |= _seen(listed, table, evidence, spreads, results.folder / MOMENTS)
+    shutil.rmtree(results.folder / FILES, ignore_errors=True)  # of an earlier report
+    shelf = Shelf(results.folder / FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
+    _shelve(listed, evidence, data, shelf)
+    data |= {"pictures": shelf.inside, "files": FILES, "folder": shlex.quote(_near(results.folder))}
+    page = render(
+        "report",
+        data,
+        title=f"{results.folder.resolve().name}: video quality",
+        run=_run(results, len(table)),
+        results=results,
+        failed=[(visible(name), visible(why)) for name, why in list(results.errors.items())[:_FAILED_SHOWN]],
+        measures=_measures(results.metrics),
+        outside=bool(shelf.beside),
+        listed=len(listed),
+        seen=bool(data["words"]) or results.predicted,
+        whole=(results.config.get("protocol") or {}).get("splits", "full") == "full",
+        total=len(table),
+        of=data["of"],
+        parts=data["parts"],
+    )
+    write_text(results.folder / REPORT, page)
+    return results.folder / REPORT
+
+
+def _near(folder: Path) -> str:
+    """A folder as one would type it here."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) and folder != here else folder)
+
+
+def _listed(table: pd.DataFrame) -> pd.DataFrame:
+    """The videos that the page lists: all, or of very many the best, the worst and a random sample, in their order."""
+    if len(table) <= _LISTED:
+        return table
+    places: list[int] = []
+    for number in by_weight(table["overall"].tolist(), sample=2):
+        places.append(number)
+        if len(places) == _SAMPLE:
+            break
+    return table.iloc[sorted(places)]
+
+
+def _table_data(table: pd.DataFrame, results: Results) -> dict[str, Any]:
+    names = [str(name) for name in table.index]
+    numbers = [name for name in (*_ORDER, *_NUMBERS) if name in table and pd.to_numeric(table[name]).notna().any()]
+    return {
+        "names": labels(table),
+        "columns": {name: plain_numbers(pd.to_numeric(table[name])) for name in numbers},
+        "codec": [value if isinstance(value, str) else None for value in table["codec"]],
+        "groups": _groups(table, results.extras),
+        "notes": {
+            place: [visible(note) for note in results.notes[name]]
+            for place, name in enumerate(names)
+            if name in results.notes
+        },
+    }
+
+
+def _groups(table: pd.DataFrame, extras: Sequence[str]) -> dict[str, Any]:
+    """Columns of the dataset by which videos can be grouped: the most frequent values, and each video's."""
+    found = {}
+    for name in extras:
+        cells = table[name].dropna().astype(str)
+        levels = cells.value_counts()
+        if not 2 <= len(levels) <= max(2, _ALIKE * len(cells)):
+            continue
+        shown = list(levels.index[:_LEVELS])
+        place = {level: number for number, level in enumerate(shown)}
+        codes = [place.get(str(value), -1) if pd.notna(value) else -1 for value in table[name]]
+        found[visible(name)] = {
+            "levels": [visible(level) for level in shown],
+            "codes": codes,
+            "of": len(levels),
+            "name": identifier(name),
+        }
+    return found
+
+
+def _tallies(table: pd.DataFrame) -> dict[str, Any]:
+    """For each score its histogram, and how many videos and hours are above each of many thresholds."""
+    hours = pd.to_numeric(table["duration"]).fillna(0).to_numpy() / 3600
+    found = {}
+    for name in _ORDER:
+        if name not in table or not table[name].notna().any():
+            continue
+        values = table[name].dropna().to_numpy()
+        low = math.floor(values.min() * 100 - 1e-9) / 100  # below the lowest: at first, all are kept
+        high = math.ceil(values.max() * 100 + 1e-9) / 100
+        counts, edges = np.histogram(values, bins=min(60, max(8, int(2 * math.sqrt(len(values))))), range=(low, high))
+        steps = np.round(np.linspace(low, high, _STEPS + 1), 4)
+        order = np.argsort(values)
+        upto = np.searchsorted(values[order], steps, side="right")
+        left = np.concatenate([np.cumsum(hours[table[name].notna()][order][::-1])[::-1], [0]])
+        found[name] = {
+            "counts": counts.tolist(),
+            "edges": np.round(edges, 5).tolist(),
+            "steps": steps.tolist(),
+            "kept": (len(values) - upto).tolist(),
+            "hours": np.round(left[upto], 4).tolist(),
+            "ticks": _percentiles(table) if name == "overall" else [],
+        }
+    return found
+
+
+def _percentiles(table: pd.DataFrame) -> list[tuple[int, float]]:
+    """Scores at round percentiles of the reference, as far as the videos reach."""
+    if "percentile" not in table or not table["percentile"].notna().any():
+        return []
+    known = table[["percentile", "overall"]].dropna().sort_values("overall")
+    ranks, values = (known[name].to_numpy(dtype=float) for name in ("percentile", "overall"))
+    places = {rank: int(np.searchsorted(ranks, rank)) for rank in _TICKS if ranks[0] <= rank <= ranks[-1]}
+    # Where videos stand wide apart, nothing tells where between them it is.
+    inside = [rank for rank, place in places.items() if ranks[place] - ranks[max(0, place - 1)] <= _APART]
+    return [(rank, round(float(np.interp(rank, ranks, values)), 4)) for rank in inside]
+
+
+def _fitted(table: pd.DataFrame, listed: pd.DataFrame, fit: Fit) -> dict[str, Any] | None:
+    """The curve from overall score to MOS, and what each video departs from it by."""
+    if "mos" not in table or table["mos"].notna().sum() < 3:
+        return None
+    rated = table.dropna(subset=["mos"])
+    curve = fit_curve(rated["overall"], rated["mos"], fit)
+    if curve is None:
+        return None
+    line = np.linspace(rated["overall"].min(), rated["overall"].max(), 100)
+    return {
+        "fit": fit,
+        "line": [[round(float(x), 4), round(float(y), 4)] for x, y in zip(line, curve(line), strict=True)],
+        "residual": plain_numbers(curve(listed["overall"].to_numpy()) - listed["mos"].to_numpy()),
+    }
+
+
+def _seen(
+    listed: pd.DataFrame,
+    table: pd.DataFrame,
+    evidence: EvidenceFile,
+    spreads: Mapping[str, float],
+    moments: Path,
+) -> dict[str, Any]:
+    """Go through the evidence of every video: weak stretches of all, curves and worst cells of those listed."""
+    names = [str(name) for name in listed.index]
+    numbers = {name: number for number, name in enumerate(names)}
+    scale = map_scale(evidence[name] for name in names if name in evidence)
+    timelines: dict[int, Timeline] = {}
+    found: dict[str, dict[int, Any]] = {key: {} for key in ("spans", "cells", "tiles", "stretches", "words")}
+    lines = []
+    rows = zip(map(str, table.index), videos(table), pd.to_numeric(table["duration"]), starts(table), strict=True)
+    for name, video, duration, start in rows:
+        if name not in evidence:
+            continue
+        one = evidence[name]
+        line = timeline(one.maps, one.times, one.frames, duration, start)
+        stretches = weak_stretches(line, spreads)
+        lines += [[video, *_cells(stretch)] for stretch in stretches]
+        number = numbers.get(name)
+        if number is None:
+            continue
+        worst, best = extreme(line, one.maps), extreme(line, one.maps, best=True)
+        timelines[number] = line
+        found["spans"][number] = _span(line)
+        found["cells"][number] = worst_cells(one)
+        found["tiles"][number] = [*one.size, *(size for branch in MAPPED for size in one.maps[branch].shape[:0:-1])]
+        found["words"][number] = [worst.words(), best.words(), worst.row, best.row, worst.branch, best.branch]
+        if stretches:
+            found["stretches"][number] = [_cells(stretch) for stretch in stretches]
+    write_rows(moments, ("Filename", "Start", "End", "Branch", "Below", "Time", "Frame"), lines)
+    ends = {name: _range([line.curves[name] for line in timelines.values()]) for name in _ORDER}
+    found["curves"] = {
+        number: packed_curves(line.times - line.start, line.curves, ends) for number, line in timelines.items()
+    }
+    ranges = {name: [scale.low, scale.high] for name, scale in ends.items()}
+    return {**found, "scale": [round(scale.low, 4), round(scale.high, 4)], "ranges": ranges}
+
+
+def _shelve(listed: pd.DataFrame, evidence: EvidenceFile, data: Mapping[str, Any], shelf: Shelf) -> None:
+    """Put thumbnails first, for the table, then maps, which panels show over them, then the other frames."""
+    scale, names = Scale(*data["scale"]), [str(name) for name in listed.index]
+    order = [number for number in by_weight(listed["overall"].tolist(), sample=4) if number in data["words"]]
+    for number in order:
+        if (small := thumbnail(evidence[names[number]], data["words"][number][2])) is not None:
+            shelf.put("thumbs", number, small, ".webp")
+    for number in order:
+        shelf.put("maps", number, map_sprite(evidence[names[number]], scale), ".png")
+    for number in order:
+        if strip := evidence[names[number]].strip:
+            shelf.put("strips", number, strip, ".webp")
+
+
+def _span(line: Timeline) -> list[float | None]:
+    """Last time of the curves, counted from the start, and duration, s."""
+    last = float(line.times[-1]) - line.start
+    return [None if math.isnan(value) else round(value, 3) for value in (last, line.duration)]
+
+
+def _cells(stretch: Stretch) -> list[Any]:
+    return [
+        round(stretch.start, 2),
+        round(stretch.end, 2),
+        stretch.branch,
+        round(stretch.below, 4),
+        round(stretch.time, 2),
+        stretch.frame,
+    ]
+
+
+def _range(curves: Sequence[np.ndarray]) -> Scale:
+    """Find the range of curves."""
+    if not curves:
+        return Scale(0.0, 1.0)
+    return Scale(round(min(curve.min() for curve in curves), 4), round(max(curve.max() for curve in curves), 4))
+
+
+def _run(results: Results, scored: int) -> list[tuple[str, str]]:
+    """The facts of the run, for people."""
+    chosen, run = results.config, results.run
+    if results.predicted:  # no model was run
+        chosen = {"data": {"path": chosen["predictions"]}}
+    model = (chosen.get("model") or {}).get("name")
+    sums = run.get("weights_sha256") or {}
+    weights = sums if isinstance(sums, str) else ", ".join(f"{name} {str(value)[:16]}" for name, value in sums.items())
+    facts = [
+        ("Model", model),
+        ("Weights", visible(str(chosen.get("weights") or ""))),
+        ("Checksums (SHA-256)", weights),
+        ("Data", visible(str((chosen.get("data") or {}).get("path") or (chosen.get("data") or {}).get("name") or ""))),
+        ("Views", _views(chosen.get("views") or {})),
+        ("Started", str(run.get("started") or "")),
+        ("Versions", ", ".join(f"{name} {value}" for name, value in (run.get("versions") or {}).items())),
+    ]
+    hours = pd.to_numeric(results.table["duration"]).sum() / 3600
+    counted = f"{scored:,} scored, {len(results.errors):,} failed" + (f", {hours:.2f} hours" if hours else "")
+    of = f"Parts of {len(set(videos(results.table)))} videos" if results.in_parts else "Videos"
+    return [(of, counted), *((name, str(value)) for name, value in facts if value)]
+
+
+def _views(views: Mapping[str, Any]) -> str:
+    def moments(branch: str) -> Iterator[str]:
+        view = views.get(branch) or {}
+        if "fragments" in view:
+            yield f"{branch}: {view['fragments']} moments of {view.get('frames', 1)} frame(s)"
+
+    told = [text for branch in BRANCHES for text in moments(branch)]
+    return "; ".join([*told, *([f"sampling {views['sampling']}"] if "sampling" in views else [])])
+
+
+def _measures(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Rows of the table of measures: score, videos, and each measure with its interval."""
+    rows = []
+    for score, values in metrics.items():
+        if score not in SCORES or not isinstance(values, Mapping):
+            continue
+        cells = [score, f"{values.get('n', 0):,} of {values.get('of', values.get('n', 0)):,}"]
+        for name in ("srocc", "plcc", "krocc", "rmse"):
+            value, ends = values.get(name), (values.get("ci95") or {}).get(name)
+            text = "undefined" if value is None else f"{value:.4f}"
+            cells.append(text + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and None not in ends else ""))
+        rows.append(cells)
+    return rows

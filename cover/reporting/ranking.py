@@ -1,0 +1,160 @@
+"""The outcome of a comparison of metrics: files, a picture, tables."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.text import Text
+
+from cover.evaluation.arrays import plain
+from cover.evaluation.ranking import FEW, Comparison, Metric
+from cover.evaluation.fits.curve import Fit
+from cover.evaluation.raters.study import Study
+from cover.files import write_text
+from cover.reporting.console import NumberTable, raters, with_ends
+from cover.reporting.tables import write_table
+
+_SHOWN_PAIRS = 10
+_LABELS = {
+    "srocc": "SROCC",
+    "plcc": "PLCC",
+    "krocc": "KROCC",
+    "rmse": "RMSE",
+    "rmse_star": "RMSE*",
+    "outlier_ratio": "outlier ratio",
+}
+
+
+def write_comparison(folder: Path, table: pd.DataFrame, found: Comparison, fit: Fit, study: Study | None) -> None:
+    """Write ``ranking.csv``, ``pairs.csv``, ``predictions.csv``, ``metrics.json`` and ``ranking.png``.
+
+    Args:
+        folder: The results folder.
+        table: What :func:`cover.evaluation.ranking.tabulate` gives.
+        found: The comparison.
+        fit: The curve that it stands on.
+        study: How far the raters agree, where that is known.
+    """
+    for name, frame in (("predictions.csv", table), ("ranking.csv", found.ranking()), ("pairs.csv", found.pairs)):
+        write_table(folder / name, frame)
+    _draw(folder / "ranking.png", found, study)
+    metrics: dict[str, Any] = {metric.name: _figures(metric, len(table)) for metric in found.metrics}
+    pairs = found.pairs.astype(object).where(found.pairs.notna(), None).to_dict("records")
+    extra = {} if study is None else {"raters": study.agreement.as_dict()}
+    figures = {"fit": fit, "criterion": found.criterion, "metrics": metrics, "pairs": pairs, **extra}
+    write_text(folder / "metrics.json", json.dumps(figures, indent=2) + "\n")
+
+
+def _figures(metric: Metric, total: int) -> dict[str, Any]:
+    intervals = {name: list(ends) for name, ends in metric.ci95.items() if all(map(math.isfinite, ends))}
+    return {
+        **metric.measures.as_dict(),
+        "ci95": intervals,
+        "of": total,
+        "low_is_good": metric.falls,
+        "p1401": metric.standard.as_dict(),
+        "left_out": plain(metric.left_out),
+    }
+
+
+def show(found: Comparison, fit: Fit, total: int, folder: Path, study: Study | None) -> None:
+    """Show a comparison on the terminal.
+
+    Args:
+        found: The comparison.
+        fit: The curve that it stands on.
+        total: Rated videos.
+        folder: The results folder.
+        study: How far the raters agree, where that is known.
+    """
+    console = Console()
+    console.print(_ranking(found))
+    n = found.metrics[0].measures.n
+    label = _LABELS[found.criterion]
+    console.print(
+        Text(f"ranked by {label} after fit={fit}, on {n} of {total} videos; ~ the test cannot tell it from the best")
+    )
+    if any(metric.falls for metric in found.metrics):
+        console.print(Text("- low is good: turned round"))
+    reasons = dict.fromkeys(reason for metric in found.metrics for reason in metric.measures.undefined)
+    for reason in reasons:
+        console.print(Text(f"undefined: {reason}"))
+    if any(math.isfinite(value) for metric in found.metrics for value in metric.left_out.values()):
+        console.print(_left_out(found))
+        console.print(
+            Text(f"fewer than {FEW} videos: errors on videos that the curve was not fitted to, and how much larger")
+        )
+    if len(found.pairs):
+        console.print(_pairs(found))
+        count = len(found.metrics) * (len(found.metrics) - 1) // 2
+        more = f"; the first {_SHOWN_PAIRS} of {count} pairs" if count > _SHOWN_PAIRS else ""
+        console.print(Text(f"p: of Steiger's Z and F, adjusted for the number of pairs (Holm){more}"))
+    if study is not None:
+        console.print(raters(study, folder), highlight=False, soft_wrap=True)
+    console.print(f"results: {folder} (ranking.csv, pairs.csv, ranking.png)", highlight=False, soft_wrap=True)
+
+
+def _ranking(found: Comparison) -> NumberTable:
+    names = ["srocc", "plcc", "krocc", "rmse"]
+    names += ["rmse_star", "outlier_ratio"] if found.criterion == "rmse_star" else []
+    table = NumberTable(["metric", *(_LABELS[name] for name in names)])
+    alike = found.ranking()["like_best"].tolist()
+    for place, (metric, like) in enumerate(zip(found.metrics, alike, strict=True), start=1):
+        mark = ("~" if like and place > 1 else "") + ("-" if metric.falls else "")
+        cells = (with_ends(metric.figure(name), metric.ci95.get(name), digits=3) for name in names)
+        table.add(f"{place} {metric.name} {mark}".strip(), *cells)
+    return table
+
+
+def _left_out(found: Comparison) -> NumberTable:
+    names = list(found.metrics[0].left_out)
+    table = NumberTable(["left out, one by one", *(_LABELS[name] for name in names)])
+    for metric in found.metrics:
+        gaps = {name: value - metric.figure(name) for name, value in metric.left_out.items()}
+        table.add(metric.name, *(f"{metric.left_out[name]:.3f} ({gaps[name]:+.3f})" for name in names))
+    return table
+
+
+def _pairs(found: Comparison) -> NumberTable:
+    measures = ["srocc", "plcc", *dict.fromkeys(["rmse", found.criterion])]
+    table = NumberTable(["difference", *(_LABELS[name] for name in measures)])
+    for (a, b), lines in list(found.pairs.groupby(["a", "b"], sort=False))[:_SHOWN_PAIRS]:
+        by_name = lines.set_index("measure")
+        cells = []
+        for name in measures:
+            if name not in by_name.index:
+                cells.append("")
+                continue
+            values = by_name.loc[name, ["difference", "low", "high", "p_holm"]].to_numpy(dtype=float)
+            difference, low, high, p = (float(value) for value in values)
+            cells.append(
+                with_ends(difference, (low, high), digits=3, sign="+") + (f"\np={p:.3f}" if math.isfinite(p) else "")
+            )
+        table.add(f"{a} less {b}", *cells)
+    return table
+
+
+def _draw(path: Path, found: Comparison, study: Study | None) -> None:
+    """Draw each metric's SROCC, PLCC and criterion with their intervals, as PNG."""
+    names = ["srocc", "plcc", found.criterion]
+    figure = Figure(figsize=(10, 1.2 + 0.45 * len(found.metrics)), layout="constrained")
+    every = figure.subplots(1, len(names), sharey=True)
+    places = np.arange(len(found.metrics))[::-1]
+    for axes, name in zip(every, names, strict=True):
+        values = np.array([metric.figure(name) for metric in found.metrics])
+        ends = np.array([metric.ci95.get(name, (math.nan, math.nan)) for metric in found.metrics])
+        axes.hlines(places, ends[:, 0], ends[:, 1], color="tab:blue", linewidth=2, alpha=0.6)
+        axes.plot(values, places, "o", color="tab:blue")
+        axes.set(title=_LABELS[name], ylim=(-0.6, len(places) - 0.4))
+        axes.grid(alpha=0.3)
+        if name == "srocc" and study is not None and math.isfinite(study.agreement.ceiling):
+            axes.axvline(study.agreement.ceiling, color="gray", linestyle=":", label="ceiling")
+            axes.legend(loc="lower left", fontsize="small")
+    every[0].set_yticks(places, [metric.name for metric in found.metrics])
+    figure.supxlabel("95 % bootstrap intervals", fontsize="small")
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,67 @@
+"""Adapt to few rated videos: the work of ``train`` with a nested cross-validation."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from cover.config import components, training
+from cover.config.schema import TrainOptions
+
+if TYPE_CHECKING:
+    from cover.evaluation.raters.study import Study
+
+
+def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) -> "Study | None":
+    """Choose what the data can carry, or show what an earlier run with these options chose.
+
+    Args:
+        options: The options.
+        config: The same as composed, for ``run.yaml``.
+        folder: The results folder.
+
+    Returns:
+        How far the raters agree; None where that is unknown.
+
+    Raises:
+        UsageError: Options, ratings or weights are wrong.
+    """
+    from cover.reporting import evaluation
+    from cover.reporting import adaptation as reporting
+    from cover.reporting.training import log_results, read_results
+    from cover.training import run
+    from cover.training.data.selection import whole_set
+    from cover.training.adapt.adaptation import adapt
+
+    (source,) = training.sources(options)
+    rated = whole_set(source, folder, strict=options.strict)
+    kept = training.identity(options, config)
+    run.open_run(folder, config, kept, [rated], resume=options.resume)
+    if source.study is not None:
+        evaluation.write_study(folder, source.study)
+    if not (folder / run.FINISHED).exists():
+        about = training.about(options, kept["base"])
+        recipe = training.recipe(options)
+        found = adapt(
+            recipe,
+            lambda: components.build_model(options),
+            rated,
+            about,
+            folder,
+            options.protocol.column,
+            reporting.folds_passing,
+        )
+        table = found.table()
+        reporting.write_ladder(
+            folder,
+            table,
+            pd.DataFrame(found.choice.table),
+            found.nested.gain,
+            found.about(),
+            found.best,
+            options.fit,
+            options.resamples,
+        )
+        if (logger := training.logger(options, config, folder)) is not None:
+            log_results(logger, read_results(folder).measures, table, folder, ("rungs.png", "scatter.png"))
+    return source.study

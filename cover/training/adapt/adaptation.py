@@ -1,0 +1,212 @@
+"""Adaptation to few rated videos: the ladder over cached features, cross-validated, and the weights of its choice."""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import pandas as pd
+import torch
+
+from cover.curves import Calibration
+from cover.errors import UsageError
+from cover.evaluation.arrays import plain
+from cover.evaluation.fits.calibration import calibrate
+from cover.evaluation.splits.contents import Contents, contents
+from cover.models import BRANCHES, COVER
+from cover.training.checkpoints import write_weights
+from cover.training.data.loader import TrainingData, numbered
+from cover.training.adapt.ladder import CALIBRATION, UNCHANGED, Change, Choice, Evidence, Nested, choose, nested
+from cover.training.loop.module import RAW
+from cover.training.data.sets import RatedSet
+from cover.training.recipe import Recipe
+from cover.training.adapt.near import PLACES, NearHeads
+from cover.training.stages import START, StageResult, training_data
+
+log = logging.getLogger(__name__)
+
+_FEWEST_GROUPS = 4  # a fold inside a fold needs three that are not left out
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """The outcome of the ladder.
+
+    Attributes:
+        data: The videos, as far as they can be read.
+        evidence: What the ladder knew of them.
+        contents: Their contents; None where each video is taken to show something else.
+        choice: The rung that cross-validation over all of them chose.
+        nested: What choosing is worth, on videos it did not see.
+        kept: Whether the weights changed: whether the choice is above the calibration, and its worth beyond chance.
+        curve: The calibration of the weights; None where scores do not rise with the MOS.
+    """
+
+    data: TrainingData
+    evidence: Evidence
+    contents: Contents | None
+    choice: Choice
+    nested: Nested
+    kept: bool
+    curve: Calibration | None
+
+    @property
+    def rungs(self) -> dict[str, int]:
+        """How many folds chose each rung."""
+        return dict(Counter(rung.name for rung in self.nested.rungs))
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """Describe the weights: stage, epoch and variant as of other trainings, and whether they are calibrated."""
+        stage = self.choice.rung.name if self.kept else START
+        return {"stage": stage, "epoch": int(self.kept), "variant": RAW, "calibrated": self.curve is not None}
+
+    def about(self) -> dict[str, Any]:
+        """Describe the cross-validation as plain data."""
+        rung, known = self.choice.rung, self.contents
+        return {
+            "folds": self.nested.folds,
+            "left_out": "videos" if known is None else "contents",
+            "groups": len(np.unique(self.evidence.groups)),
+            "contents_by": None if known is None else known.source,
+            "rungs": self.rungs,
+            "chosen": {"rung": rung.name, "strength": plain(rung.strength)},
+        }
+
+    def table(self) -> pd.DataFrame:
+        """Tabulate each video with the scores of folds that did not see its content.
+
+        Returns:
+            ``Filename, split, mos, overall`` (of what was kept), ``overall_before, overall_trained``, ``predicted_mos``
+            and ``predicted_mos_before``, ``content`` where it is known, ``dataset``.
+        """
+        rated, found = self.data.sets[0], self.nested
+        columns: dict[str, Any] = {
+            "Filename": [row.name for row in rated.train],
+            "split": "cross-validated",
+            "mos": self.evidence.mos,
+            "overall": found.after if self.kept else self.evidence.overall,
+            "overall_before": self.evidence.overall,
+            "overall_trained": found.after,
+            "predicted_mos": found.after_mos if self.kept else found.before_mos,
+            "predicted_mos_before": found.before_mos,
+            "predicted_mos_trained": found.after_mos,
+        }
+        if self.contents is not None:
+            columns["content"] = self.contents.keys
+        return pd.DataFrame({**columns, "dataset": rated.name})
+
+
+def adapt(
+    recipe: Recipe,
+    make_model: Callable[[], COVER],
+    rated: RatedSet,
+    about: Mapping[str, Any],
+    folder: Path,
+    column: str | None,
+    progress: Callable[[Sequence[np.ndarray]], Iterator[np.ndarray]] = iter,
+) -> Adaptation:
+    """Choose a rung for all rated videos, measure what choosing is worth, and write the weights.
+
+    Args:
+        recipe: The recipe, whose stages are not used.
+        make_model: Makes the model to adapt.
+        rated: The videos, all of them to train on.
+        about: Plain data for the weights (see :func:`~cover.training.checkpoints.write_weights`).
+        folder: The results folder.
+        column: Column of the content; None finds one, or guesses contents by the videos' names.
+        progress: Passes folds on, and may show that they pass.
+
+    Raises:
+        UsageError: Too few videos can be read or too few contents are there, or there is no column of that name.
+    """
+    lightning.seed_everything(recipe.seed, verbose=False)
+    model = make_model().eval()
+    data = training_data(recipe, model, [rated], list(BRANCHES), [], folder)
+    rows = data.sets[0].train
+    known = contents(rows, column)
+    if known is None and column is not None:
+        raise UsageError(f"protocol.column={column}: {rated.name} has no such column, or gaps in it")
+    groups = np.arange(len(rows)) if known is None else np.array(numbered(known.keys))
+    if len(np.unique(groups)) < _FEWEST_GROUPS:
+        raise UsageError(
+            f"{rated.name}: {len(np.unique(groups))} contents (by {known.source if known else 'video'}) are too few to "
+            f"cross-validate over; {_FEWEST_GROUPS} at least"
+        )
+    evidence = _evidence(model, data, groups, by_interval=recipe.by_interval)
+    worth = nested(evidence, recipe.seed, progress)
+    choice = choose(evidence, recipe.seed)
+    kept = choice.rung.name != CALIBRATION and (worth.gain.clear or (worth.gain.sum[0] > 0 and not recipe.require_gain))
+    change = choice.change if kept else UNCHANGED
+    apply(model, change)
+    curve = calibrate(change.overall(evidence), evidence.mos)
+    if curve is None:
+        log.warning("scores do not rise with the MOS: the checkpoint has no MOS scale")
+    name = choice.rung.name if kept else START
+    trained = frozenset(key for key, _ in model.named_parameters() if key.startswith("heads."))
+    result = StageResult(name, int(kept), RAW, worth.gain.sum[0] if kept else 0.0, {}, data, trained)
+    write_weights(model, result, curve, set(trained), about, folder)
+    return Adaptation(data, evidence, known, choice, worth, kept, curve)
+
+
+def apply(model: COVER, change: Change) -> None:
+    """Change the last layers of a model's heads as the ladder found."""
+    with torch.no_grad():
+        for name, value in (change.heads or {}).items():
+            model.heads.get_parameter(name).copy_(value)
+        if change.heads is not None:
+            model.heads.get_parameter(f"{BRANCHES[0]}.score.bias").sub_(change.offset)
+        for place, branch in enumerate(BRANCHES):
+            layer: Any = model.heads[branch].score
+            factor, centre = float(change.factors[place]), float(change.centres[place])
+            layer.weight.mul_(factor)
+            layer.bias.mul_(factor).add_((1 - factor) * centre)
+            if branch in change.deltas:
+                delta, mean = change.deltas[branch], change.means[branch]
+                layer.weight.add_(torch.from_numpy(delta).view_as(layer.weight).to(layer.weight))
+                layer.bias.sub_(float(delta @ mean))
+
+
+def _evidence(model: COVER, data: TrainingData, groups: np.ndarray, *, by_interval: bool) -> Evidence:
+    """Compute scores, and means of what the last layers are given, from cached features."""
+    count = data.trained
+    scores = np.full((count, len(BRANCHES)), math.nan)
+    inputs: dict[str, np.ndarray] = {}
+    heads: dict[str, Any] = {branch: model.heads[branch] for branch in BRANCHES}
+    places: dict[str, dict[int, torch.Tensor]] = {branch: {} for branch in BRANCHES}
+    for batch in data.predict_dataloader():
+        done = 0
+        for group in batch.groups:
+            with torch.no_grad():
+                gated = model.gate({branch: tensor.float() for branch, tensor in group.features.items()})
+                for place, branch in enumerate(BRANCHES):
+                    head = heads[branch]
+                    given = head.inputs(gated[branch])
+                    means = given.flatten(2).mean(2).double().numpy()
+                    videos = batch.videos[done : done + len(means)].numpy()
+                    scores[videos, place] = head.score(given).flatten(1).mean(1).double().numpy()
+                    if not head.linear:
+                        places[branch].update(zip(videos.tolist(), _some_places(gated[branch]), strict=True))
+                    inputs.setdefault(branch, np.full((count, means.shape[1]), math.nan))[videos] = means
+                done += len(videos)
+    rated = data.sets[0]
+    mos = np.array([rated.rating(row) for row in rated.train])
+    weights = np.ones(count)
+    if by_interval:
+        weights = np.array([(rated.certainties or {}).get(row.name, 1.0) for row in rated.train])
+    near = None
+    if not any(head.linear for head in heads.values()):
+        stacked = {branch: torch.stack([found[video] for video in range(count)]) for branch, found in places.items()}
+        near = NearHeads(heads, stacked)
+    return Evidence(scores, inputs, mos, groups, weights / weights.mean(), near)
+
+
+def _some_places(features: torch.Tensor) -> torch.Tensor:
+    """Features (B, C, T', h, w) at a few places, float32 (B, C, K), evenly spaced over time and space."""
+    flat = features.flatten(2)
+    return flat[..., torch.linspace(0, flat.shape[2] - 1, PLACES).round().long()].float().clone()
