@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from cover.config import training
-from cover.config.compose import checked, config_folder, plain
+from cover.config.compose import checked, config_folder, resolved
 from cover.config.resolvers import register_resolvers
 from cover.config.schema import TrainOptions
 from cover.models import BRANCHES, COVER, branch_scores
@@ -149,7 +149,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     register_resolvers()
     with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = plain(hydra.compose("train", [f"model={options.model}", "data.path=none"]))
+        config = resolved(hydra.compose("train", [f"model={options.model}", "data.path=none"]))
     with tempfile.TemporaryDirectory() as folder:
         if not options.paths:
             options.paths = [Path(folder, "generated.mp4")]

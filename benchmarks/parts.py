@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.memory import peak_mb
+from cover.decoding.decoder import Decoder
 from cover.processes import available_cpus
 from cover.rows import Row
-from cover.decoding.decoder import Decoder
 from cover.video import Segments, ViewSpec
 from cover.video.packets import set_threads
 from cover.weights import SHIPPED, read_about

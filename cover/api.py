@@ -8,7 +8,7 @@ from cover.errors import WeightsError
 from cover.models import COVER
 from cover.results.reference import Reference, read_reference, shipped_reference
 from cover.scoring.scorer import Scorer, VideoScore
-from cover.video import Source, ViewSpec
+from cover.video import VideoSource, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
 
 
@@ -47,7 +47,7 @@ def load_model(
 
 
 def score(
-    source: Source,
+    source: VideoSource,
     model: COVER,
     *,
     views: ViewSpec | None = None,

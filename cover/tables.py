@@ -34,7 +34,7 @@ _THOUSANDS = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))")
 
 
 @dataclass(frozen=True)
-class Table:
+class RecordTable:
     """A table as read.
 
     Attributes:
@@ -53,7 +53,7 @@ class Table:
 
 def read_table(
     path: Path, what: str, *, separator: str | None = None, decimal: str | None = None, sheet: str | int | None = None
-) -> Table:
+) -> RecordTable:
     """Read a table, of the kind that its suffix says: a spreadsheet, Parquet, or text.
 
     Args:
@@ -143,7 +143,7 @@ def _mark(separator: str | None, what: str) -> str | None:
     return mark
 
 
-def _read_text(text: str, what: str, usual: str, separator: str | None, decimal: str | None) -> Table:
+def _read_text(text: str, what: str, usual: str, separator: str | None, decimal: str | None) -> RecordTable:
     if not text.strip():
         raise UsageError(f"{what}: the file is empty")
     lines, first, found = _start(text, what, usual, separator)
@@ -154,7 +154,7 @@ def _read_text(text: str, what: str, usual: str, separator: str | None, decimal:
         records = list(_records(reader, header, what, layout, first))
     except csv.Error as error:
         raise UsageError(f"{what}, line {reader.line_num + first}: not a readable table ({error})") from error
-    table = Table(header, records, layout, found)
+    table = RecordTable(header, records, layout, found)
     return table if decimal == "." else _with_points(table, every=decimal == ",")
 
 
@@ -190,7 +190,7 @@ def _separator(header: str, usual: str) -> str:
     return max(counts, key=lambda mark: counts[mark])
 
 
-def _with_points(table: Table, *, every: bool) -> Table:
+def _with_points(table: RecordTable, *, every: bool) -> RecordTable:
     """Write decimal commas as points: in columns that hold nothing but such numbers, or wherever there is one."""
     chosen = table.header if every else [name for name in table.header if _has_commas(table, name)]
     if not chosen:
@@ -202,7 +202,7 @@ def _with_points(table: Table, *, every: bool) -> Table:
     return replace(table, records=records)
 
 
-def _has_commas(table: Table, name: str) -> bool:
+def _has_commas(table: RecordTable, name: str) -> bool:
     cells = [cell.strip() for _, cells in table.records if isinstance(cell := cells.get(name), str)]
     numbers = [cell for cell in cells if cell.lower() not in _MISSING]
     if not numbers or not all(_WITH_COMMA.fullmatch(text) or _WHOLE.fullmatch(text) for text in numbers):
@@ -217,7 +217,7 @@ def _point(cell: object) -> object:
     return text.replace(",", ".") if _WITH_COMMA.fullmatch(text) else cell
 
 
-def read_spreadsheet(path: Path, what: str, sheet: str | int | None = None) -> Table:
+def read_spreadsheet(path: Path, what: str, sheet: str | int | None = None) -> RecordTable:
     """Read a sheet of a spreadsheet, whatever the suffix of its file; see :func:`read_table`.
 
     Raises:
@@ -249,7 +249,7 @@ def read_spreadsheet(path: Path, what: str, sheet: str | int | None = None) -> T
     return replace(_of_frame(frame.dropna(how="all"), first=2), layout=layout)
 
 
-def _read_parquet(path: Path, what: str) -> Table:
+def _read_parquet(path: Path, what: str) -> RecordTable:
     import pandas as pd
 
     try:
@@ -263,11 +263,11 @@ def _read_parquet(path: Path, what: str) -> Table:
     return _of_frame(frame, first=1)
 
 
-def _of_frame(frame: "pd.DataFrame", first: int) -> Table:
+def _of_frame(frame: "pd.DataFrame", first: int) -> RecordTable:
     """A table of a data frame, whose first row has the number ``first`` for people."""
     frame = frame.rename(columns=lambda name: str(name).strip()).astype(object).where(frame.notna().to_numpy(), None)
     records = [
         (f"row {number + first}", {str(name): cell for name, cell in zip(frame.columns, cells, strict=True)})
         for number, cells in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
     ]
-    return Table(list(map(str, frame.columns)), records)
+    return RecordTable(list(map(str, frame.columns)), records)

@@ -13,7 +13,7 @@ from scipy.io.matlab import MatReadError
 
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.tables import Table, header_key, read_table
+from cover.tables import RecordTable, header_key, read_table
 
 from ._listing import Listing
 from .labels_txt import Label, is_labels_txt, read_labels_txt
@@ -22,7 +22,7 @@ Annotations = Mapping[str | None, Sequence[str]]  # split -> names of files
 
 
 @dataclass(frozen=True)
-class Rating:
+class AnnotatedVideo:
     """One video as an annotation states it.
 
     Attributes:
@@ -92,16 +92,16 @@ class AnnotatedDataset:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         """Reads the dataset's own annotation; yields the rows of ``self.split``."""
         raise NotImplementedError
 
-    def _from_labels(self, labels: list[Label]) -> list[Rating]:
+    def _from_labels(self, labels: list[Label]) -> list[AnnotatedVideo]:
         """Takes rows from a text file in which the numbers are duration and frame rate."""
         ratings = []
         for label in labels:
             extras = {name: value for name, value in zip(("duration", "fps"), label.fields, strict=True) if value > 0}
-            ratings.append(Rating(label.where, label.path, label.mos, {**self._about(label.path), **extras}))
+            ratings.append(AnnotatedVideo(label.where, label.path, label.mos, {**self._about(label.path), **extras}))
         return ratings
 
     def _about(self, path: str) -> dict[str, object]:
@@ -123,7 +123,7 @@ class AnnotatedDataset:
             )
         return found
 
-    def _check(self, ratings: list[Rating]) -> None:
+    def _check(self, ratings: list[AnnotatedVideo]) -> None:
         low, high = self.mos_range
         if not ratings:
             raise UsageError(f"{self.annotation}: it rates no video{f' of split {self.split}' if self.split else ''}")
@@ -139,7 +139,7 @@ class AnnotatedDataset:
                 f"{self.annotation}: every MOS is within 1..5, but {self.title} is rated on {low:g}..{high:g}"
             )
 
-    def _locate(self, ratings: list[Rating]) -> list[Row]:
+    def _locate(self, ratings: list[AnnotatedVideo]) -> list[Row]:
         listing = Listing(self.root, fold_case=True)
         rows: dict[str, Row] = {}
         lines: dict[str, str] = {}
@@ -220,7 +220,7 @@ def read_csv(path: Path, required: Sequence[str]) -> list[Record]:
     return records_of(path, read_table(path, str(path)), required)
 
 
-def records_of(path: Path, table: Table, required: Sequence[str]) -> list[Record]:
+def records_of(path: Path, table: RecordTable, required: Sequence[str]) -> list[Record]:
     """Makes the rows of a table records.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from cover.errors import UsageError
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, Record, read_csv
+from ._annotation import AnnotatedDataset, AnnotatedVideo, Annotations, Record, read_csv
 
 
 class CVD2014(AnnotatedDataset):
@@ -33,7 +33,7 @@ class CVD2014(AnnotatedDataset):
         None: ("CVD2014_ratings/Realignment_MOS.csv", "Realignment_MOS.csv", "labels.txt")
     }
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         for record in read_csv(path, ["Content", "File_name", "Realignment MOS"]):
             name, content = record.text("File_name"), record.text("Content").replace(" ", "_")
             match = re.match(r"Test0?(\d)_", name)
@@ -41,7 +41,7 @@ class CVD2014(AnnotatedDataset):
                 raise UsageError(f"{record.where}: file name {name!r} does not begin with its test, as in Test01_")
             video = f"Test{match[1]}/{content}/{name}.avi"
             extras = {**self._about(video), "original_mos": _decimal(record, "Original MOS")}
-            yield Rating(record.where, video, _decimal(record, "Realignment MOS"), extras)
+            yield AnnotatedVideo(record.where, video, _decimal(record, "Realignment MOS"), extras)
 
     def _about(self, path: str) -> dict[str, object]:
         match = re.match(r"Test0?(?P<test>\d)_(?P<content>\w+)_D\d+", PurePosixPath(path).name)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from cover.errors import UsageError
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, read_csv
+from ._annotation import AnnotatedDataset, AnnotatedVideo, Annotations, read_csv
 
 _FOLDERS = ("1024x768", "512x384")
 _SPLITS = ("training", "validation", "test")
@@ -42,7 +42,7 @@ class KonIQ10k(AnnotatedDataset):
         _ALL: (_WITH_SETS, *_SCORES),
     }
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         records = read_csv(path, ["image_name", "MOS"])
         has_splits = bool(records) and "set" in records[0]
         if self.split != _ALL and not has_splits:
@@ -59,7 +59,9 @@ class KonIQ10k(AnnotatedDataset):
                     raise UsageError(f"{record.where}: set is {extras['split']!r}, not training, validation or test")
                 if self.split not in (_ALL, extras["split"]):
                     continue
-            yield Rating(record.where, f"{_FOLDERS[0]}/{record.text('image_name')}", record.number(column), extras)
+            yield AnnotatedVideo(
+                record.where, f"{_FOLDERS[0]}/{record.text('image_name')}", record.number(column), extras
+            )
 
     def _candidates(self, path: str) -> Iterator[str]:
         name = PurePosixPath(path).name

@@ -12,7 +12,7 @@ import numpy as np
 
 from cover.errors import UsageError
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, Record, is_matlab, read_csv, read_matlab
+from ._annotation import AnnotatedDataset, AnnotatedVideo, Annotations, Record, is_matlab, read_csv, read_matlab
 
 _FOLDER = "KoNViD_1k_videos"
 _MATLAB_NAMES = ("flickr_ids", "flickr_id", "video_names", "video_name", "video_list", "names")
@@ -51,7 +51,7 @@ class KoNViD1k(AnnotatedDataset):
         )
     }
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         if is_matlab(path):
             yield from self._from_matlab(path)
             return
@@ -59,9 +59,11 @@ class KoNViD1k(AnnotatedDataset):
             flickr_id = record.text("flickr_id").removesuffix(".0")
             name = record.text("file_name") if "file_name" in record else f"{flickr_id}.mp4"
             extras = record.numbers(fps="framerate", width="width", height="height")
-            yield Rating(record.where, f"{_FOLDER}/{name}", record.number("MOS"), {"flickr_id": flickr_id, **extras})
+            yield AnnotatedVideo(
+                record.where, f"{_FOLDER}/{name}", record.number("MOS"), {"flickr_id": flickr_id, **extras}
+            )
 
-    def _from_matlab(self, path: Path) -> Iterator[Rating]:
+    def _from_matlab(self, path: Path) -> Iterator[AnnotatedVideo]:
         variables: dict[str, Any] = {}
         for name, value in read_matlab(path).items():  # a struct stands for its fields
             variables |= value if isinstance(value, dict) else {name: value}
@@ -83,7 +85,7 @@ class KoNViD1k(AnnotatedDataset):
             if text == "nan":
                 raise UsageError(f"{where}: the video has no name")
             video = text if PurePosixPath(text).suffix else f"{text}.mp4"
-            yield Rating(where, f"{_FOLDER}/{video}", record.number("score"), self._about(video))
+            yield AnnotatedVideo(where, f"{_FOLDER}/{video}", record.number("score"), self._about(video))
 
     def _about(self, path: str) -> dict[str, object]:
         match = _flickr_id(path)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from cover.errors import UsageError
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, read_matlab
+from ._annotation import AnnotatedDataset, AnnotatedVideo, Annotations, read_matlab
 
 
 class LIVEQualcomm(AnnotatedDataset):
@@ -29,7 +29,7 @@ class LIVEQualcomm(AnnotatedDataset):
     mos_range = (0, 100)
     annotations: ClassVar[Annotations] = {None: ("qualcommSubjectiveData.mat", "labels.txt", "mp4labels.txt")}
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         table = read_matlab(path)
         try:
             videos, scores = table["qualcommVideoData"], table["qualcommSubjectiveData"]
@@ -51,7 +51,7 @@ class LIVEQualcomm(AnnotatedDataset):
         for number, (name, distortion, phone, mos, biased) in enumerate(columns, start=1):
             video = f"{distortion}/{name}"
             extras = {**self._about(video), "phone": str(phone), "biased_mos": biased}
-            yield Rating(f"{path}, video {number}", video, mos, extras)
+            yield AnnotatedVideo(f"{path}, video {number}", video, mos, extras)
 
     def _about(self, path: str) -> dict[str, object]:
         video = PurePosixPath(path)

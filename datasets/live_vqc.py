@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from cover.errors import UsageError
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, is_matlab, read_csv, read_matlab
+from ._annotation import AnnotatedDataset, AnnotatedVideo, Annotations, is_matlab, read_csv, read_matlab
 
 _FOLDER = "Video"
 
@@ -31,7 +31,7 @@ class LIVEVQC(AnnotatedDataset):
     mos_range = (0, 100)
     annotations: ClassVar[Annotations] = {None: ("data.mat", "LIVE_VQC_metadata.csv", "labels.txt")}
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         if is_matlab(path):
             table = read_matlab(path)
             try:
@@ -43,11 +43,11 @@ class LIVEVQC(AnnotatedDataset):
             if len(names) != len(scores):
                 raise UsageError(f"{path}: {len(names)} names in video_list, but {len(scores)} scores in mos")
             for number, (name, score) in enumerate(zip(names, scores, strict=True), start=1):
-                yield Rating(f"{path}, video {number}", f"{_FOLDER}/{name}", score)
+                yield AnnotatedVideo(f"{path}, video {number}", f"{_FOLDER}/{name}", score)
             return
         for record in read_csv(path, ["File", "MOS"]):
             extras = record.numbers(fps="framerate", width="width", height="height")
-            yield Rating(record.where, f"{_FOLDER}/{record.text('File')}", record.number("MOS"), extras)
+            yield AnnotatedVideo(record.where, f"{_FOLDER}/{record.text('File')}", record.number("MOS"), extras)
 
     def _candidates(self, path: str) -> Iterator[str]:
         name = PurePosixPath(path).name

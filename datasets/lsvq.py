@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from cover.errors import UsageError
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, read_csv
+from ._annotation import AnnotatedDataset, AnnotatedVideo, Annotations, read_csv
 from .labels_txt import Label
 
 
@@ -43,7 +43,7 @@ class LSVQ(AnnotatedDataset):
     listed: ClassVar[int] = 35_242  # rows of labels_train_test.csv in front of the broken videos
     both_tests: ClassVar[int] = 7186 + 3573
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         records = read_csv(path, ["name", "mos"])
         has_splits = bool(records) and "is_test" in records[0]
         if has_splits is (self.split == "test_1080p"):
@@ -59,9 +59,9 @@ class LSVQ(AnnotatedDataset):
                 if (is_test == "true") is not (self.split == "test"):
                     continue
             extras = record.numbers(frames="frame_number", width="width", height="height")
-            yield Rating(record.where, f"{record.text('name')}.mp4", record.number("mos"), extras)
+            yield AnnotatedVideo(record.where, f"{record.text('name')}.mp4", record.number("mos"), extras)
 
-    def _from_labels(self, labels: list[Label]) -> list[Rating]:
+    def _from_labels(self, labels: list[Label]) -> list[AnnotatedVideo]:
         if len(labels) == self.both_tests:
             raise UsageError(
                 f"{self.annotation}: it holds both test sets; take labels_test.txt or labels_1080p.txt of DOVER"

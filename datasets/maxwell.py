@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from cover.errors import UsageError
 
-from ._annotation import AnnotatedDataset, Annotations, Rating
+from ._annotation import AnnotatedDataset, AnnotatedVideo, Annotations
 from .labels_txt import Label
 
 
@@ -38,17 +38,17 @@ class MaxWell(AnnotatedDataset):
         for split in ("train", "val")
     }
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         raise UsageError(f"{path}: it names no videos; take {self.split}_labels.txt of DIVIDE_MaxWell ({self.source})")
 
-    def _from_labels(self, labels: list[Label]) -> list[Rating]:
+    def _from_labels(self, labels: list[Label]) -> list[AnnotatedVideo]:
         ratings = []
         for label in labels:
             technical, aesthetic = label.fields
             extras = {"technical_mos": technical, "aesthetic_mos": aesthetic}
             if not all(self.mos_range[0] <= score <= self.mos_range[1] for score in label.fields):
                 raise UsageError(f"{label.where}: expected 'path, technical, aesthetic, overall', all within 1..5")
-            ratings.append(Rating(label.where, label.path, label.mos, extras))
+            ratings.append(AnnotatedVideo(label.where, label.path, label.mos, extras))
         return ratings
 
     def _candidates(self, path: str) -> Iterator[str]:

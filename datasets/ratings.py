@@ -11,7 +11,7 @@ from pathlib import Path
 from cover.errors import UsageError
 from cover.files import printable
 from cover.rows import Rating, Row
-from cover.tables import PARQUET, SPREADSHEETS, TEXT, Table, header_key, read_table
+from cover.tables import PARQUET, SPREADSHEETS, TEXT, RecordTable, header_key, read_table
 
 from ._listing import Listing
 
@@ -50,8 +50,8 @@ class Ratings:
 
     A table is long (a row for each rater and video) or wide (a row for each video, a column for each rater). Where a
     long one has no column of raters, its file stands for one. Headers are found in any case, with or without blanks and
-    underscores. The mean opinion scores are not computed here: :mod:`cover.evaluation.raters.study` does, which can screen
-    raters.
+    underscores. The mean opinion scores are not computed here: :mod:`cover.evaluation.raters.study` does, which can
+    screen raters.
 
     Args:
         path: A table, a glob, or a folder of tables.
@@ -125,7 +125,7 @@ class Ratings:
             more = f" (and {len(repeated) - 1} more like it)" if len(repeated) > 1 else ""
             self.remarks.append(f"{rater} rated {video} {times} times{more}: the mean of them counts")
 
-    def _read(self, file: Path, table: Table) -> Iterator[Rating]:
+    def _read(self, file: Path, table: RecordTable) -> Iterator[Rating]:
         video = self._column(file, table, "video", VIDEO)
         rating = self._column(file, table, "rating", RATING)
         if video is None:
@@ -150,7 +150,7 @@ class Ratings:
                     raise UsageError(f"data={file}: {where} has no {rater}")
                 yield Rating(self._name(name, {key: cells[key] for key in others}), by, value)
 
-    def _read_wide(self, file: Path, table: Table, video: str) -> Iterator[Rating]:
+    def _read_wide(self, file: Path, table: RecordTable, video: str) -> Iterator[Rating]:
         raters = [name for name in table.header if name != video and self._is_rater(name, table)]
         if self._raters is None and (like := [name for name in raters if _LIKE_RATING.search(name)]):
             raise self._lacks(
@@ -169,7 +169,7 @@ class Ratings:
                 if (value := self._number(file, where, rater, cells[rater])) is not None:
                     yield Rating(name, rater, value)
 
-    def _is_rater(self, name: str, table: Table) -> bool:
+    def _is_rater(self, name: str, table: RecordTable) -> bool:
         if self._raters is not None:
             return fnmatchcase(name, self._raters)
         cells = [_text(cells[name]) for _, cells in table.records]
@@ -190,7 +190,7 @@ class Ratings:
                 del known[key]
         return name
 
-    def _column(self, file: Path, table: Table, what: str, usual: Sequence[str]) -> str | None:
+    def _column(self, file: Path, table: RecordTable, what: str, usual: Sequence[str]) -> str | None:
         by_key = {header_key(name): name for name in reversed(table.header)}
         wanted = self._wanted[what]
         names = usual if wanted is None else (header_key(wanted),)
@@ -201,7 +201,7 @@ class Ratings:
             raise UsageError(f"data={file}: {table.header.count(found)} columns are called {found}; rename all but one")
         return found
 
-    def _lacks(self, file: Path, table: Table, what: str, names: Sequence[str], more: str = "") -> UsageError:
+    def _lacks(self, file: Path, table: RecordTable, what: str, names: Sequence[str], more: str = "") -> UsageError:
         found = printable(", ".join(table.header))[:200] or "none"
         listed = ", ".join(names[:4]) + ("..." if len(names) > 4 else "")
         layout = f"; {table.layout}" if table.layout else ""

@@ -9,7 +9,7 @@ from cover.errors import UsageError
 from cover.files import printable
 from cover.rows import Row, part_of
 from cover.tables import PARQUET, SPREADSHEETS, TEXT, header_of, read_table, read_text
-from cover.tables import Table as RawTable
+from cover.tables import RecordTable
 
 from ._listing import Listing
 from ._parts import OPTIONS, part_columns, read_part
@@ -101,7 +101,7 @@ class Table:
 
     def _read(
         self, column: str | None, separator: str | None, decimal: str | None, sheet: str | int | None
-    ) -> RawTable:
+    ) -> RecordTable:
         if self.path.suffix.lower() in {*TEXT, *SPREADSHEETS, PARQUET}:
             return read_table(self.path, self._what, separator=separator, decimal=decimal, sheet=sheet)
         if is_labels_txt(self.path):
@@ -110,7 +110,7 @@ class Table:
                 (label.where, dict(zip(_LABELS, (label.path, *label.fields, label.mos), strict=True)))
                 for label in labels
             ]
-            return RawTable(list(_LABELS), records)
+            return RecordTable(list(_LABELS), records)
         text = read_text(self.path, self._what)
         header = header_of(text, self._what, separator)  # Excel's "Unicode text" is a table, too
         known = {*_PATH_COLUMNS, *([column.strip().lower()] if column else [])}
@@ -118,9 +118,9 @@ class Table:
             return read_table(self.path, self._what, separator=separator, decimal=decimal)
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         names = [line for line in lines if line.strip() and not line.startswith("#")]
-        return RawTable(["path"], [("", {"path": line}) for line in names])
+        return RecordTable(["path"], [("", {"path": line}) for line in names])
 
-    def _find(self, table: RawTable, option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:
+    def _find(self, table: RecordTable, option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:
         """A column as the header writes it: the one that is wanted, or the first of the usual ones."""
         if wanted == "" and option in OPTIONS:  # a column of that name holds something else
             return None
@@ -135,7 +135,7 @@ class Table:
             )
         return found
 
-    def _lacks(self, table: RawTable, option: str, names: str) -> UsageError:
+    def _lacks(self, table: RecordTable, option: str, names: str) -> UsageError:
         found = printable(", ".join(table.header))[:200] or "none"
         layout = f"; {table.layout}" if table.layout else ""
         return UsageError(f"{self._what}: no column {names} (found: {found}); name it with data.{option}=NAME{layout}")

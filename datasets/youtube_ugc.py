@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from cover.tables import read_spreadsheet, read_table
 
-from ._annotation import AnnotatedDataset, Annotations, Rating, read_start, records_of
+from ._annotation import AnnotatedDataset, AnnotatedVideo, Annotations, read_start, records_of
 
 _H264 = "original_videos_h264"
 _RAW = "original_videos"
@@ -47,7 +47,7 @@ class YouTubeUGC(AnnotatedDataset):
         )
     }
 
-    def _from_native(self, path: Path) -> Iterator[Rating]:
+    def _from_native(self, path: Path) -> Iterator[AnnotatedVideo]:
         columns = ["vid", "MOS full"]
         is_workbook = read_start(path, 2) == b"PK"  # a workbook is a ZIP archive, whatever its name
         table = read_spreadsheet(path, str(path), _SHEET) if is_workbook else read_table(path, str(path))
@@ -62,7 +62,7 @@ class YouTubeUGC(AnnotatedDataset):
                 width="width",
                 height="height",
             )
-            yield Rating(record.where, name, record.number("MOS full"), extras)
+            yield AnnotatedVideo(record.where, name, record.number("MOS full"), extras)
 
     def _about(self, path: str) -> dict[str, object]:
         match = _name(path)

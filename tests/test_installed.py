@@ -68,7 +68,7 @@ def test_everything_lies_in_one_package(wheel: Path, root: Path) -> None:
     configs = {
         f"cover/_configs/{path.relative_to(root / 'configs').as_posix()}" for path in root.glob("configs/**/*.yaml")
     }
-    pages = root / "cover/reporting/pages"
+    pages = root / "cover/reporting/page/templates"
     modules |= {
         path.relative_to(root).as_posix() for path in pages.rglob("*.*") if path.suffix in (".j2", ".css", ".js")
     }

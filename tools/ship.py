@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from cover.config.components import view_spec
-from cover.config.compose import checked, config_folder, plain
+from cover.config.compose import checked, config_folder, resolved
 from cover.config.resolvers import register_resolvers
 from cover.config.schema import ViewOptions
 from cover.weights import SHIPPED, read_about, read_state_dict, save_weights
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     register_resolvers()
     with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = plain(hydra.compose(overrides=[f"+model={options.name}", f"+views={options.name}"]))
+        config = resolved(hydra.compose(overrides=[f"+model={options.name}", f"+views={options.name}"]))
     overall = pd.read_csv(options.held_out)["overall"].dropna().to_numpy()
     # The middles of equal shares, so that neither end depends on one still.
     scores = np.quantile(overall, (np.arange(QUANTILES) + 0.5) / QUANTILES)

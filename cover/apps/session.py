@@ -13,21 +13,21 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cover.api import load_model
-from cover.errors import UsageError
-from cover.results.evidence import Evidence, EvidenceFile
-from cover.models import BRANCHES, COVER
-from cover.reporting.page.moments import Timeline, extreme, rows_on_axis, timeline, weak_stretches
-from cover.reporting.page.render import visible
-from cover.reporting.page.pictures import Scale, map_scale
-from cover.reporting.page.report import write_report
-from cover.results.read import Results, read_results
-from cover.rows import Row
 from cover.decoding.batches import batches
 from cover.decoding.decoder import Decoder
-from cover.scoring.local import LocalEngine, device_of
+from cover.errors import UsageError
+from cover.models import BRANCHES, COVER
+from cover.reporting.page.moments import Timeline, extreme, rows_on_axis, timeline, weak_stretches
+from cover.reporting.page.pictures import Scale, map_scale
+from cover.reporting.page.render import visible
+from cover.reporting.page.report import write_report
+from cover.results.evidence import Evidence, EvidenceFile
+from cover.results.read import Results, read_results
 from cover.results.record import write_run_record
-from cover.scoring.scorer import Scorer
 from cover.results.store import ResultStore
+from cover.rows import Row
+from cover.scoring.local import LocalEngine, device_of
+from cover.scoring.scorer import Scorer
 from cover.video import ViewSpec
 
 MANY_MOMENTS = 24
@@ -119,7 +119,7 @@ def read_scored(folder: str) -> Scored:
     return Scored(results, evidence, map_scale(evidence[name] for name in results.table.index))
 
 
-def reading(scored: Scored, name: str) -> str:
+def in_words(scored: Scored, name: str) -> str:
     """Read the scores of one video in plain words."""
     results = scored.results
     row = results.table.loc[name]

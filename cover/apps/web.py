@@ -14,7 +14,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 import pandas as pd
 
-from cover.apps.session import as_code, frame_with_map, read_scored, reading, score_files
+from cover.apps.session import as_code, frame_with_map, in_words, read_scored, score_files
 from cover.errors import CoverError
 from cover.reporting.page.render import visible
 from cover.results.read import SCORES
@@ -224,7 +224,7 @@ def _compare(
             f"B scores {abs(change):.3f} {word} overall. One pair says nothing of a codec or a generator: "
             "`cover compare` holds many against each other.\n\n"
         )
-        said += "\n\n".join(f"{letter}: {reading(scored, name)}" for letter, name in (("A", a), ("B", b)))
+        said += "\n\n".join(f"{letter}: {in_words(scored, name)}" for letter, name in (("A", a), ("B", b)))
         frames = []
         for name in (a, b):
             line, evidence = scored.timeline(name)
@@ -265,7 +265,7 @@ def _opened(folder: str | None, name: str | None, branch: str) -> tuple[Any, ...
         pd.DataFrame({"seconds": line.times, "value": values, "score": score}) for score, values in line.curves.items()
     ]
     slider = gr.Slider(minimum=1, maximum=max(2, len(line.times)), value=worst + 1, step=1)
-    return reading(scored, name), pd.concat(curves), slider, _frame(folder, name, branch, worst + 1)
+    return in_words(scored, name), pd.concat(curves), slider, _frame(folder, name, branch, worst + 1)
 
 
 def _frame(folder: str | None, name: str | None, branch: str, moment: float) -> Any:

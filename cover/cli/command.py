@@ -21,11 +21,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 import cover
 from cover.cli.arguments import config_dirs, rewrite
-from cover.cli.help import OVERVIEW, command_help, groups
 from cover.cli.dispatch import results_help, run_on_results
+from cover.cli.help import OVERVIEW, command_help, groups
 from cover.cli.streams import steady_streams
 from cover.config.commands import COMMANDS
-from cover.config.compose import config_folder, plain
+from cover.config.compose import config_folder, resolved
 from cover.config.describe import options_of
 from cover.config.resolvers import register_resolvers
 from cover.config.schema import SCHEMAS
@@ -180,7 +180,7 @@ def _recipes(folders: Sequence[Path]) -> list[str]:
 def _guarded(task: str, cfg: DictConfig) -> int:
     """Run one job; whatever happens becomes an exit code, so that a multirun goes on with the next job."""
     try:
-        config, folder = plain(cfg), Path(HydraConfig.get().runtime.output_dir)
+        config, folder = resolved(cfg), Path(HydraConfig.get().runtime.output_dir)
         with sole_writer(folder) if is_main_process() else nullcontext():
             complete = getattr(importlib.import_module(f"cover.tasks.{task}"), task)(config, folder)
     except CoverError as error:

@@ -1,4 +1,4 @@
-"""Commands that work on results: ``report``, ``compare``, ``select``, ``gate``, and the web app."""
+"""Commands without Hydra: ``report``, ``compare``, ``select``, ``gate`` and ``app``."""
 
 import importlib
 import logging
@@ -19,7 +19,7 @@ _EXAMPLES = {
 
 def results_help(command: str) -> str:
     """Write the help of a command."""
-    task = importlib.import_module(f"cover.tasks.{_module(command)}")
+    task = importlib.import_module(f"cover.tasks.{command}")
     lines = [(task.__doc__ or "").split("\n")[0], "", usage(command), "", f"  {_EXAMPLES[command]}", "", "Options:"]
     lines += [f"{f'  {name}{default}':<24} {meaning}" for name, default, meaning in command_rows(COMMANDS[command])]
     codes = {"gate": "0 it holds, 3 it does not", "compare": "0, or 3: significantly below fail_below"}
@@ -38,10 +38,6 @@ def run_on_results(command: str, arguments: Sequence[str]) -> int:
     logging.basicConfig(
         level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_time=False, show_path=False)]
     )
-    task = importlib.import_module(f"cover.tasks.{_module(command)}")
-    code: int = getattr(task, _module(command))(options)
+    task = importlib.import_module(f"cover.tasks.{command}")
+    code: int = getattr(task, command)(options)
     return code
-
-
-def _module(command: str) -> str:
-    return {"compare": "compare_runs"}.get(command, command)

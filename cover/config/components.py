@@ -17,9 +17,9 @@ import cover
 from cover.config.data import DataOptions
 from cover.config.schema import DecodeOptions, InferOptions, ScoringOptions, ViewOptions
 from cover.curves import Calibration
+from cover.decoding.decoder import Decoder
 from cover.errors import UsageError
 from cover.processes import available_cpus
-from cover.decoding.decoder import Decoder
 from cover.results.reference import Reference, read_reference, shipped_reference
 from cover.video import RawFormat, Segments, ViewSpec
 from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_about, read_calibration, sha256_of
@@ -215,13 +215,13 @@ def scoring_identity(options: ScoringOptions, root: Path, checksums: dict[str, s
         "weights": checksums,
         "views": dataclasses.asdict(view_spec(options.views)),
         "replayed": None if replay is None else _listing(replay),
-        **reading(options.data),
+        **reading_options(options.data),
         "precision": options.trainer["precision"],
         "version": cover.__version__,
     }
 
 
-def reading(data: DataOptions) -> dict[str, Any]:
+def reading_options(data: DataOptions) -> dict[str, Any]:
     """Collect what the frames of a file follow from, beside the file, as plain data."""
     return {"raw": data.raw.model_dump(), "stream": data.stream, "fps": data.fps}
 

@@ -35,7 +35,7 @@ def config_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "configs"
 
 
-def plain(cfg: DictConfig) -> dict[str, Any]:
+def resolved(cfg: DictConfig) -> dict[str, Any]:
     """Resolve a config into plain data.
 
     Raises:
@@ -80,7 +80,7 @@ def checked(options: dict[str, Any], schema: type[T]) -> T:
     """Validate plain data.
 
     Args:
-        options: What :func:`plain` gives.
+        options: What :func:`resolved` gives.
         schema: What it should be.
 
     Raises:

@@ -34,7 +34,8 @@ class RawOptions(Options):
 class DataOptions(Options):
     """A dataset: ``configs/data``. A dataset's own file may have further options, which its ``rows`` refers to."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)  # cover.config.compose.plain refuses what nothing refers to
+    # Options that nothing refers to are refused by cover.config.compose.resolved.
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     name: str = Field(description="its name in results")
     rows: Free

@@ -20,7 +20,7 @@ _PATHS = {option.name for option in options_of(DataOptions) if option.is_path}
 
 
 @dataclasses.dataclass(frozen=True)
-class Listing:
+class DatasetRows:
     """The rows of a dataset.
 
     Attributes:
@@ -38,7 +38,7 @@ class Listing:
     study: "Study | None" = None
 
 
-def dataset_rows(data: DataOptions, option: str = "data") -> Listing:
+def dataset_rows(data: DataOptions, option: str = "data") -> DatasetRows:
     """List a dataset.
 
     Args:
@@ -60,7 +60,7 @@ def dataset_rows(data: DataOptions, option: str = "data") -> Listing:
         rows = _with_mos(rows, study)
     declared = getattr(dataset, "lower_is_better", False)
     lower = declared if data.lower_is_better is None else data.lower_is_better
-    return Listing(
+    return DatasetRows(
         high_is_good(rows, lower_is_better=lower), Path(dataset.root), lower, getattr(dataset, "remarks", ()), study
     )
 

@@ -11,12 +11,12 @@ from cover.config import components
 from cover.config.listing import dataset_rows
 from cover.config.schema import BranchFitOptions, DataOptions, TargetOptions, TrainOptions
 from cover.errors import UsageError
+from cover.evaluation.raters.uncertainty import uncertainties
 from cover.evaluation.splits.protocol import Protocol
 from cover.evaluation.tables.rated import rated_rows
-from cover.evaluation.raters.uncertainty import uncertainties
 from cover.reporting.progress import VideoProgress
-from cover.rows import Row
 from cover.results.record import read_run_record
+from cover.rows import Row
 from cover.video import ViewSpec
 from cover.weights import PRETRAINED_WEIGHTS, RANDOM_WEIGHTS, cache_dir
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
     from cover.evaluation.raters.study import Study
+    from cover.training.data.selection import Selection, TrainingSource
     from cover.training.loop.losses import QualityLoss
-    from cover.training.data.selection import Selection, Source
     from cover.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -108,9 +108,9 @@ def recipe(options: TrainOptions) -> "Recipe":
     Raises:
         UsageError: The loss makes no sense.
     """
+    from cover.training.adapt.ridge import BranchFit, Ridge
     from cover.training.data.batches import ByContent
     from cover.training.recipe import Recipe, Stage
-    from cover.training.adapt.ridge import BranchFit, Ridge
 
     loss(options)  # before anything is read
     by_content, cache = options.by_content, options.cache
@@ -145,7 +145,7 @@ def recipe(options: TrainOptions) -> "Recipe":
         cache=cache_dir() / "videos" if cache.dir is None else cache.dir,
         dtype=cache.dtype,
         keep_views=cache.views,
-        reading={node.name: components.reading(node) for node in nodes},
+        reading={node.name: components.reading_options(node) for node in nodes},
         precision=options.trainer["precision"],
         accelerator=options.trainer["accelerator"],
         seed=options.seed,
@@ -171,13 +171,13 @@ def loss(options: TrainOptions) -> "QualityLoss":
         raise UsageError(f"loss: {error}") from error
 
 
-def sources(options: TrainOptions) -> "list[Source]":
+def sources(options: TrainOptions) -> "list[TrainingSource]":
     """List the datasets to train on, ``data`` first.
 
     Raises:
         UsageError: A dataset cannot be read, has no rating, or two have one name.
     """
-    from cover.training.data.selection import Source
+    from cover.training.data.selection import TrainingSource
 
     nodes = {"data": options.data, **{f"also.{key}": node for key, node in options.also.items()}}
     names = [node.name for node in nodes.values()]
@@ -189,7 +189,9 @@ def sources(options: TrainOptions) -> "list[Source]":
         rows, study = _rated(node, option, options.targets)
         if options.loss.by_interval and uncertainties(rows, {}) is None:
             raise UsageError(f"loss.by_interval=true: {option} has no columns ci95, or std and n")
-        found.append(Source(option, node.name, rows, components.decoder(options.decode, node), node.share, study))
+        found.append(
+            TrainingSource(option, node.name, rows, components.decoder(options.decode, node), node.share, study)
+        )
     return found
 
 

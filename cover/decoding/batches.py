@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cover.rows import Failure, Row
 from cover.decoding.decoder import Decoded
+from cover.rows import Failure, Row
 from cover.video import LoadedViews
 
 

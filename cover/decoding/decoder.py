@@ -16,21 +16,21 @@ from typing import Any, NamedTuple
 
 from pebble import ProcessExpired, ProcessPool
 
-from cover.errors import VideoError
-from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
-from cover.rows import Failure, Row, part_of
 from cover.decoding.parts import (
     STALLED,
-    Film,
+    DividedVideo,
+    PartGroup,
     Plan,
-    Run,
-    index_film,
+    index_divided,
     keep_part,
     kept_part,
     load_part,
     plan_shots,
     plan_without_shots,
 )
+from cover.errors import VideoError
+from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
+from cover.rows import Failure, Row, part_of
 from cover.video import LoadedViews, RawFormat, Segments, ViewSpec, load_views, read_sampling
 
 Decoded = tuple[Row, LoadedViews | Failure]
@@ -111,10 +111,10 @@ class Decoder:
 
 
 @dataclass
-class _Film:
+class _Divided:
     """A video that is scored in parts, and how many of them are not yielded yet."""
 
-    film: Film
+    film: DividedVideo
     rows: Sequence[Row]
     left: int = 0
 
@@ -136,17 +136,17 @@ class _Step(Enum):
 class _Planning(NamedTuple):
     """A film at one of these steps, and what is to be said of how it came there."""
 
-    film: _Film
+    film: _Divided
     step: _Step
     remark: str | None = None
 
 
-class _OfRun(NamedTuple):
+class _InGroup(NamedTuple):
     """A part in a run."""
 
-    film: _Film
+    film: _Divided
     row: Row
-    run: Run
+    run: PartGroup
     number: int
 
     @property
@@ -155,7 +155,7 @@ class _OfRun(NamedTuple):
         return self.run.kept.with_suffix(f".{id(self.row)}")
 
 
-_Task = _Alone | _Planning | _OfRun
+_Task = _Alone | _Planning | _InGroup
 
 
 class _Decoding:
@@ -203,8 +203,8 @@ class _Decoding:
             if film_rows:  # else they came with the first of them
                 parts = tuple((one.start, one.end) for one in film_rows) if row.is_part else None
                 reading = {**self._reading, "rotate": self._spec.rotate}
-                film = Film(row.path, self._folder / f"{number}.index", reading, parts, self._decoder.segments)
-                yield [_Planning(_Film(film, film_rows), _Step.INDEXING)]
+                film = DividedVideo(row.path, self._folder / f"{number}.index", reading, parts, self._decoder.segments)
+                yield [_Planning(_Divided(film, film_rows), _Step.INDEXING)]
 
     def schedule(self, pool: ProcessPool, task: _Task) -> "Future[Any]":
         """Give a process the work for a task."""
@@ -213,11 +213,11 @@ class _Decoding:
         except VideoError as error:
             return _done(error)
         future = pool.schedule(work, timeout=timeout)
-        if isinstance(task, _OfRun) and not task.run.seekable:
+        if isinstance(task, _InGroup) and not task.run.seekable:
             future.add_done_callback(partial(self._mind, task))
         return future
 
-    def _mind(self, task: _OfRun, future: "Future[None]") -> None:
+    def _mind(self, task: _InGroup, future: "Future[None]") -> None:
         if not future.cancelled() and isinstance(future.exception(), TimeoutError):
             self._lost.add(task.run.kept)
 
@@ -231,7 +231,7 @@ class _Decoding:
     def _work(self, task: _Task) -> tuple[Callable[[], Any], float | None]:
         """The function of a task, and the seconds that it may take; None where it watches itself."""
         timeout, here = self._decoder.timeout, self._decoder.workers == 0
-        if isinstance(task, _OfRun):
+        if isinstance(task, _InGroup):
             run, number = task.run, task.number
             if run.kept in self._lost:
                 raise VideoError("a decoder hung on the way, and the container has no index that leads past that")
@@ -247,7 +247,7 @@ class _Decoding:
         film = task.film.film
         if task.step is _Step.SHOTS:
             return partial(plan_shots, film, None if here else timeout), None
-        return partial(index_film if task.step is _Step.INDEXING else plan_without_shots, film), timeout
+        return partial(index_divided if task.step is _Step.INDEXING else plan_without_shots, film), timeout
 
     def results(self, work: "Work[_Task, Any] | WorkHere[_Task, Any]") -> Iterator[Decoded]:
         """Give the rows with what comes of them, and the processes what follows from it."""
@@ -260,7 +260,7 @@ class _Decoding:
                 # It may have been frames of the next part, which decoders are at before they are asked for.
                 run, number = task.run, task.number
                 alone = replace(run, parts=(run.parts[number],), before=run.before + number)
-                work.push([[_OfRun(task.film, task.row, alone, 0)]])
+                work.push([[_InGroup(task.film, task.row, alone, 0)]])
             else:
                 outcome = self._outcome(task.row, future, "decoding")
                 yield task.row, kept_part(task.views) if outcome is None else outcome
@@ -293,7 +293,7 @@ class _Decoding:
             yield rows[place], Failure(rows[place], _without_path(reason, rows[place]))
         film.left = len(rows) - len(plan.refused)
         for run, places in reversed(plan.runs):
-            work.push([[_OfRun(film, rows[place], run, number) for number, place in enumerate(places)]])
+            work.push([[_InGroup(film, rows[place], run, number) for number, place in enumerate(places)]])
 
     def _outcome(self, row: Row, future: "Future[Any]", doing: str) -> Any:
         """The result of work for a row, or why there is none."""

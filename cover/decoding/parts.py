@@ -27,7 +27,7 @@ _IN_A_RUN = 16  # parts: each run begins with a search for its first frame
 
 
 @dataclass(frozen=True)
-class Film:
+class DividedVideo:
     """A video of which parts are scored.
 
     Attributes:
@@ -46,7 +46,7 @@ class Film:
 
 
 @dataclass(frozen=True)
-class Run:
+class PartGroup:
     """Parts of a film that one process loads, decoding front to back.
 
     Attributes:
@@ -75,10 +75,10 @@ class Plan(NamedTuple):
 
     parts: tuple[Ends, ...]
     refused: dict[int, str]
-    runs: list[tuple[Run, list[int]]]
+    runs: list[tuple[PartGroup, list[int]]]
 
 
-def index_film(film: Film) -> Plan | None:
+def index_divided(film: DividedVideo) -> Plan | None:
     """Index a film and keep the index; give the plan, or None where shots have to be found first.
 
     Raises:
@@ -95,7 +95,7 @@ def index_film(film: Film) -> Plan | None:
     return _plan(film, index, even_parts(index, film.segments.by))
 
 
-def plan_shots(film: Film, patience: float | None) -> Plan:
+def plan_shots(film: DividedVideo, patience: float | None) -> Plan:
     """Find the shots of a film that is indexed.
 
     Args:
@@ -130,14 +130,14 @@ def _ended_after(patience: float | None) -> Iterator[Callable[[], None]]:
             faulthandler.cancel_dump_traceback_later()
 
 
-def plan_without_shots(film: Film) -> Plan:
+def plan_without_shots(film: DividedVideo) -> Plan:
     """Divide a film whose shots cannot be found as one shot."""
     index, segments = _index(film.kept), film.segments
     assert segments is not None
     return _plan(film, index, shot_parts(index, (), segments.min_seconds, segments.max_seconds))
 
 
-def load_part(run: Run, number: int, spec: ViewSpec) -> LoadedViews:
+def load_part(run: PartGroup, number: int, spec: ViewSpec) -> LoadedViews:
     """Load a part of a run; where the one before was loaded by this process, decoding goes on from there.
 
     Args:
@@ -162,7 +162,7 @@ def load_part(run: Run, number: int, spec: ViewSpec) -> LoadedViews:
     return loaded
 
 
-def keep_part(run: Run, number: int, spec: ViewSpec, path: Path) -> None:
+def keep_part(run: PartGroup, number: int, spec: ViewSpec, path: Path) -> None:
     """Load a part and keep its views in a file, for :func:`kept_part` in another process.
 
     Decoders may be at the next frames already: should they bring the process down, no half of a message is left in the
@@ -187,7 +187,7 @@ def kept_part(path: Path) -> LoadedViews:
 class _Current(NamedTuple):
     """What this process has open, and which part is next."""
 
-    run: Run
+    run: PartGroup
     number: int
     loading: Iterator[LoadedViews | VideoError]
 
@@ -200,7 +200,7 @@ def _index(kept: Path) -> VideoIndex:
         return pickle.load(file)  # noqa: S301 - written by index_film
 
 
-def _plan(film: Film, index: VideoIndex, parts: Sequence[Ends]) -> Plan:
+def _plan(film: DividedVideo, index: VideoIndex, parts: Sequence[Ends]) -> Plan:
     frames: dict[int, range] = {}
     refused: dict[int, str] = {}
     parts = tuple(parts) or ((None, None),)  # an image has none and is scored whole
@@ -210,14 +210,14 @@ def _plan(film: Film, index: VideoIndex, parts: Sequence[Ends]) -> Plan:
         except VideoError as error:
             refused[place] = str(error)
     scored = list(frames)
-    runs: list[tuple[Run, list[int]]] = []
+    runs: list[tuple[PartGroup, list[int]]] = []
     for one in in_passes(list(frames.values())):
         # A container that cannot be searched would be decoded from its start by each run.
         size = _IN_A_RUN if index.seekable else len(one)
         for begin in range(0, len(one), size):
             places = [scored[place] for place in one[begin : begin + size]]
             first = frames[places[0]]
-            run = Run(
+            run = PartGroup(
                 film.kept,
                 film.reading["threads"],
                 tuple(parts[place] for place in places),

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cover.evaluation.arrays import FEWEST_CORRELATED, Array, constant, finite, pairs, plain
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
 from cover.evaluation.fits.curve import FEWEST, Fit, fitter, known
-from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, Resampling, agreement, within
+from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, Resampling, resampled_statistic, within
 
 _FEWEST, _UNLIKELY = 8, 1.96  # the latter: standard deviations
 _OPPOSED = -0.3
@@ -99,7 +99,7 @@ def _intervals(
     if len(x) < FEWEST_RESAMPLED or not any(map(math.isfinite, whole.values())):
         return dict.fromkeys(MEASURES, (math.nan, math.nan))
     drawn = Resampling(len(x), resamples, seed)
-    sample = drawn.sample(agreement(x[drawn.places], y[drawn.places], fit))
+    sample = drawn.sample(resampled_statistic(x[drawn.places], y[drawn.places], fit))
     ends = {name: within(name, sample.interval(name, whole[name])) for name in MEASURES}
     # All resamplings of a perfect order are in perfect order, which says nothing of other videos.
     perfect = {name for name in ("srocc", "krocc", "plcc") if ends[name][0] == ends[name][1]}

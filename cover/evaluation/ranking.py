@@ -14,8 +14,8 @@ from cover.evaluation import p1401
 from cover.evaluation.arrays import Array
 from cover.evaluation.fits.curve import Fit, fit_curve
 from cover.evaluation.measures import Measures, measure
+from cover.evaluation.resampling import FEWEST_RESAMPLED, Resampling, Sample, Statistic, resampled_statistic, within
 from cover.evaluation.tables.predictions import rated_table
-from cover.evaluation.resampling import FEWEST_RESAMPLED, Resampling, Sample, Statistic, agreement, within
 from cover.rows import Row
 
 FEW = 30
@@ -52,7 +52,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Ranking:
     """Metrics held against each other.
 
     Attributes:
@@ -112,9 +112,9 @@ def tabulate(
     return rated_table(rows, uncertain, columns)
 
 
-def compare(
+def rank(
     table: pd.DataFrame, names: Sequence[str], fit: Fit, resamples: int, *, resolving: bool = False, seed: int = 0
-) -> Comparison:
+) -> Ranking:
     """Compare metrics on the same videos.
 
     Args:
@@ -139,7 +139,7 @@ def compare(
     lines = [line for (a, one), (b, other) in combinations(sampled, 2) for line in _pair(a, b, one - other, mos, fit)]
     pairs = pd.DataFrame(lines, columns=["a", "b", "measure", "difference", "low", "high", "test", "statistic", "p"])
     pairs["p_holm"] = pairs.groupby("measure")["p"].transform(holm) if len(pairs) else pairs["p"]
-    return Comparison(metrics, criterion, pairs)
+    return Ranking(metrics, criterion, pairs)
 
 
 def holm(p: "pd.Series[float]") -> "pd.Series[float]":
@@ -185,7 +185,7 @@ def _samples(
     factor = math.sqrt(len(some) / (len(some) - 1))
 
     def statistic(values: Array) -> Statistic:
-        plain = agreement(values, mos[some], fit, half)
+        plain = resampled_statistic(values, mos[some], fit, half)
 
         def scaled(weights: Array) -> Mapping[str, Array]:
             found = plain(weights)

@@ -147,7 +147,7 @@ def within(name: str, ends: tuple[float, float]) -> tuple[float, float]:
     return low, high
 
 
-def agreement(x: Array, y: Array, fit: Fit, ci95: Array | None = None) -> Statistic:
+def resampled_statistic(x: Array, y: Array, fit: Fit, ci95: Array | None = None) -> Statistic:
     """Make a function that computes SROCC, KROCC, PLCC and RMSE of many resamplings, and RMSE* and outlier ratio.
 
     Args:

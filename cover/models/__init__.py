@@ -2,10 +2,10 @@
 
 from cover.models.aesthetic import AestheticBackbone
 from cover.models.cover import BRANCHES, COVER, PIXEL_STATISTICS, SCORES, branch_scores
-from cover.models.timm_backbone import FrameBackbone
 from cover.models.scratch import fan_in_, whiten_
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
+from cover.models.timm_backbone import FrameBackbone
 
 __all__ = [
     "BRANCHES",

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from cover.models.aesthetic import AestheticBackbone
-from cover.models.timm_backbone import FrameBackbone
 from cover.models.fusion import CrossGate, QualityHead
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
+from cover.models.timm_backbone import FrameBackbone
 
 BRANCHES = ("semantic", "technical", "aesthetic")
 _OWN = {"semantic": SemanticBackbone, "technical": TechnicalBackbone, "aesthetic": AestheticBackbone}

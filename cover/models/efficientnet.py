@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 NAME = "tf_efficientnet_lite0"
-PIXEL_STATISTICS = (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)
+LITE_STATISTICS = (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)
 """Mean and standard deviation of R, G, B on a 0..255 scale that its ImageNet weights were trained with."""
 
 _STEM, _HEAD = 32, 1280

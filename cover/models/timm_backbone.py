@@ -128,7 +128,7 @@ def _built_in(branch: str, stages: Sequence[int] | None) -> tuple[nn.Module, lis
         network = efficientnet.EfficientNetLite(chosen)
     except ValueError as error:
         raise ValueError(f"{branch}: {error}") from error
-    return network, [efficientnet.CHANNELS[stage] for stage in chosen], efficientnet.PIXEL_STATISTICS
+    return network, [efficientnet.CHANNELS[stage] for stage in chosen], efficientnet.LITE_STATISTICS
 
 
 def _of_timm(branch: str, name: str, stages: Sequence[int] | None) -> tuple[nn.Module, list[int], Any]:

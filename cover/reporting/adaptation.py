@@ -25,7 +25,7 @@ def folds_passing(folds: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     yield from track(folds, "cross-validating", console=Console(stderr=True))
 
 
-def write_ladder(
+def write_adaptation(
     folder: Path,
     table: pd.DataFrame,
     rungs: pd.DataFrame,

@@ -160,7 +160,7 @@ def _ranking(scores: Mapping[str, Mapping[str, float]], names: Sequence[str]) ->
     return table
 
 
-def agreement(
+def measures_table(
     measures: "Mapping[str, Measures]", published: Mapping[str, Any] | None, total: int, missing: int, failed: int
 ) -> RenderableType:
     """Tabulate SROCC, PLCC, KROCC and RMSE of each score with their intervals, beside published figures.
@@ -217,6 +217,6 @@ def with_ends(value: float | None, ends: Sequence[float | None] | None = None, d
     return f"{text}\n[{known[0]:.{digits}f}, {known[1]:.{digits}f}]" if len(known) == 2 else text
 
 
-def raters(study: "Study", folder: Path) -> RenderableType:
+def study_lines(study: "Study", folder: Path) -> RenderableType:
     """Say how far raters agree, and where it is written who was rejected."""
     return Group(*map(Text, study.sentences()), Text(f"raters: {folder / 'raters.csv'}"))

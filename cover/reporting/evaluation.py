@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from cover.evaluation.tables.agreement import measure_all, measure_splits, standard_all
 from cover.evaluation.fits.curve import Fit, fit_curve
 from cover.evaluation.measures import Measures, median
 from cover.evaluation.raters.study import Study
+from cover.evaluation.tables.agreement import measure_all, measure_splits, standard_all
 from cover.files import write_text
-from cover.reporting.console import agreement, raters, standard_table
+from cover.reporting.console import measures_table, standard_table, study_lines
 from cover.reporting.plots import scatter
 from cover.reporting.tables import write_table
 
@@ -84,7 +84,7 @@ def metrics_in(folder: Path) -> dict[str, dict[str, Any]]:
     return json.loads((folder / _METRICS).read_text(encoding="utf-8"))
 
 
-def show(
+def show_evaluation(
     measures: Mapping[str, Measures],
     published: Mapping[str, Any] | None,
     total: int,
@@ -107,12 +107,12 @@ def show(
         study: How far the raters agree, where that is known.
     """
     console = Console()
-    console.print(agreement(measures, published, total, *lost))
+    console.print(measures_table(measures, published, total, *lost))
     standards = {name: found["p1401"] for name, found in metrics_in(folder).items() if "p1401" in found}
     if any(found["rmse_star"] is not None for found in standards.values()):
         console.print(standard_table(standards))
     if study is not None:
-        console.print(raters(study, folder), highlight=False, soft_wrap=True)
+        console.print(study_lines(study, folder), highlight=False, soft_wrap=True)
     if splits is not None:
         many = f"medians over {len(splits)} splits" if len(splits) > 1 else "those of one split"
         console.print(f"figures are {many} (splits.json)")

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from cover.evaluation.arrays import plain
-from cover.evaluation.ranking import FEW, Comparison, Metric
 from cover.evaluation.fits.curve import Fit
+from cover.evaluation.ranking import FEW, Metric, Ranking
 from cover.evaluation.raters.study import Study
 from cover.files import write_text
-from cover.reporting.console import NumberTable, raters, with_ends
+from cover.reporting.console import NumberTable, study_lines, with_ends
 from cover.reporting.tables import write_table
 
 _SHOWN_PAIRS = 10
@@ -30,7 +30,7 @@ _LABELS = {
 }
 
 
-def write_comparison(folder: Path, table: pd.DataFrame, found: Comparison, fit: Fit, study: Study | None) -> None:
+def write_ranking(folder: Path, table: pd.DataFrame, found: Ranking, fit: Fit, study: Study | None) -> None:
     """Write ``ranking.csv``, ``pairs.csv``, ``predictions.csv``, ``metrics.json`` and ``ranking.png``.
 
     Args:
@@ -62,7 +62,7 @@ def _figures(metric: Metric, total: int) -> dict[str, Any]:
     }
 
 
-def show(found: Comparison, fit: Fit, total: int, folder: Path, study: Study | None) -> None:
+def show_ranking(found: Ranking, fit: Fit, total: int, folder: Path, study: Study | None) -> None:
     """Show a comparison on the terminal.
 
     Args:
@@ -95,11 +95,11 @@ def show(found: Comparison, fit: Fit, total: int, folder: Path, study: Study | N
         more = f"; the first {_SHOWN_PAIRS} of {count} pairs" if count > _SHOWN_PAIRS else ""
         console.print(Text(f"p: of Steiger's Z and F, adjusted for the number of pairs (Holm){more}"))
     if study is not None:
-        console.print(raters(study, folder), highlight=False, soft_wrap=True)
+        console.print(study_lines(study, folder), highlight=False, soft_wrap=True)
     console.print(f"results: {folder} (ranking.csv, pairs.csv, ranking.png)", highlight=False, soft_wrap=True)
 
 
-def _ranking(found: Comparison) -> NumberTable:
+def _ranking(found: Ranking) -> NumberTable:
     names = ["srocc", "plcc", "krocc", "rmse"]
     names += ["rmse_star", "outlier_ratio"] if found.criterion == "rmse_star" else []
     table = NumberTable(["metric", *(_LABELS[name] for name in names)])
@@ -111,7 +111,7 @@ def _ranking(found: Comparison) -> NumberTable:
     return table
 
 
-def _left_out(found: Comparison) -> NumberTable:
+def _left_out(found: Ranking) -> NumberTable:
     names = list(found.metrics[0].left_out)
     table = NumberTable(["left out, one by one", *(_LABELS[name] for name in names)])
     for metric in found.metrics:
@@ -120,7 +120,7 @@ def _left_out(found: Comparison) -> NumberTable:
     return table
 
 
-def _pairs(found: Comparison) -> NumberTable:
+def _pairs(found: Ranking) -> NumberTable:
     measures = ["srocc", "plcc", *dict.fromkeys(["rmse", found.criterion])]
     table = NumberTable(["difference", *(_LABELS[name] for name in measures)])
     for (a, b), lines in list(found.pairs.groupby(["a", "b"], sort=False))[:_SHOWN_PAIRS]:
@@ -139,7 +139,7 @@ def _pairs(found: Comparison) -> NumberTable:
     return table
 
 
-def _draw(path: Path, found: Comparison, study: Study | None) -> None:
+def _draw(path: Path, found: Ranking, study: Study | None) -> None:
     """Draw each metric's SROCC, PLCC and criterion with their intervals, as PNG."""
     names = ["srocc", "plcc", found.criterion]
     figure = Figure(figsize=(10, 1.2 + 0.45 * len(found.metrics)), layout="constrained")

@@ -13,10 +13,10 @@ from rich.console import Console
 from cover.evaluation.fits.curve import Fit, fit_curve
 from cover.evaluation.gain import Gain
 from cover.evaluation.measures import MEASURES, Measures, measure, median
-from cover.evaluation.tables.predictions import score_names
 from cover.evaluation.raters.study import Study
+from cover.evaluation.tables.predictions import score_names
 from cover.files import write_text
-from cover.reporting.console import agreement, raters
+from cover.reporting.console import measures_table, study_lines
 from cover.reporting.plots import draw_curves, scatter
 from cover.reporting.tables import write_table
 
@@ -25,7 +25,7 @@ _FEW = 30  # videos to validate on, below which a word is said of the epoch that
 _VARIANTS = {"raw": "", "ema": ", averaged weights"}
 
 
-def write_results(
+def write_figures(
     folder: Path,
     table: pd.DataFrame,
     curves: Sequence[Mapping[str, Any]],
@@ -40,7 +40,7 @@ def write_results(
 
     Args:
         folder: The results folder.
-        table: What :meth:`cover.training.run.Outcome.table` gives.
+        table: What :meth:`cover.training.run.TrainingOutcome.table` gives.
         curves: Lines of ``curves.csv``.
         best: Stage, epoch and variant of the best weights.
         dataset: The one that is measured, on its validation split.
@@ -61,7 +61,7 @@ def write_results(
     scatter(folder / "scatter.png", held_out["overall"], held_out["mos"], fitted, title, measures["overall"])
     draw_curves(folder / "curves.png", curves)
     if logger is not None:
-        log_results(logger, measures, table, folder, ("curves.png", "scatter.png"))
+        log_figures(logger, measures, table, folder, ("curves.png", "scatter.png"))
     figures: dict[str, Any] = {name: values.as_dict() for name, values in measures.items()}
     compared: dict[str, Any] = {}
     if gain is not None:
@@ -74,7 +74,7 @@ def write_results(
 
 
 @dataclass(frozen=True)
-class Results:
+class TrainingFigures:
     """The figures of a finished run, on videos that were not trained on.
 
     Attributes:
@@ -142,7 +142,7 @@ def _ladder_lines(ladder: Mapping[str, Any], kept: bool) -> list[str]:
     ]
 
 
-def read_results(folder: Path) -> Results:
+def read_figures(folder: Path) -> TrainingFigures:
     """Read the figures of a finished run."""
     figures = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
     best, gain, ladder = figures.pop("best"), figures.pop("gain", None), figures.pop("ladder", None)
@@ -150,10 +150,12 @@ def read_results(folder: Path) -> Results:
         Measures.from_dict(found) if (found := figures.pop(name, None)) else None for name in ("before", "trained")
     )
     measures = {name: Measures.from_dict(values) for name, values in figures.items()}
-    return Results(measures, best, before, trained, None if gain is None else Gain.from_dict(gain), ladder)
+    return TrainingFigures(measures, best, before, trained, None if gain is None else Gain.from_dict(gain), ladder)
 
 
-def show(results: Results, folder: Path, program: str, overrides: Sequence[str], study: Study | None = None) -> None:
+def show_training(
+    results: TrainingFigures, folder: Path, program: str, overrides: Sequence[str], study: Study | None = None
+) -> None:
     """Show the outcome of a run, where it is, and the command that uses it.
 
     Args:
@@ -165,7 +167,7 @@ def show(results: Results, folder: Path, program: str, overrides: Sequence[str],
     """
     console, best = Console(), results.best
     count = next(iter(results.measures.values())).n
-    console.print(agreement(results.rows(), None, count, 0, 0))
+    console.print(measures_table(results.rows(), None, count, 0, 0))
     if results.ladder is not None:
         for line in _ladder_lines(results.ladder, results.kept):
             console.print(line, highlight=False, soft_wrap=True)
@@ -180,7 +182,7 @@ def show(results: Results, folder: Path, program: str, overrides: Sequence[str],
 
 def _close(
     console: Console,
-    results: Results,
+    results: TrainingFigures,
     folder: Path,
     program: str,
     overrides: Sequence[str],
@@ -191,7 +193,7 @@ def _close(
     if verdict := results.verdict():
         console.print(verdict, highlight=False, soft_wrap=True)
     if study is not None:
-        console.print(raters(study, folder), highlight=False, soft_wrap=True)
+        console.print(study_lines(study, folder), highlight=False, soft_wrap=True)
     console.print(f"results: {folder} ({picture}, scatter.png, predictions.csv)", highlight=False, soft_wrap=True)
     command = shlex.join([*program.split(), "data=mydir", f"weights={folder / 'best.ckpt'}", *overrides])
     console.print(f"use it: {command}", highlight=False, soft_wrap=True)
@@ -212,12 +214,12 @@ def summarize(indices: Sequence[int], splits: Sequence[Mapping[str, Measures]], 
     medians = {score: median([split[score] for split in splits]) for score in splits[0]}
     count = next(iter(medians.values())).n
     console = Console()
-    console.print(agreement(medians, None, count, 0, 0))
+    console.print(measures_table(medians, None, count, 0, 0))
     console.print(f"medians over {len(splits)} splits; in brackets the 2.5th and 97.5th percentiles over them")
     console.print(f"results: {folder / 'summary.csv'} and a folder for each split", highlight=False, soft_wrap=True)
 
 
-def log_results(
+def log_figures(
     logger: Any, measures: Mapping[str, Measures], table: pd.DataFrame, folder: Path, pictures: Sequence[str]
 ) -> None:
     """Log the figures of a finished run, and what W&B can show beside them.

@@ -35,7 +35,7 @@ FUNCTIONS = (*_AGGREGATES, "quantile", "count")
 videos; ``quantile(0.3)`` is that of what it is compared with."""
 
 
-def select(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd.Series[bool]":
+def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd.Series[bool]":
     """Tell which videos an expression holds for; where a value it needs is unknown, it does not.
 
     Args:
@@ -63,7 +63,7 @@ def select(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd.S
     return found.reindex(table.index, fill_value=False)
 
 
-def gate(table: pd.DataFrame, expression: str, by: str | None = None) -> dict[str, bool]:
+def conditions_hold(table: pd.DataFrame, expression: str, by: str | None = None) -> dict[str, bool]:
     """Tell whether a condition on all videos holds, such as ``mean(overall) > 0.3``.
 
     Args:
@@ -75,7 +75,7 @@ def gate(table: pd.DataFrame, expression: str, by: str | None = None) -> dict[st
         By group, or under ``all``, whether it holds; where a value it needs is unknown, it does not.
 
     Raises:
-        UsageError: As for :func:`select`.
+        UsageError: As for :func:`matching`.
     """
     groups = [("all", table)] if by is None else _grouped(table, by)
     found = {}

@@ -21,7 +21,7 @@ _SHAPE = ("width", "height")
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """Change of one score from run A to run B.
 
     Attributes:
@@ -76,7 +76,7 @@ def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=["a", "b"])
 
 
-def change(score: str, a: np.ndarray, b: np.ndarray, resamples: int = 9999, seed: int = 0) -> Change:
+def change(score: str, a: np.ndarray, b: np.ndarray, resamples: int = 9999, seed: int = 0) -> ScoreChange:
     """Measure the change of a score.
 
     Args:
@@ -108,7 +108,7 @@ def change(score: str, a: np.ndarray, b: np.ndarray, resamples: int = 9999, seed
     elif low <= 0 <= high:
         reason = "the interval holds zero"
     wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
-    return Change(score, n, float(difference.mean()) if n else math.nan, low, high, p, wins, losses, reason)
+    return ScoreChange(score, n, float(difference.mean()) if n else math.nan, low, high, p, wins, losses, reason)
 
 
 def unlike(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:

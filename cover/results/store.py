@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from cover.results.evidence import EVIDENCE, evidence_line
 from cover.files import append_line, csv_line, end_line, printable, set_aside, write_text
-from cover.rows import Failure, Placed, Row, fingerprint, named_part, part_cells, part_of
+from cover.results.evidence import EVIDENCE, evidence_line
 from cover.results.maps import MAPS, maps_file, write_maps
 from cover.results.reference import Reference
 from cover.results.videos import VIDEOS, video_lines
+from cover.rows import Failure, Placed, Row, fingerprint, named_part, part_cells, part_of
 from cover.video import file_facts
 
 if TYPE_CHECKING:

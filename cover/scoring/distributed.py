@@ -9,12 +9,12 @@ import torch
 from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 from torch.utils.data import DataLoader, IterableDataset
 
-from cover.rows import Failure, Row
 from cover.decoding.batches import Batch, batches
 from cover.decoding.decoder import Decoder, Planned, unheard
-from cover.scoring.local import Outcome, outcomes
-from cover.scoring.scorer import Scorer
 from cover.results.store import ResultStore
+from cover.rows import Failure, Row
+from cover.scoring.local import ScoredRow, outcomes
+from cover.scoring.scorer import Scorer
 from cover.video import ViewSpec
 
 
@@ -32,7 +32,7 @@ class CoverModule(lightning.LightningModule):
         self.scorer = scorer
         self.model = scorer.model
 
-    def predict_step(self, batch: Batch, *_: Any) -> list[Outcome]:
+    def predict_step(self, batch: Batch, *_: Any) -> list[ScoredRow]:
         """Score a batch: each video with its score, or with why it has none."""
         return outcomes(self.scorer, batch, thumbnails=self.thumbnails)
 
@@ -114,7 +114,7 @@ class ScoreWriter(BasePredictionWriter):
         self.store = store
 
     def write_on_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, prediction: Iterable[Outcome], *_: Any
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, prediction: Iterable[ScoredRow], *_: Any
     ) -> None:
         """Record every video of the batch."""
         for row, outcome in prediction:
@@ -157,5 +157,5 @@ class ProgressCallback(Callback):
         self.progress.stop()
 
 
-def _failed(outcome: Outcome) -> bool:
+def _failed(outcome: ScoredRow) -> bool:
     return isinstance(outcome[1], Failure)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
+from cover.decoding.batches import Batch
 from cover.errors import UsageError
 from cover.models import COVER
 from cover.rows import Failure, Row
-from cover.decoding.batches import Batch
 from cover.scoring.scorer import Scorer, VideoScore
 
-Outcome = tuple[Row, VideoScore | Failure]
+ScoredRow = tuple[Row, VideoScore | Failure]
 
 _AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
@@ -52,7 +52,7 @@ class LocalEngine:
         """Move a model to the device, ready to score."""
         return model.to(self.device).eval()
 
-    def run(self, scorer: Scorer, batches: Iterable[Batch], *, thumbnails: bool = False) -> Iterator[Outcome]:
+    def run(self, scorer: Scorer, batches: Iterable[Batch], *, thumbnails: bool = False) -> Iterator[ScoredRow]:
         """Score every batch.
 
         Args:
@@ -73,9 +73,9 @@ class LocalEngine:
         return nullcontext() if dtype is None else torch.autocast(self.device.type, dtype)
 
 
-def outcomes(scorer: Scorer, batch: Batch, *, thumbnails: bool = False) -> list[Outcome]:
+def outcomes(scorer: Scorer, batch: Batch, *, thumbnails: bool = False) -> list[ScoredRow]:
     """Score a batch: each video with its score, or with why it has none."""
-    found: list[Outcome] = [(failure.row, failure) for failure in batch.failures]
+    found: list[ScoredRow] = [(failure.row, failure) for failure in batch.failures]
     if batch.rows:
         for row, score in zip(batch.rows, scorer.score_batch(batch.loaded, thumbnails=thumbnails), strict=True):
             found.append((row, score if isinstance(score, VideoScore) else Failure(row, str(score))))

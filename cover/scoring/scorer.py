@@ -14,7 +14,7 @@ from cover.curves import Calibration
 from cover.errors import VideoError
 from cover.models import BRANCHES, COVER, SCORES, branch_scores
 from cover.results.reference import Reference
-from cover.video import LoadedViews, RawFormat, Source, VideoInfo, ViewSpec, load_views
+from cover.video import LoadedViews, RawFormat, VideoInfo, VideoSource, ViewSpec, load_views
 from cover.video.sampling import Sampling
 
 THUMBNAIL = 160
@@ -93,7 +93,7 @@ class Scorer:
 
     def score(
         self,
-        source: Source,
+        source: VideoSource,
         *,
         replay: Sampling | None = None,
         raw: RawFormat | None = None,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cover.evaluation.raters.study import Study
 
 
-def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) -> "Study | None":
+def adapt(options: TrainOptions, config: dict[str, Any], folder: Path) -> "Study | None":
     """Choose what the data can carry, or show what an earlier run with these options chose.
 
     Args:
@@ -26,12 +26,12 @@ def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) ->
     Raises:
         UsageError: Options, ratings or weights are wrong.
     """
-    from cover.reporting import evaluation
     from cover.reporting import adaptation as reporting
-    from cover.reporting.training import log_results, read_results
+    from cover.reporting import evaluation
+    from cover.reporting.training import log_figures, read_figures
     from cover.training import run
+    from cover.training.adapt.adaptation import fit_adaptation
     from cover.training.data.selection import whole_set
-    from cover.training.adapt.adaptation import adapt
 
     (source,) = training.sources(options)
     rated = whole_set(source, folder, strict=options.strict)
@@ -42,7 +42,7 @@ def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) ->
     if not (folder / run.FINISHED).exists():
         about = training.about(options, kept["base"])
         recipe = training.recipe(options)
-        found = adapt(
+        found = fit_adaptation(
             recipe,
             lambda: components.build_model(options),
             rated,
@@ -52,7 +52,7 @@ def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) ->
             reporting.folds_passing,
         )
         table = found.table()
-        reporting.write_ladder(
+        reporting.write_adaptation(
             folder,
             table,
             pd.DataFrame(found.choice.table),
@@ -63,5 +63,5 @@ def adapt_to_few(options: TrainOptions, config: dict[str, Any], folder: Path) ->
             options.resamples,
         )
         if (logger := training.logger(options, config, folder)) is not None:
-            log_results(logger, read_results(folder).measures, table, folder, ("rungs.png", "scatter.png"))
+            log_figures(logger, read_figures(folder).measures, table, folder, ("rungs.png", "scatter.png"))
     return source.study

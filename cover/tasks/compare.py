@@ -10,7 +10,7 @@ from cover.tasks.gate import NOT_MET
 from cover.tasks.select import warn_of_meaningless
 
 
-def compare_runs(options: CompareOptions) -> int:
+def compare(options: CompareOptions) -> int:
     """Compare two results folders, and write and show the outcome.
 
     Returns:

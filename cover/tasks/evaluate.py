@@ -15,18 +15,18 @@ from cover.config.predicted import comparing, prediction_paths, rated_apart
 from cover.config.resolvers import names_table
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
+from cover.evaluation.splits.protocol import Protocol
+from cover.evaluation.splits.splits import write_split
 from cover.evaluation.tables.joined import match, result_table
 from cover.evaluation.tables.predictions import prediction_table, read_predictions, score_names, with_parts
-from cover.evaluation.splits.protocol import Protocol
 from cover.evaluation.tables.rated import rated_rows, write_missing
-from cover.evaluation.splits.splits import write_split
 from cover.files import write_text
+from cover.ranks import is_main_process
 from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.reporting.progress import working
 from cover.reporting.tables import write_table
-from cover.rows import Placed, Row
-from cover.ranks import is_main_process
 from cover.results.record import write_run_record
+from cover.rows import Placed, Row
 from cover.tasks.report import end_with_report
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     options = checked(config, EvaluateOptions)
     components.require_logger(options.logger)
     if comparing(options):
-        from cover.tasks.rank import compare
+        from cover.tasks.rank import rank
 
-        return compare(options, config, folder)
+        return rank(options, config, folder)
     missing: list[Row] = []
     placed: Mapping[str, Placed] = {}
     study = None
@@ -97,7 +97,9 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     runtime = _runtime(options, folder) if options.benchmark else None
     if options.logger:
         _log(options.logger, config, {**evaluation.metrics_in(folder), "runtime": runtime or {}}, table, folder)
-    evaluation.show(measures, options.published, len(rows), (len(missing), failed), splits, runtime, folder, study)
+    evaluation.show_evaluation(
+        measures, options.published, len(rows), (len(missing), failed), splits, runtime, folder, study
+    )
     if options.report:
         end_with_report(folder, options.fit)
     return not (missing or failed)

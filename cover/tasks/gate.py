@@ -3,14 +3,14 @@
 from rich.console import Console
 
 from cover.config.commands import GateOptions
-from cover.results.conditions import gate as held
+from cover.results.conditions import conditions_hold as held
 from cover.results.read import read_results
 from cover.tasks.select import conditioned, printed, warn_of_meaningless
 
 NOT_MET = 3
 
 
-def gate(options: GateOptions) -> int:
+def conditions_hold(options: GateOptions) -> int:
     """Check a condition.
 
     Returns:

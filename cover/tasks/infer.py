@@ -10,8 +10,8 @@ from cover.config.listing import dataset_rows
 from cover.config.resolvers import names_table
 from cover.config.schema import InferOptions
 from cover.files import write_bytes
-from cover.reporting.console import summary
 from cover.ranks import is_main_process
+from cover.reporting.console import summary
 from cover.tasks.report import end_with_report
 from cover.tasks.scoring import score_rows
 

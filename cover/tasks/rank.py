@@ -15,7 +15,7 @@ from cover.results.record import write_run_record
 log = logging.getLogger(__name__)
 
 
-def compare(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> bool:
+def rank(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> bool:
     """Compare metrics, and write and show the ranking.
 
     Args:
@@ -38,7 +38,7 @@ def compare(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> b
     rows = joined.rows if rated is not None else high_is_good(joined.rows, lower_is_better=bool(data.lower_is_better))
     write_run_record(folder, config)
 
-    from cover.evaluation.ranking import compare as compared
+    from cover.evaluation.ranking import rank as compared
     from cover.evaluation.ranking import tabulate
     from cover.evaluation.raters.uncertainty import uncertainties
     from cover.reporting import evaluation
@@ -56,6 +56,6 @@ def compare(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> b
         evaluation.write_study(folder, study)
     with working(f"comparing {len(metrics)} metrics on {len(complete)} videos"):
         found = compared(complete, metrics, options.fit, options.resamples, resolving=options.resolving_power)
-    comparison.write_comparison(folder, table, found, options.fit, study)
-    comparison.show(found, options.fit, len(table), folder, study)
+    comparison.write_ranking(folder, table, found, options.fit, study)
+    comparison.show_ranking(found, options.fit, len(table), folder, study)
     return len(complete) == len(table)

@@ -9,13 +9,13 @@ from typing import Any
 from cover.config import components
 from cover.config.parts import check_parts, segments
 from cover.config.schema import EvaluateOptions, InferOptions
-from cover.reporting.progress import VideoProgress
-from cover.rows import Failure, Row
 from cover.decoding.batches import batches
 from cover.decoding.decoder import Decoder, Planned
 from cover.ranks import is_main_process
+from cover.reporting.progress import VideoProgress
 from cover.results.record import write_run_record
 from cover.results.store import ResultStore
+from cover.rows import Failure, Row
 from cover.weights import PRETRAINED_WEIGHTS
 
 log = logging.getLogger(__name__)

@@ -8,16 +8,16 @@ from rich.console import Console
 
 from cover.config.commands import SelectOptions
 from cover.errors import UsageError
-from cover.results.conditions import select as selected
 from cover.files import printable, write_text
 from cover.reporting.tables import write_table
+from cover.results.conditions import matching as selected
 from cover.results.read import SCORES, Results, identifier, read_results
 from cover.rows import moment_text
 
 _NOTHING_KEPT = 1
 
 
-def select(options: SelectOptions) -> int:
+def matching(options: SelectOptions) -> int:
     """Select videos.
 
     Returns:

@@ -40,9 +40,9 @@ def train(config: dict[str, Any], folder: Path) -> bool:
 
     components.quiet_lightning()
     if options.protocol.splits == "nested":
-        from cover.tasks.adapt import adapt_to_few
+        from cover.tasks.adapt import adapt
 
-        study = adapt_to_few(options, config, folder)
+        study = adapt(options, config, folder)
         _show(folder, study)
         return _complete([folder])
     recipe = training.recipe(options)
@@ -79,10 +79,10 @@ def _show(folder: Path, study: Any) -> dict[str, Any]:
     """Show the outcome of a run; gives the measures of each score on the videos that were validated on."""
     from cover.reporting import training as reporting
 
-    results = reporting.read_results(folder)
+    results = reporting.read_figures(folder)
     seen = [option for option in HydraConfig.get().overrides.task if _SEEN.match(option)]
     program = "python infer.py" if Path(sys.argv[0]).suffix == ".py" else "cover infer"
-    reporting.show(results, folder, program, seen, study)
+    reporting.show_training(results, folder, program, seen, study)
     return results.measures
 
 
@@ -107,7 +107,7 @@ def _train_split(
         if is_main_process():
             best = {"stage": outcome.best.name, "epoch": outcome.best.epoch, "variant": outcome.best.variant}
             curves = read_curves(folder / "curves.csv")
-            reporting.write_results(
+            reporting.write_figures(
                 folder,
                 outcome.table(),
                 curves,

@@ -10,9 +10,9 @@ import lightning
 import torch
 from torch.optim import Optimizer
 
+from cover.training.adapt.ridge import Ridge
 from cover.training.data.batches import ByContent, sampling_name
 from cover.training.loop.losses import QualityLoss
-from cover.training.adapt.ridge import Ridge
 from cover.video import ViewSpec
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}

@@ -18,8 +18,8 @@ from lightning.pytorch.loggers import Logger
 import cover
 from cover.curves import Calibration
 from cover.evaluation.fits.calibration import calibrate
-from cover.evaluation.splits.contents import contents
 from cover.evaluation.gain import Gain, gain
+from cover.evaluation.splits.contents import contents
 from cover.files import LOCK, set_aside, write_rows
 from cover.models import COVER, SCORES
 from cover.ranks import is_main_process
@@ -37,7 +37,7 @@ FINISHED = "metrics.json"  # the last file of a run: where it is, all is there
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """The outcome of a training.
 
     Attributes:
@@ -84,7 +84,7 @@ def train_stages(
     about: Mapping[str, Any],
     folder: Path,
     logger: Logger | None,
-) -> Outcome:
+) -> TrainingOutcome:
     """Train on one split, or continue; leaves weights and curves in the results folder.
 
     Where the weights to start from mean something, they are validated first, and trained ones take their place only if
@@ -118,15 +118,15 @@ def train_stages(
                 write_weights(model, result, curve, trained, about, folder)
     assert tried is not None
     if start is None:
-        return Outcome(tried, curve, tried)
+        return TrainingOutcome(tried, curve, tried)
     found = _gain(start, tried)
     if found.clear or (tried.score > start.score and not recipe.require_gain):
-        return Outcome(tried, curve, tried, start, found)
+        return TrainingOutcome(tried, curve, tried, start, found)
     if is_main_process():
         curve = _calibration(start)
         (folder / "trained.safetensors").unlink(missing_ok=True)
         write_weights(make_model(), start, curve, set(start.trained), about, folder)
-    return Outcome(start, curve, tried, start, found)
+    return TrainingOutcome(start, curve, tried, start, found)
 
 
 def _gain(start: StageResult, tried: StageResult) -> Gain:

@@ -16,16 +16,16 @@ from torch import nn
 from cover.errors import UsageError
 from cover.models import BRANCHES, COVER, SCORES, FrameBackbone, fan_in_, whiten_
 from cover.ranks import is_main_process
-from cover.training.loop.history import CurveWriter, curve_line, read_curves, write_curves
-from cover.training.data.loader import TrainingData
-from cover.training.loop.direction import StartingDirection
-from cover.training.data.features import ERRORS, add_error, caches, prepare
-from cover.training.loop.module import MONITOR, RAW, Training
-from cover.training.data.sets import RatedSet
-from cover.training.data.selection import auxiliary_columns
-from cover.training.recipe import Recipe, Stage
 from cover.training.adapt.ridge import fit_heads
+from cover.training.data.features import ERRORS, add_error, caches, prepare
+from cover.training.data.loader import TrainingData
+from cover.training.data.selection import auxiliary_columns
+from cover.training.data.sets import RatedSet
+from cover.training.loop.direction import StartingDirection
+from cover.training.loop.history import CurveWriter, curve_line, read_curves, write_curves
+from cover.training.loop.module import MONITOR, RAW, Training
 from cover.training.loop.schedule import mark_trained
+from cover.training.recipe import Recipe, Stage
 
 log = logging.getLogger(__name__)
 

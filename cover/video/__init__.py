@@ -4,7 +4,7 @@ from cover.video.decode import decode
 from cover.video.facts import file_facts
 from cover.video.frames import looks_like_frames
 from cover.video.info import VideoInfo
-from cover.video.load import Source, load_views
+from cover.video.load import VideoSource, load_views
 from cover.video.loaded import LoadedViews
 from cover.video.parts import Segments
 from cover.video.passes import load_parts
@@ -22,8 +22,8 @@ __all__ = [
     "RawFormat",
     "Sampling",
     "Segments",
-    "Source",
     "VideoInfo",
+    "VideoSource",
     "ViewSpec",
     "WholeView",
     "choose_sampling",

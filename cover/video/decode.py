@@ -209,7 +209,7 @@ class FrameDecoder:
                     return
 
     def _run(
-        self, stream: VideoStream, source: Iterable[Packet], place: int, segment: "_Segment"
+        self, stream: VideoStream, source: Iterable[Packet], place: int, segment: "_Seek"
     ) -> Iterator[tuple[int, VideoFrame]]:
         """Decode a segment's packets, the first of which is packet number ``place`` of the file."""
         index = self._index
@@ -267,7 +267,7 @@ class FrameDecoder:
 
 
 @dataclass(frozen=True)
-class _Segment:
+class _Seek:
     """A run of packets decoded without a seek in between.
 
     Attributes:
@@ -283,12 +283,12 @@ class _Segment:
     end: int
 
 
-def _segment(index: VideoIndex, key: int | None, numbers: list[int]) -> _Segment:
+def _segment(index: VideoIndex, key: int | None, numbers: list[int]) -> _Seek:
     places = frozenset(index.positions[numbers].tolist())
-    return _Segment(key, numbers[-1], places, max(places))
+    return _Seek(key, numbers[-1], places, max(places))
 
 
-def _plan(index: VideoIndex, wanted: list[int]) -> list[_Segment]:
+def _plan(index: VideoIndex, wanted: list[int]) -> list[_Seek]:
     """Cut the wanted frames into segments worth a seek.
 
     A frame is decoded from the last keyframe shown no later than itself; this is right for the leading frames of an

@@ -26,12 +26,12 @@ class Tensor(Protocol):
         """Give the tensor without its history."""
 
 
-Source = str | os.PathLike[str] | np.ndarray | Tensor | Sequence[Any]
+VideoSource = str | os.PathLike[str] | np.ndarray | Tensor | Sequence[Any]
 """A video: a file or a folder of frames, or frames in memory."""
 
 
 def load_views(
-    source: Source,
+    source: VideoSource,
     spec: ViewSpec,
     *,
     name: str | None = None,

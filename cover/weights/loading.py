@@ -29,10 +29,10 @@ from cover.weights.keys import (
     Rule,
     rename,
 )
-from cover.weights.timm_weights import timm_state
 from cover.weights.pretrained import forked, fresh, inflated
 from cover.weights.published import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, WeightsFile, sha256_of
 from cover.weights.reading import calibration_in, read_about, read_state_dict
+from cover.weights.timm_weights import timm_state
 
 log = logging.getLogger(__name__)
 

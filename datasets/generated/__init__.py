@@ -1,6 +1,6 @@
 """Clips and stills made from pristine photos and videos, distorted on purpose, and rated by what was done to them."""
 
-from .dataset import Synthetic
+from .clips import Synthetic
 from .stills import Stills
 
 __all__ = ["Stills", "Synthetic"]

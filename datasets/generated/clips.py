@@ -16,9 +16,9 @@ from cover.rows import Row
 
 from .codecs import STORE_ENCODER, has_encoder, store
 from .distortions import KINDS
-from .making import LOCK, Making, check, source_files
-from .rating import BRANCHES, LEVELS, rate
-from .sources import Source, film, generator
+from .folder import FOLDER_LOCK, Making, check, source_files
+from .pseudo_mos import BRANCHES, LEVELS, rate
+from .sources import PristineSource, film, generator
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Clip:
         treatment: What is done to it: kinds and their levels, in the order in which it is done.
     """
 
-    source: Source
+    source: PristineSource
     take: int
     distortion: str
     level: int
@@ -73,9 +73,10 @@ class Synthetic:
 
     A source gives pristine clips (:func:`datasets.generated.sources.film`), and each of these distorted ones: of single
     kinds (:data:`datasets.generated.distortions.KINDS`) at five levels, and mixtures of two or three. The rating
-    follows from what was done alone (:func:`datasets.generated.pseudo_mos.rate`): with every level of one kind the MOS of
-    a content falls, and the score of that kind's branch with it. Clips are H.264 at CRF 12; what is in one follows from
-    the seed, the source, distortion and level, so that further clips of a content leave those that are there alone.
+    follows from what was done alone (:func:`datasets.generated.pseudo_mos.rate`): with every level of one kind the MOS
+    of a content falls, and the score of that kind's branch with it. Clips are H.264 at CRF 12; what is in one follows
+    from the seed, the source, distortion and level, so that further clips of a content leave those that are there
+    alone.
 
     Beside the clips lie ``ratings.csv`` (path, mos and the extras of all clips of the folder, for ``data=table``) and
     ``sources.json`` (what was thought of each source, so that it is looked at once).
@@ -129,7 +130,7 @@ class Synthetic:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             # Of several processes (ranks of a training) one makes the clips, and the others find them.
-            with FileLock(self.root / LOCK):
+            with FileLock(self.root / FOLDER_LOCK):
                 making.check_recipe({"format": _FORMAT, "seed": seed, "seconds": seconds})
                 chosen = making.survey(files, split)[:contents]
                 clips = [
@@ -139,7 +140,7 @@ class Synthetic:
                     for clip in plan(source, take, wanted, per_content, seed)
                 ]
                 chunks = in_chunks([clip for clip in clips if not (self.root / clip.name).exists()])
-                making.make("clips", make, [(self.root, chunk, seconds, seed) for chunk in chunks], len(clips))
+                making.make("clips", make_clip, [(self.root, chunk, seconds, seed) for chunk in chunks], len(clips))
                 self._rows = [clip.row(self.root) for clip in clips if (self.root / clip.name).exists()]
                 if not self._rows:
                     raise UsageError(f"data.sources: no clip could be made of {', '.join(s.name for s in chosen[:3])}")
@@ -155,7 +156,7 @@ class Synthetic:
 
 
 def in_chunks(clips: Sequence[Clip]) -> list[list[Clip]]:
-    """Divides clips among calls of :func:`make`: those of one pristine clip together, a few at a time."""
+    """Divides clips among calls of :func:`make_clip`: those of one pristine clip together, a few at a time."""
     chunks: list[list[Clip]] = []
     for clip in clips:
         last = chunks[-1] if chunks else []
@@ -165,7 +166,7 @@ def in_chunks(clips: Sequence[Clip]) -> list[list[Clip]]:
     return chunks
 
 
-def plan(source: Source, take: int, kinds: Sequence[str], per_content: int | None, seed: int) -> list[Clip]:
+def plan(source: PristineSource, take: int, kinds: Sequence[str], per_content: int | None, seed: int) -> list[Clip]:
     """The clips of a pristine one, which comes first; fewer are the beginning of more.
 
     Args:
@@ -202,7 +203,7 @@ def plan(source: Source, take: int, kinds: Sequence[str], per_content: int | Non
     return [Clip(source, take, PRISTINE, 0, ()), *clips[:per_content]]
 
 
-def mixtures(source: Source, take: int, seed: int) -> list[tuple[tuple[str, int], ...]]:
+def mixtures(source: PristineSource, take: int, seed: int) -> list[tuple[tuple[str, int], ...]]:
     """Five mixtures of two or three kinds at random levels, of falling MOS."""
     rng = generator(seed, source.name, take, MIXED)
     names = [name for name, kind in KINDS.items() if kind.available]
@@ -214,7 +215,7 @@ def mixtures(source: Source, take: int, seed: int) -> list[tuple[tuple[str, int]
     return [mix for _, mix in sorted(found.items(), reverse=True)]
 
 
-def make(folder: Path, clips: Sequence[Clip], seconds: float, seed: int) -> int:
+def make_clip(folder: Path, clips: Sequence[Clip], seconds: float, seed: int) -> int:
     """Writes clips of one pristine clip; each file appears whole or not at all.
 
     Args:
@@ -246,13 +247,13 @@ def make(folder: Path, clips: Sequence[Clip], seconds: float, seed: int) -> int:
 
 
 @lru_cache(maxsize=1)  # a process often gets the next clips of the same one
-def _pristine(source: Source, take: int, seconds: float, seed: int) -> tuple[np.ndarray, Fraction]:
+def _pristine(source: PristineSource, take: int, seconds: float, seed: int) -> tuple[np.ndarray, Fraction]:
     frames, fps = film(source, take, seconds, seed)
     frames.setflags(write=False)
     return frames, fps
 
 
-def _name(source: Source, take: int, distortion: str, level: int) -> str:
+def _name(source: PristineSource, take: int, distortion: str, level: int) -> str:
     return f"{source.content}/{take}-{distortion}{f'-{level}' if level else ''}.mp4"
 
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scipy import ndimage
 
 from .codecs import decoded, encoded, has_encoder, lose_slices, transcode, transcode_at_rate
-from .rating import BRANCHES, LEVELS
+from .pseudo_mos import BRANCHES, LEVELS
 
 Distort = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 """Takes RGB frames, uint8 (T, H, W, 3), a strength, and what draws variants and places; returns such frames.

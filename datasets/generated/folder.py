@@ -23,12 +23,12 @@ from cover.processes import available_cpus, completed, failure_reason
 from cover.rows import Row
 
 from ..folder import Folder
-from .sources import SPLITS, Source, generator, survey, without_copies
+from .sources import SPLITS, PristineSource, generator, survey, without_copies
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT = 1800.0  # s that a piece of work may take
-LOCK = ".lock"
+FOLDER_LOCK = ".lock"
 _RECIPE, _SURVEY, _RATINGS = "synthetic.json", "sources.json", "ratings.csv"
 
 T = TypeVar("T", bound=tuple[Any, ...])
@@ -66,7 +66,7 @@ class Making:
                 f"data.folder={self.root}: what is in it was made with {found}, not {recipe}; take another"
             )
 
-    def survey(self, files: Sequence[tuple[Path, str]], split: str | Sequence[str]) -> list[Source]:
+    def survey(self, files: Sequence[tuple[Path, str]], split: str | Sequence[str]) -> list[PristineSource]:
         """Looks at the sources, each once.
 
         Args:
@@ -80,18 +80,18 @@ class Making:
             UsageError: There are none.
         """
         known = self._load_survey()
-        found: list[Source] = []
+        found: list[PristineSource] = []
         new: list[tuple[Path, str]] = []
         for path, name in files:
             entry = known.get(name)
             if entry is not None and path.exists() and entry["bytes"] == path.stat().st_size:
-                found.append(Source(path, name, **{**entry, "thumb": np.array(entry["thumb"], dtype=np.uint8)}))
+                found.append(PristineSource(path, name, **{**entry, "thumb": np.array(entry["thumb"], dtype=np.uint8)}))
             else:
                 new.append((path, name))
         if new:
-            seen: list[Source] = []
+            seen: list[PristineSource] = []
             for (_, name), outcome in self._run("looking at sources", survey, new, lambda source: 1):
-                if isinstance(outcome, Source):
+                if isinstance(outcome, PristineSource):
                     seen.append(outcome)
                 else:
                     log.warning("%s is left out: %s", name, outcome)
@@ -169,7 +169,7 @@ class Making:
             raise UsageError(f"{file} is damaged; delete it and run again") from None
         return survey
 
-    def _save_survey(self, known: dict[str, dict[str, Any]], found: Sequence[Source]) -> None:
+    def _save_survey(self, known: dict[str, dict[str, Any]], found: Sequence[PristineSource]) -> None:
         new = {
             source.name: {
                 field.name: getattr(source, field.name)

@@ -10,7 +10,7 @@ _STEP = 0.5
 
 
 @dataclass(frozen=True)
-class Rating:
+class PseudoMos:
     """Scores of a clip, from 1 (bad) to 5 (pristine).
 
     Attributes:
@@ -26,7 +26,7 @@ class Rating:
     aesthetic: float
 
 
-def rate(treatment: Iterable[tuple[str, int]]) -> Rating:
+def rate(treatment: Iterable[tuple[str, int]]) -> PseudoMos:
     """Rates a clip by the branches and levels of what was done to it.
 
     The impairment I of a branch is half the root of the sum of the squares of its levels, that of the clip the sum over
@@ -50,7 +50,7 @@ def rate(treatment: Iterable[tuple[str, int]]) -> Rating:
     for branch, level in treatment:
         squares[branch] += level**2
     impairments = {branch: _STEP * math.sqrt(square) for branch, square in squares.items()}
-    return Rating(_score(sum(impairments.values())), **{name: _score(value) for name, value in impairments.items()})
+    return PseudoMos(_score(sum(impairments.values())), **{name: _score(value) for name, value in impairments.items()})
 
 
 def _score(impairment: float) -> float:

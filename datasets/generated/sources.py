@@ -31,7 +31,7 @@ _PHOTO_RATES = (24, 25, 30)
 
 
 @dataclass(frozen=True)
-class Source:
+class PristineSource:
     """A pristine file.
 
     Attributes:
@@ -86,7 +86,7 @@ def generator(*parts: object) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text).digest()[:16], "big"))
 
 
-def survey(path: Path, name: str) -> Source:
+def survey(path: Path, name: str) -> PristineSource:
     """Looks at a file: its size, and whether it has the detail that distortions can take away.
 
     Wallpapers are often gradients, on which no blur and hardly any codec shows; a source needs enough blocks of 32x32
@@ -116,12 +116,12 @@ def survey(path: Path, name: str) -> Source:
         flaw = "without motion"
     thumb = work.resize((max(4, round(_THUMB * work.width / work.height)), _THUMB), Image.Resampling.BOX)
     size = path.stat().st_size
-    return Source(
+    return PristineSource(
         path, name, size, info.image, info.width, info.height, info.frames, fps, flaw, np.asarray(thumb).copy()
     )
 
 
-def without_copies(new: Sequence[Source], kept: Sequence[Source] = ()) -> list[Source]:
+def without_copies(new: Sequence[PristineSource], kept: Sequence[PristineSource] = ()) -> list[PristineSource]:
     """Finds pictures that are there twice: in other sizes, other colours, or as a part of the full height.
 
     With one in training and one in the test, the test would know the content. Of several the largest stays, or the
@@ -144,7 +144,7 @@ def without_copies(new: Sequence[Source], kept: Sequence[Source] = ()) -> list[S
     return [*good[sum(not source.flaw for source in kept) :], *marked]
 
 
-def film(source: Source, take: int, seconds: float, seed: int) -> tuple[np.ndarray, Fraction]:
+def film(source: PristineSource, take: int, seconds: float, seed: int) -> tuple[np.ndarray, Fraction]:
     """A pristine clip of a source.
 
     Of a photo: a camera pans over it and zooms a little, in a hand that is nearly steady; the picture is sampled anew

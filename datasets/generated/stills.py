@@ -21,11 +21,11 @@ from cover.files import write_bytes, write_rows
 from cover.rows import Row
 from cover.video import decode
 
+from .clips import PRISTINE
 from .codecs import transcode
-from .dataset import PRISTINE
 from .distortions import KINDS, even
-from .making import LOCK, Making, check, source_files
-from .sources import Source, generator
+from .folder import FOLDER_LOCK, Making, check, source_files
+from .sources import PristineSource, generator
 from .vmaf import ffmpeg, vmaf
 
 _FORMAT = 1  # raised when the same options would make other stills
@@ -36,7 +36,7 @@ _KERNELS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resamplin
 _PAN = 3  # frames before the still, in streams that predict it
 _MOST = 6  # px that a pan moves a frame
 
-Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Degradation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 """Takes the frames of a short pan, uint8 (T, H, W, 3), and what draws strengths; returns the last one, (H, W, 3)."""
 
 
@@ -69,7 +69,7 @@ def _noisy(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return KINDS["noise"].apply(frames[-1:], _between(rng, 3, 50), rng)[0]
 
 
-def _at_a_level(*names: str) -> Change:
+def _at_a_level(*names: str) -> Degradation:
     """One of some kinds of distortion, at any of its five levels."""
 
     def change(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -88,7 +88,7 @@ def _spoilt_before(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 # What is done, and to how many stills of each pristine one.
-CHANGES: Mapping[str, tuple[Change, int]] = {
+CHANGES: Mapping[str, tuple[Degradation, int]] = {
     "stream": (_stream, 13),
     "scaling": (_scaled, 3),
     "jpeg": (_jpeg, 3),
@@ -113,7 +113,7 @@ class Window:
         take: Which window of that.
     """
 
-    source: Source
+    source: PristineSource
     take: int
 
     @property
@@ -169,7 +169,7 @@ class Stills:
         making = Making(self.root, workers)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.root / LOCK):
+            with FileLock(self.root / FOLDER_LOCK):
                 making.check_recipe({"stills": _FORMAT, "seed": seed})
                 usable = [s for s in making.survey(files, split) if min(s.width, s.height) >= _SHORT_SIDE]
                 windows = [Window(s, take) for s in usable[:contents] for take in range(min(takes, _takes(s)))]
@@ -177,7 +177,7 @@ class Stills:
                 if missing:
                     ffmpeg()  # missed here, before anything is made
                 making.make(
-                    "windows of stills", make, [(self.root, [window], seed) for window in missing], len(windows)
+                    "windows of stills", make_stills, [(self.root, [window], seed) for window in missing], len(windows)
                 )
                 lines = [line for window in windows for line in _listed(self.root / window.table)]
                 if not lines:
@@ -195,7 +195,7 @@ class Stills:
         return len(self._rows)
 
 
-def make(folder: Path, windows: Sequence[Window], seed: int) -> int:
+def make_stills(folder: Path, windows: Sequence[Window], seed: int) -> int:
     """Writes the stills of some windows; the list of a window's stills comes last.
 
     Args:
@@ -232,7 +232,7 @@ def make(folder: Path, windows: Sequence[Window], seed: int) -> int:
     return size
 
 
-def pan(source: Source, rng: np.random.Generator, *, native: bool) -> np.ndarray:
+def pan(source: PristineSource, rng: np.random.Generator, *, native: bool) -> np.ndarray:
     """Cuts a window out of a photo, and those that a camera on its way there saw before.
 
     Args:
@@ -273,7 +273,7 @@ def pan(source: Source, rng: np.random.Generator, *, native: bool) -> np.ndarray
 _COLUMNS = ("path", "content", "take", "distortion", "vmaf", "split")
 
 
-def _takes(source: Source) -> int:
+def _takes(source: PristineSource) -> int:
     side = min(source.width, source.height)
     return 1 if side < 800 else 2 if side < 1600 else 3
 

@@ -11,7 +11,7 @@ from cover.evaluation import resampling
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
 from cover.evaluation.fits.curve import FITS, Fit
 from cover.evaluation.measures import MEASURES, measure
-from cover.evaluation.resampling import agreement, counts, resampled
+from cover.evaluation.resampling import counts, resampled, resampled_statistic
 
 
 def plain(x: np.ndarray, y: np.ndarray, weights: np.ndarray, fit: Fit) -> dict[str, np.ndarray]:
@@ -30,7 +30,7 @@ def test_counts_give_what_copies_give(fit: Fit) -> None:
     x = rng.integers(0, 25, 60).astype(float)  # with ties
     y = np.round(3 + np.tanh((x - 12) / 6) + rng.normal(0, 0.4, 60), 1)
     weights = counts(60, 25, seed=3)
-    found, expected = resampled(agreement(x, y, fit), weights), plain(x, y, weights, fit)
+    found, expected = resampled(resampled_statistic(x, y, fit), weights), plain(x, y, weights, fit)
     for name in MEASURES:
         # A logistic on a line has several valleys; from scratch another one may be found.
         atol = 1e-10 if name in ("srocc", "krocc") else 0.05 if fit == "logistic5" else 2e-4
@@ -45,7 +45,7 @@ def test_counts_give_what_copies_give(fit: Fit) -> None:
 def test_ranks_with_any_ties(pairs: list[tuple[int, int]], seed: int) -> None:
     x, y = np.array(pairs, dtype=float).T
     weights = counts(len(x), 8, seed)
-    found, expected = resampled(agreement(x, y, "linear"), weights), plain(x, y, weights, "linear")
+    found, expected = resampled(resampled_statistic(x, y, "linear"), weights), plain(x, y, weights, "linear")
     for name in ("srocc", "krocc"):
         np.testing.assert_allclose(found[name], expected[name], atol=1e-9)
 

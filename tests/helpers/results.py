@@ -7,8 +7,8 @@ import numpy as np
 import yaml
 from PIL import Image, ImageFilter
 
-from cover.results.evidence import EVIDENCE, evidence_line
 from cover.files import printable, write_rows, write_text
+from cover.results.evidence import EVIDENCE, evidence_line
 from cover.rows import part_name
 
 BRANCHES = ("semantic", "technical", "aesthetic")

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cover.decoding.parts import STALLED, Run, keep_part
+from cover.decoding.parts import STALLED, PartGroup, keep_part
 from cover.video import LoadedViews, ViewSpec, load_views
 
 
@@ -23,7 +23,7 @@ def treacherous(source: str | Path, *args: Any, **kwargs: Any) -> LoadedViews:
     return load_views(source, *args, **kwargs)
 
 
-def treacherous_part(run: Run, number: int, spec: ViewSpec, path: Path) -> None:
+def treacherous_part(run: PartGroup, number: int, spec: ViewSpec, path: Path) -> None:
     """Hangs at the part that starts at 2 s, crashes at the one from 4 s, and loads the others."""
     start = run.parts[number][0]
     if start == 2.0:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from cover.evaluation.measures import measure
-from cover.reporting.console import agreement, summary
+from cover.reporting.console import measures_table, summary
 
 SCORES = {"semantic": 0.5, "technical": -0.25, "aesthetic": 0.0, "overall": 0.25}
 
@@ -67,7 +67,7 @@ def test_numbers_are_whole_at_any_width(width: int, calibrated: bool) -> None:
 
 def test_intervals_are_whole_at_sixty_columns() -> None:
     measures = {"technical": measure([0.1, 0.5, 0.2, 0.9, 0.4, 0.7], [5.0, 3.0, 4.0, 1.0, 2.5, 2.0], resamples=10)}
-    text = shown(agreement(measures, None, 6, 0, 0), 60)
+    text = shown(measures_table(measures, None, 6, 0, 0), 60)
     low, high = measures["technical"].ci95["srocc"]
     assert f"[{low:.4f}," in text
     assert f"{high:.4f}]" in text
@@ -86,7 +86,7 @@ def test_few_reasons_and_what_was_left_out_are_said() -> None:
 def test_agreement_says_how_many_videos_it_stands_on() -> None:
     measures = {"overall": measure([0.1, 0.5, 0.2, 0.9, 0.4, 0.7], [1.0, 3.0, 2.0, 5.0, 3.0, 4.0], resamples=10)}
     published = {"source": "a paper", "overall": {"srocc": 0.9}}
-    text = shown(agreement(measures, published, 9, 2, 1))
+    text = shown(measures_table(measures, published, 9, 2, 1))
     assert "on 6 of 9 videos (2 missing, 1 failed)" in text
     assert "unknown" in text
     assert "published: a paper" in text

@@ -24,8 +24,8 @@ import cover.training.data.cache
 from cover.config import training
 from cover.evaluation.correlation import srocc
 from cover.models import COVER
-from cover.training.loop.module import Training
 from cover.training.data.selection import rated_splits
+from cover.training.loop.module import Training
 from cover.weights import read_state_dict, save_weights
 from tests.helpers.minisets import KINDS, make_miniset
 from tests.helpers.rated import make_rated, scene

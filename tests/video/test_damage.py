@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cover.rows import Failure, Row
 from cover.decoding.decoder import Decoder
+from cover.rows import Failure, Row
 from cover.video import decode, probe
 from tests.helpers.clips import noise_frame, numbered_frame, write_clip
 from tests.helpers.tiny import tiny_views

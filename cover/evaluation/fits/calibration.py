@@ -1,7 +1,8 @@
 """Calibration: the curve from overall scores to the scale of the MOS that a model was fine-tuned on.
 
 The curve is the one that PLCC and RMSE are measured after (``logistic4`` of
-:func:`cover.evaluation.fits.curve.fit_curve`), if it rises: then it changes the scale of the scores and not their order.
+:func:`cover.evaluation.fits.curve.fit_curve`), if it rises: then it changes the scale of the scores and not their
+order.
 Those are measured on the videos that it was fitted to; a calibration also meets scores beyond theirs, so it must not
 run away there.
 """

@@ -17,8 +17,8 @@
 All but ``rescale`` and ``none`` may fall as well as rise, so their PLCC is never negative: SROCC tells the direction.
 
 The logistic fits are least-squares curves, not whatever the usual start [max MOS, min MOS, mean prediction, 0.5] leads
-to, which depends on the scale of the predictions (:mod:`cover.evaluation.fits.logistics`). **Where no logistic beats the
-least-squares line, the line is the fit**: PLCC and RMSE are never worse than after ``linear``.
+to, which depends on the scale of the predictions (:mod:`cover.evaluation.fits.logistics`). **Where no logistic beats
+the least-squares line, the line is the fit**: PLCC and RMSE are never worse than after ``linear``.
 """
 
 from collections.abc import Callable

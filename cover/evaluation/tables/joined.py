@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.evaluation.tables.predictions import PredictionTable, read_predictions
 from cover.evaluation.raters.uncertainty import NAMES
+from cover.evaluation.tables.predictions import PredictionTable, read_predictions
 from cover.rows import Row
 from cover.tables import TEXT, header_key, header_of
 

@@ -135,7 +135,8 @@ def prediction_table(
         rows: The rated videos.
         scores: By video, then by score; a score that is missing is NaN in the table.
         uncertain: Half-widths of the intervals of the MOS and their standard errors
-            (:func:`cover.evaluation.raters.uncertainty.uncertainties`), for the columns ``ci95`` and ``se``; None: unknown.
+            (:func:`cover.evaluation.raters.uncertainty.uncertainties`), for the columns ``ci95`` and ``se``; None:
+            unknown.
 
     Raises:
         UsageError: There is not one score.

@@ -10,13 +10,13 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
-from cover.results.pairs import Change, change, paired, setting_differences, unlike
-from cover.results.evidence import EvidenceFile
 from cover.files import write_text
 from cover.reporting.console import NumberTable, with_ends
-from cover.reporting.page.render import plain_numbers, render, visible
 from cover.reporting.page.pictures import Shelf, middle_picture
+from cover.reporting.page.render import plain_numbers, render, visible
 from cover.reporting.tables import write_table
+from cover.results.evidence import EvidenceFile
+from cover.results.pairs import ScoreChange, change, paired, setting_differences, unlike
 from cover.results.read import FACTS, SCORES, Results
 
 _FILES = "comparison_files"
@@ -43,11 +43,11 @@ class RunComparison:
     a: Results
     b: Results
     pairs: pd.DataFrame
-    changes: Sequence[Change]
+    changes: Sequence[ScoreChange]
     settings: Sequence[tuple[str, str, str]]
 
     @property
-    def overall(self) -> Change:
+    def overall(self) -> ScoreChange:
         """The change of the overall score."""
         return self.changes[0]
 
@@ -173,7 +173,7 @@ def _alone(found: RunComparison) -> list[str]:
     return lines + [f"{len(errors):,} videos failed in {run}" for run, errors in failed.items() if errors]
 
 
-def _row(one: Change) -> dict[str, Any]:
+def _row(one: ScoreChange) -> dict[str, Any]:
     known = math.isfinite(one.low)
     return {
         "score": one.score,

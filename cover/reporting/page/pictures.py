@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cover.results.evidence import Evidence, as_webp
 from cover.files import write_bytes
 from cover.reporting.page.moments import rows_on_axis
+from cover.results.evidence import Evidence, as_webp
 
 MAPPED = ("technical", "aesthetic")
 """Branches whose maps tell places of a frame apart."""

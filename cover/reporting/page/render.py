@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import ArrayLike
 
-_HERE = Path(__file__).parent
+_TEMPLATES = Path(__file__).parent / "templates"
 _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js", "vendor/datatables.min.js")
 _JOINERS = "\u200c\u200d"  # which scripts and emoji need between letters
 
@@ -79,7 +79,7 @@ def _json(data: Mapping[str, Any]) -> Markup:
 
 @cache
 def _source(name: str) -> Markup:
-    text = (_HERE / name).read_text(encoding="utf-8")
+    text = (_TEMPLATES / name).read_text(encoding="utf-8")
     if "</script" in text or "</style" in text:
         raise ValueError(f"{name} cannot stand inside a page")
     return Markup(text)  # noqa: S704 - a file of ours
@@ -88,7 +88,11 @@ def _source(name: str) -> Markup:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["visible"] = visible
     return environment

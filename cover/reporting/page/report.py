@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 
 from cover.evaluation.fits.curve import Fit, fit_curve
-from cover.results.evidence import EvidenceFile
 from cover.files import write_rows, write_text
-from cover.reporting.page.parts import labels, part_data, starts
 from cover.reporting.page.moments import BRANCHES, Stretch, Timeline, extreme, timeline, weak_stretches
-from cover.reporting.page.render import plain_numbers, render, visible
+from cover.reporting.page.parts import labels, part_data, starts
 from cover.reporting.page.pictures import (
     MAPPED,
     Scale,
@@ -28,6 +26,8 @@ from cover.reporting.page.pictures import (
     thumbnail,
     worst_cells,
 )
+from cover.reporting.page.render import plain_numbers, render, visible
+from cover.results.evidence import EvidenceFile
 from cover.results.read import FACTS, SCORES, Results, identifier, videos
 
 REPORT, FILES, MOMENTS = "report.html", "report_files", "moments.csv"

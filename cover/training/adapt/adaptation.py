@@ -19,13 +19,13 @@ from cover.evaluation.arrays import plain
 from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.splits.contents import Contents, contents
 from cover.models import BRANCHES, COVER
+from cover.training.adapt.ladder import CALIBRATION, UNCHANGED, Choice, HeadChange, Nested, RatedInputs, choose, nested
+from cover.training.adapt.near import PLACES, NearHeads
 from cover.training.checkpoints import write_weights
 from cover.training.data.loader import TrainingData, numbered
-from cover.training.adapt.ladder import CALIBRATION, UNCHANGED, Change, Choice, Evidence, Nested, choose, nested
-from cover.training.loop.module import RAW
 from cover.training.data.sets import RatedSet
+from cover.training.loop.module import RAW
 from cover.training.recipe import Recipe
-from cover.training.adapt.near import PLACES, NearHeads
 from cover.training.stages import START, StageResult, training_data
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Adaptation:
     """
 
     data: TrainingData
-    evidence: Evidence
+    evidence: RatedInputs
     contents: Contents | None
     choice: Choice
     nested: Nested
@@ -102,7 +102,7 @@ class Adaptation:
         return pd.DataFrame({**columns, "dataset": rated.name})
 
 
-def adapt(
+def fit_adaptation(
     recipe: Recipe,
     make_model: Callable[[], COVER],
     rated: RatedSet,
@@ -154,7 +154,7 @@ def adapt(
     return Adaptation(data, evidence, known, choice, worth, kept, curve)
 
 
-def apply(model: COVER, change: Change) -> None:
+def apply(model: COVER, change: HeadChange) -> None:
     """Change the last layers of a model's heads as the ladder found."""
     with torch.no_grad():
         for name, value in (change.heads or {}).items():
@@ -172,7 +172,7 @@ def apply(model: COVER, change: Change) -> None:
                 layer.bias.sub_(float(delta @ mean))
 
 
-def _evidence(model: COVER, data: TrainingData, groups: np.ndarray, *, by_interval: bool) -> Evidence:
+def _evidence(model: COVER, data: TrainingData, groups: np.ndarray, *, by_interval: bool) -> RatedInputs:
     """Compute scores, and means of what the last layers are given, from cached features."""
     count = data.trained
     scores = np.full((count, len(BRANCHES)), math.nan)
@@ -203,7 +203,7 @@ def _evidence(model: COVER, data: TrainingData, groups: np.ndarray, *, by_interv
     if not any(head.linear for head in heads.values()):
         stacked = {branch: torch.stack([found[video] for video in range(count)]) for branch, found in places.items()}
         near = NearHeads(heads, stacked)
-    return Evidence(scores, inputs, mos, groups, weights / weights.mean(), near)
+    return RatedInputs(scores, inputs, mos, groups, weights / weights.mean(), near)
 
 
 def _some_places(features: torch.Tensor) -> torch.Tensor:

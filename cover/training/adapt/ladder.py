@@ -27,8 +27,8 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from cover.evaluation.arrays import Array
-from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.correlation import plcc, srocc
+from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.gain import Gain, gain
 from cover.models import BRANCHES
 from cover.training.adapt.near import NearHeads
@@ -59,7 +59,7 @@ RUNGS = (
 
 
 @dataclass(frozen=True)
-class Evidence:
+class RatedInputs:
     """All that the ladder knows of some rated videos.
 
     Attributes:
@@ -89,15 +89,17 @@ class Evidence:
         found: Array = self.scores.sum(1)
         return found
 
-    def some(self, chosen: np.ndarray) -> "Evidence":
+    def some(self, chosen: np.ndarray) -> "RatedInputs":
         """Take some of the videos."""
         inputs = {branch: values[chosen] for branch, values in self.inputs.items()}
         near = None if self.near is None else self.near.some(chosen)
-        return Evidence(self.scores[chosen], inputs, self.mos[chosen], self.groups[chosen], self.weights[chosen], near)
+        return RatedInputs(
+            self.scores[chosen], inputs, self.mos[chosen], self.groups[chosen], self.weights[chosen], near
+        )
 
 
 @dataclass(frozen=True)
-class Change:
+class HeadChange:
     """A change of the start: of each branch, centre + (score - centre) * factor + (inputs - mean) @ delta.
 
     Around the centres, so that changes that are fitted to different folds leave the scores where the start has them.
@@ -118,7 +120,7 @@ class Change:
     heads: Mapping[str, Tensor] | None = None
     offset: float = 0.0
 
-    def overall(self, evidence: Evidence) -> Array:
+    def overall(self, evidence: RatedInputs) -> Array:
         """Overall scores after the change, (N,)."""
         values: Array = self.centres.sum() + (evidence.scores - self.centres) @ self.factors
         for branch, delta in self.deltas.items():
@@ -128,7 +130,7 @@ class Change:
         return values
 
 
-UNCHANGED = Change(np.ones(len(BRANCHES)), np.zeros(len(BRANCHES)), {}, {})
+UNCHANGED = HeadChange(np.ones(len(BRANCHES)), np.zeros(len(BRANCHES)), {}, {})
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class Choice:
     """
 
     rung: Rung
-    change: Change
+    change: HeadChange
     table: Sequence[Mapping[str, object]]
 
 
@@ -167,7 +169,7 @@ class Nested:
     gain: Gain
 
 
-def fit_rungs(evidence: Evidence, rungs: Sequence[Rung]) -> list[Change]:
+def fit_rungs(evidence: RatedInputs, rungs: Sequence[Rung]) -> list[HeadChange]:
     """Fit rungs, each to all videos of the evidence."""
     weights = evidence.weights / evidence.weights.sum()
     mean = weights @ evidence.mos
@@ -193,11 +195,11 @@ def fit_rungs(evidence: Evidence, rungs: Sequence[Rung]) -> list[Change]:
             scale = 1 / slope if slope * spread > _AGREES else spread
             factors = np.full(len(BRANCHES), slope * scale)
             scaled = {branch: scale * delta for branch, delta in deltas.items()}
-            found.append(Change(factors, weights @ evidence.scores, scaled, means))
+            found.append(HeadChange(factors, weights @ evidence.scores, scaled, means))
     return found
 
 
-def _weighted(evidence: Evidence, weights: Array, target: Array, slope: float, strength: float) -> Change:
+def _weighted(evidence: RatedInputs, weights: Array, target: Array, slope: float, strength: float) -> HeadChange:
     """Weights of the branches, drawn toward equal ones in standard deviations of their scores."""
     centred = evidence.scores - weights @ evidence.scores
     spreads = np.sqrt(weights @ centred**2)
@@ -210,10 +212,12 @@ def _weighted(evidence: Evidence, weights: Array, target: Array, slope: float, s
     before, after = (math.sqrt(weights @ values**2) for values in (centred.sum(1), centred @ factors))
     if after <= _CONSTANT * before:
         return UNCHANGED
-    return Change(factors * before / after, weights @ evidence.scores, {}, {})
+    return HeadChange(factors * before / after, weights @ evidence.scores, {}, {})
 
 
-def _near(evidence: Evidence, weights: Array, left: Array, slope: float, strength: float, spread: float) -> Change:
+def _near(
+    evidence: RatedInputs, weights: Array, left: Array, slope: float, strength: float, spread: float
+) -> HeadChange:
     """Heads near the start; none where the start runs against the ratings, as there is no way to go on from it."""
     if evidence.near is None or slope * spread <= _AGREES:
         return UNCHANGED
@@ -222,7 +226,7 @@ def _near(evidence: Evidence, weights: Array, left: Array, slope: float, strengt
 
 
 def _ridge(
-    evidence: Evidence, weights: Array, left: Array, strengths: Sequence[float]
+    evidence: RatedInputs, weights: Array, left: Array, strengths: Sequence[float]
 ) -> list[tuple[dict[str, Array], dict[str, Array]]]:
     """Changes of the last layers that explain what is left of the ratings, for each strength; and their inputs' means.
 
@@ -268,7 +272,7 @@ def folds_of(groups: np.ndarray, seed: int) -> list[np.ndarray]:
     return [fold[where] == number for number in range(int(fold.max()) + 1)]
 
 
-def left_out(evidence: Evidence, seed: int, rungs: Sequence[Rung]) -> Array:
+def left_out_scores(evidence: RatedInputs, seed: int, rungs: Sequence[Rung]) -> Array:
     """Overall scores of each video after each rung was fitted to the folds without it, (N, rungs)."""
     found = np.full((len(evidence.mos), len(rungs)), math.nan)
     for out in folds_of(evidence.groups, seed):
@@ -277,7 +281,7 @@ def left_out(evidence: Evidence, seed: int, rungs: Sequence[Rung]) -> Array:
     return found
 
 
-def choose(evidence: Evidence, seed: int) -> Choice:
+def choose(evidence: RatedInputs, seed: int) -> Choice:
     """Choose a rung by cross-validation: the best by SROCC + PLCC, if it is better than the start beyond chance.
 
     Args:
@@ -285,7 +289,7 @@ def choose(evidence: Evidence, seed: int) -> Choice:
         seed: Of the folds.
     """
     rungs = evidence.rungs
-    scores = left_out(evidence, seed, rungs)
+    scores = left_out_scores(evidence, seed, rungs)
     figures = [(srocc(values, evidence.mos), plcc(values, evidence.mos, "none")) for values in scores.T]
     table = [
         {"rung": rung.name, "strength": rung.strength, "srocc": rank, "plcc": linear}
@@ -301,7 +305,7 @@ def choose(evidence: Evidence, seed: int) -> Choice:
 
 
 def nested(
-    evidence: Evidence, seed: int, progress: Callable[[Sequence[np.ndarray]], Iterator[np.ndarray]] = iter
+    evidence: RatedInputs, seed: int, progress: Callable[[Sequence[np.ndarray]], Iterator[np.ndarray]] = iter
 ) -> Nested:
     """Measure what choosing and fitting is worth, by a cross-validation around both.
 

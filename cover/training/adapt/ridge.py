@@ -51,7 +51,7 @@ class Ridge:
 
 
 @dataclass(frozen=True)
-class Fit:
+class RidgeFit:
     """A fitted linear function of inputs, float64.
 
     Attributes:
@@ -76,7 +76,7 @@ def fit(
     shares: Mapping[int, float],
     groups: np.ndarray,
     seed: int,
-) -> Fit:
+) -> RidgeFit:
     """Fit ridge regression, its penalty chosen by cross-validation over groups.
 
     Minimises the mean of squared errors plus ``strength`` times the squared length of the coefficients of standardised
@@ -109,7 +109,7 @@ def fit(
     best = int(np.argmax(total))
     mean, deviation, weights = _solve(inputs, ratings, sets, shares)
     ranked = {number: float(values[best]) for number, values in agreement.items()}
-    return Fit(mean, deviation, weights[:, best], STRENGTHS[best], ranked)
+    return RidgeFit(mean, deviation, weights[:, best], STRENGTHS[best], ranked)
 
 
 def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None:
@@ -152,7 +152,7 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
         log.info("%s: penalty %g; SROCC on what a fit did not see: %s", branch, found.strength, figures)
 
 
-def _set_head(head: Any, found: Fit, scale: float) -> None:
+def _set_head(head: Any, found: RidgeFit, scale: float) -> None:
     mean, deviation, weight = (torch.from_numpy(values) for values in (found.mean, found.deviation, found.weight))
     with torch.no_grad():
         if head.linear:  # its first layer standardises

@@ -12,13 +12,13 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from rich.filesize import decimal
 
+from cover.decoding.batches import Batch
 from cover.errors import UsageError
 from cover.files import append_line, csv_line, write_rows
 from cover.models import COVER
-from cover.rows import Failure, Row, Stretch
-from cover.decoding.batches import Batch
-from cover.scoring.distributed import ProgressCallback, VideoDataModule
 from cover.ranks import is_main_process
+from cover.rows import Failure, Row, Stretch
+from cover.scoring.distributed import ProgressCallback, VideoDataModule
 from cover.scoring.scorer import stacked
 from cover.training.data.cache import TensorCache, require_space, weights_digest
 from cover.training.data.sets import RatedSet

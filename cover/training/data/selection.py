@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from cover.decoding.decoder import Decoder
 from cover.errors import UsageError
 from cover.evaluation.arrays import FEWEST_CORRELATED
+from cover.evaluation.raters.study import Study
 from cover.evaluation.splits.contents import contents, shared
 from cover.evaluation.splits.protocol import Protocol
 from cover.evaluation.tables.rated import write_missing
-from cover.evaluation.raters.study import Study
 from cover.models import BRANCHES
-from cover.rows import Row, overlap
-from cover.decoding.decoder import Decoder
 from cover.ranks import is_main_process
+from cover.rows import Row, overlap
 from cover.training.data.sets import RatedSet
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _NAMED = 3  # files that a message names; the table beside it has all
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingSource:
     """A dataset to train on.
 
     Attributes:
@@ -74,7 +74,7 @@ class Selection:
 
 
 def rated_splits(
-    sources: Sequence[Source], selection: Selection, folder: Path, *, strict: bool = True
+    sources: Sequence[TrainingSource], selection: Selection, folder: Path, *, strict: bool = True
 ) -> list[list[RatedSet]]:
     """Select the sets of a training, once for each split that is trained on.
 
@@ -134,7 +134,7 @@ def _say_what_flatters(rated: RatedSet, protocol: Protocol) -> None:
         )
 
 
-def whole_set(source: Source, folder: Path, *, strict: bool = True) -> RatedSet:
+def whole_set(source: TrainingSource, folder: Path, *, strict: bool = True) -> RatedSet:
     """Select all videos of a dataset to train on, for a cross-validation over them.
 
     Args:
@@ -241,7 +241,9 @@ def _sides(rows: Sequence[Row], selection: Selection, *, alone: bool) -> list[tu
     return chosen
 
 
-def _rated_set(source: Source, train: Sequence[Row], validation: Sequence[Row], selection: Selection) -> RatedSet:
+def _rated_set(
+    source: TrainingSource, train: Sequence[Row], validation: Sequence[Row], selection: Selection
+) -> RatedSet:
     _require_different(train, f"{source.option}: the split to train on")
     columns = _columns(selection.targets, train, validation, source.option)
     return RatedSet(source.name, train, validation, source.decoder, source.share, columns)

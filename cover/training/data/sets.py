@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from cover.decoding.decoder import Decoder
 from cover.evaluation.raters.uncertainty import uncertainties
 from cover.models import SCORES
 from cover.rows import Row
-from cover.decoding.decoder import Decoder
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from cover.datasets.generated import Synthetic, codecs, dataset, distortions
 from cover.datasets.generated.clips import MIXED, PRISTINE, plan
 from cover.datasets.generated.distortions import KINDS
 from cover.datasets.generated.pseudo_mos import BRANCHES, LEVELS, rate
-from cover.datasets.generated.sources import Source, film, generator, survey, without_copies
+from cover.datasets.generated.sources import PristineSource, film, generator, survey, without_copies
 from cover.datasets.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,7 +70,7 @@ def clean() -> np.ndarray:
     return frames
 
 
-def source_of(path: Path) -> Source:
+def source_of(path: Path) -> PristineSource:
     return survey(path, f"pristine/{path.name}")
 
 
@@ -265,11 +265,11 @@ def test_splits_follow_the_name_alone(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
+def source(tmp_path: Path) -> PristineSource:
     return source_of(photo(tmp_path / "a.png"))
 
 
-def test_the_whole_plan_has_all_kinds_at_all_levels(source: Source) -> None:
+def test_the_whole_plan_has_all_kinds_at_all_levels(source: PristineSource) -> None:
     clips = plan(source, 0, [*KINDS, MIXED], None, seed=0)
     assert Counter((clip.distortion, clip.level) for clip in clips) == Counter(
         [(PRISTINE, 0), *((kind, level) for kind in [*KINDS, MIXED] for level in LEVELS)]
@@ -283,7 +283,7 @@ def test_the_whole_plan_has_all_kinds_at_all_levels(source: Source) -> None:
 
 
 @pytest.mark.parametrize("take", [0, 1])
-def test_fewer_clips_are_the_beginning_of_more(source: Source, take: int) -> None:
+def test_fewer_clips_are_the_beginning_of_more(source: PristineSource, take: int) -> None:
     every = plan(source, take, [*KINDS, MIXED], None, seed=3)
     assert all(plan(source, take, [*KINDS, MIXED], count, seed=3) == every[: count + 1] for count in (1, 10, 25))
     some = every[1:26]

@@ -12,27 +12,27 @@ import torch
 from cover.evaluation.correlation import plcc, srocc
 from cover.models import BRANCHES, COVER
 from cover.models.fusion import QualityHead
+from cover.training.adapt.adaptation import apply
 from cover.training.adapt.ladder import (
     CALIBRATION,
     HEADS,
     RIDGE,
     UNCHANGED,
     WEIGHTS,
-    Change,
-    Evidence,
+    HeadChange,
+    RatedInputs,
     Rung,
     choose,
     fit_rungs,
     folds_of,
-    left_out,
+    left_out_scores,
     nested,
 )
 from cover.training.adapt.near import PLACES, NearHeads
-from cover.training.adapt.adaptation import apply
 from tests.helpers.tiny import tiny_model
 
 
-def evidence(seed: int, *, levels: int = 6, contents: int = 12, known: float = 1.0, hidden: float = 0.0) -> Evidence:
+def evidence(seed: int, *, levels: int = 6, contents: int = 12, known: float = 1.0, hidden: float = 0.0) -> RatedInputs:
     """Videos whose MOS the technical score knows in part, and the inputs of the aesthetic head in another."""
     rng = np.random.default_rng(seed)
     n, channels = levels * contents, 24
@@ -41,12 +41,12 @@ def evidence(seed: int, *, levels: int = 6, contents: int = 12, known: float = 1
     inputs["aesthetic"] += 2 * unseen[:, None] * rng.normal(size=channels)
     scores = np.stack([0.6 * rng.normal(size=n), seen + 0.2 * rng.normal(size=n), 0.1 * rng.normal(size=n)], axis=1)
     mos = 3 + known * seen + hidden * unseen + 0.1 * rng.normal(size=n)
-    return Evidence(scores, inputs, mos, np.repeat(np.arange(contents), levels), np.ones(n))
+    return RatedInputs(scores, inputs, mos, np.repeat(np.arange(contents), levels), np.ones(n))
 
 
-def shuffled(found: Evidence, seed: int) -> Evidence:
+def shuffled(found: RatedInputs, seed: int) -> RatedInputs:
     order = np.random.default_rng(seed).permutation(len(found.mos))
-    return Evidence(found.scores, found.inputs, found.mos[order], found.groups, found.weights)
+    return RatedInputs(found.scores, found.inputs, found.mos[order], found.groups, found.weights)
 
 
 class TestRungs:
@@ -86,20 +86,20 @@ class TestRungs:
 
     def test_ratings_that_run_against_the_start(self) -> None:
         found = evidence(3)
-        turned = Evidence(found.scores, found.inputs, -found.mos, found.groups, found.weights)
+        turned = RatedInputs(found.scores, found.inputs, -found.mos, found.groups, found.weights)
         for change in fit_rungs(turned, turned.rungs):
             assert np.isfinite(change.overall(turned)).all()
             assert (change.factors >= 0).all()
 
     def test_a_start_that_scores_all_alike(self) -> None:
         found = evidence(4)
-        flat = Evidence(np.ones_like(found.scores), found.inputs, found.mos, found.groups, found.weights)
+        flat = RatedInputs(np.ones_like(found.scores), found.inputs, found.mos, found.groups, found.weights)
         assert fit_rungs(flat, flat.rungs) == [UNCHANGED] * len(flat.rungs)
 
     def test_weights_of_videos_count(self) -> None:
         found = evidence(5, hidden=1.0)
         twice = found.some(np.concatenate([np.arange(72), np.arange(36)]))
-        weighted = Evidence(
+        weighted = RatedInputs(
             found.scores, found.inputs, found.mos, found.groups, np.where(np.arange(72) < 36, 2.0, 1.0) / 1.5
         )
         for one, other in zip(fit_rungs(twice, found.rungs), fit_rungs(weighted, found.rungs), strict=True):
@@ -118,9 +118,9 @@ class TestCrossValidation:
 
     def test_what_is_left_out_is_not_seen(self) -> None:
         found = evidence(6, hidden=1.0)
-        changed = Evidence(found.scores, found.inputs, found.mos.copy(), found.groups, found.weights)
+        changed = RatedInputs(found.scores, found.inputs, found.mos.copy(), found.groups, found.weights)
         changed.mos[found.groups == 3] += 50
-        before, after = (left_out(one, 0, found.rungs)[found.groups == 3] for one in (found, changed))
+        before, after = (left_out_scores(one, 0, found.rungs)[found.groups == 3] for one in (found, changed))
         np.testing.assert_allclose(before, after)
 
     @pytest.mark.parametrize(("hidden", "rung"), [(1.5, RIDGE), (0.0, WEIGHTS)])
@@ -136,7 +136,7 @@ class TestCrossValidation:
     def test_nothing_is_nested_that_was_seen(self) -> None:
         """Ratings of one content change nothing of what is predicted for it, choice included."""
         found = evidence(8, hidden=1.0, contents=6)
-        changed = Evidence(found.scores, found.inputs, found.mos.copy(), found.groups, found.weights)
+        changed = RatedInputs(found.scores, found.inputs, found.mos.copy(), found.groups, found.weights)
         changed.mos[found.groups == 2] = changed.mos[found.groups == 2][::-1] + 2
         before, after = nested(found, 0), nested(changed, 0)
         np.testing.assert_allclose(before.after[found.groups == 2], after.after[found.groups == 2])
@@ -220,7 +220,7 @@ def test_the_model_scores_what_the_ladder_found() -> None:
     with torch.no_grad():
         inputs = head.inputs(features).flatten(2).mean(2).double().numpy()
         before = head(features).flatten(1).mean(1).double().numpy()
-    change = Change(
+    change = HeadChange(
         np.array([1.0, 0.5, 2.0]),
         np.array([0.0, 0.3, 1.0]),
         {"technical": rng.normal(size=channels)},

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from cover.decoding.decoder import Decoder
 from cover.errors import UsageError
 from cover.models import BRANCHES, COVER, branch_scores
 from cover.rows import Row
-from cover.decoding.decoder import Decoder
+from cover.training.adapt.ridge import STRENGTHS, BranchFit, Ridge, fit, fit_heads
 from cover.training.data.batches import CENTER
 from cover.training.data.cache import TensorCache
 from cover.training.data.loader import TrainingData
 from cover.training.data.sets import RatedSet
-from cover.training.adapt.ridge import STRENGTHS, BranchFit, Ridge, fit, fit_heads
 from cover.video import ViewSpec
 
 CHANNELS = 6

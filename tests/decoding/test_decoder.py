@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cover.rows import Failure, Row
 from cover.decoding.batches import batches
 from cover.decoding.decoder import Decoder
+from cover.rows import Failure, Row
 from tests.helpers.clips import write_clip
 from tests.helpers.tiny import tiny_views
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from cover.curves import Line
 from cover.results.evidence import EvidenceFile
 from cover.results.read import read_results, videos
+from cover.results.store import ResultStore
 from cover.rows import Failure, FrameNumber, Row, part_of
 from cover.scoring.scorer import VideoScore
-from cover.results.store import ResultStore
 from cover.video import probe
 from tests.helpers.clips import write_clip
 

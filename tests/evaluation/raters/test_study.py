@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cover.errors import UsageError
-from cover.evaluation.raters.study import Panel, evaluate_ratings, intraclass, sos_alpha, split_half
 from cover.evaluation.raters.screening import Screening, bt500, most_likely, p913
+from cover.evaluation.raters.study import Panel, evaluate_ratings, intraclass, sos_alpha, split_half
 from cover.rows import Rating
 
 SHROUT_FLEISS = np.array(

@@ -10,8 +10,8 @@ from PIL import Image
 
 import cover.decoding.decoder
 import cover.decoding.parts
-from cover.rows import Failure, FrameNumber, Row, part_of
 from cover.decoding.decoder import Decoder
+from cover.rows import Failure, FrameNumber, Row, part_of
 from cover.scoring.distributed import shared_out
 from cover.video import LoadedViews, Segments, load_views
 from tests.helpers.clips import noise_frame, write_clip
@@ -66,7 +66,9 @@ def test_a_film_is_indexed_once(film: Row, monkeypatch: pytest.MonkeyPatch) -> N
     indexed: list[Path] = []
     index_video = cover.decoding.parts.index_video
     monkeypatch.setattr(
-        cover.decoding.parts, "index_video", lambda path, **options: indexed.append(path) or index_video(path, **options)
+        cover.decoding.parts,
+        "index_video",
+        lambda path, **options: indexed.append(path) or index_video(path, **options),
     )
     rows = [part_of(film, second / 10, second / 10 + 1) for second in range(0, 90, 7)]
     assert not any(isinstance(one, Failure) for one in decoded(Decoder(0), rows).values())

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cover.decoding.decoder import Decoded, Decoder
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.decoding.decoder import Decoded, Decoder
 from cover.training.data.batches import CENTER, ByContent, VideoBatch, epoch_batches, sampling_name
 from cover.training.data.cache import TensorCache
 from cover.training.data.loader import TrainingData

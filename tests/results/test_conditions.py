@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.errors import UsageError
-from cover.results.conditions import columns_in, gate, select
+from cover.results.conditions import columns_in, conditions_hold, matching
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def table() -> pd.DataFrame:
     ],
 )
 def test_what_is_selected(table: pd.DataFrame, expression: str, kept: str) -> None:
-    found = select(table, expression)
+    found = matching(table, expression)
     assert "".join(table.index[found.to_numpy()]) == kept
 
 
 def test_quantiles_of_each_group(table: pd.DataFrame) -> None:
-    found = select(table, "technical > quantile(0.5)", by="scene")
+    found = matching(table, "technical > quantile(0.5)", by="scene")
     assert "".join(table.index[found.to_numpy()]) == "vz"
 
 
@@ -69,24 +69,24 @@ def test_quantiles_of_each_group(table: pd.DataFrame) -> None:
     ],
 )
 def test_gates(table: pd.DataFrame, expression: str, held: bool) -> None:
-    assert gate(table, expression) == {"all": held}
+    assert conditions_hold(table, expression) == {"all": held}
 
 
 def test_gates_of_groups(table: pd.DataFrame) -> None:
-    assert gate(table, "min(technical) > 0", by="scene") == {"a": False, "b": True}
+    assert conditions_hold(table, "min(technical) > 0", by="scene") == {"a": False, "b": True}
 
 
 def test_an_unknown_figure_holds_for_nothing(table: pd.DataFrame) -> None:
     empty = table.iloc[:0]
-    assert gate(empty, "mean(overall) > 0.2") == {"all": False}
-    assert gate(empty, "mean(overall) <= 0.2") == {"all": False}
-    assert gate(empty, "mean(overall) != 3") == {"all": False}
+    assert conditions_hold(empty, "mean(overall) > 0.2") == {"all": False}
+    assert conditions_hold(empty, "mean(overall) <= 0.2") == {"all": False}
+    assert conditions_hold(empty, "mean(overall) != 3") == {"all": False}
     unrated = table.assign(mos=float("nan"))
-    assert not select(unrated, "overall != mean(mos)").any()
+    assert not matching(unrated, "overall != mean(mos)").any()
 
 
 def test_videos_without_a_group_are_a_group(table: pd.DataFrame) -> None:
-    found = gate(table.assign(scene=["a", "a", None, "b", "b"]), "count() > 0", by="scene")
+    found = conditions_hold(table.assign(scene=["a", "a", None, "b", "b"]), "count() > 0", by="scene")
     assert found == {"a": True, "b": True, "nan": True}
 
 
@@ -140,17 +140,17 @@ def test_videos_without_a_group_are_a_group(table: pd.DataFrame) -> None:
 )
 def test_everything_else_is_one_line_of_error(table: pd.DataFrame, expression: str) -> None:
     with pytest.raises(UsageError) as found:
-        select(table, expression)
+        matching(table, expression)
     assert "\n" not in str(found.value)
     with pytest.raises(UsageError):
-        gate(table, expression)
+        conditions_hold(table, expression)
 
 
 @given(st.text(alphabet="overall tchnicd()<>=!.,+-*/'[]{}:@_0123456789\n\\", max_size=60))
 def test_no_text_does_anything_but_select_or_say_why_not(text: str) -> None:
     table = pd.DataFrame({"overall": [0.1, 0.2], "technical": [1.0, 2.0], "codec": ["a", "b"]})
     with contextlib.suppress(UsageError):
-        assert len(select(table, text)) == 2
+        assert len(matching(table, text)) == 2
 
 
 def test_which_columns_are_named() -> None:

@@ -1,0 +1,1 @@
+"""Curves from scores to the scale of a MOS."""

@@ -1,0 +1,1 @@
+"""Ratings of single raters: their means, their agreement, their intervals."""

@@ -1,0 +1,1 @@
+"""Splits of a dataset, and the contents that they keep apart."""

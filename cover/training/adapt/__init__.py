@@ -1,0 +1,1 @@
+"""Adaptation to few rated videos."""

@@ -1,0 +1,1 @@
+"""The videos of a training: sets, batches, features and their cache."""

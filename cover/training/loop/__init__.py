@@ -1,0 +1,1 @@
+"""What happens in an epoch: the module, losses, schedule, history."""
