@@ -29,8 +29,9 @@ from cover.config import training
 from cover.config.compose import checked, config_folder, resolved
 from cover.config.resolvers import register_resolvers
 from cover.config.schema import TrainOptions
-from cover.models import BRANCHES, COVER, branch_scores
+from cover.models import COVER, branch_scores
 from cover.rows import Row
+from cover.scores import BRANCHES
 from cover.scoring.scorer import stacked
 from cover.training.data.batches import CENTER
 from cover.training.data.cache import TensorCache

@@ -24,7 +24,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cover.models import BRANCHES, COVER
+from cover.models import COVER
+from cover.scores import BRANCHES
 
 Product = tuple[int, int, int, int]  # batch, rows, inner, columns
 

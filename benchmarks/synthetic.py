@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 from cover.datasets.generated.clips import PRISTINE
-from cover.datasets.generated.pseudo_mos import BRANCHES, LEVELS
+from cover.datasets.generated.pseudo_mos import LEVELS
+
+from cover.scores import BRANCHES
 
 
 def joined(predictions: Path, ratings: Path) -> pd.DataFrame:

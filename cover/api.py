@@ -7,7 +7,8 @@ import torch
 from cover.errors import WeightsError
 from cover.models import COVER
 from cover.results.reference import Reference, read_reference, shipped_reference
-from cover.scoring.scorer import Scorer, VideoScore
+from cover.scores import VideoScore
+from cover.scoring.scorer import Scorer
 from cover.video import VideoSource, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from cover.errors import UsageError
 from cover.files import printable
 from cover.rows import Row, part_of
-from cover.tables import PARQUET, SPREADSHEETS, TEXT, header_of, read_table, read_text
-from cover.tables import RecordTable
+from cover.tables import PARQUET, SPREADSHEETS, TEXT, RecordTable, header_of, read_table, read_text
 
 from ._listing import Listing
 from ._parts import OPTIONS, part_columns, read_part

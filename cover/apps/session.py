@@ -16,7 +16,7 @@ from cover.api import load_model
 from cover.decoding.batches import batches
 from cover.decoding.decoder import Decoder
 from cover.errors import UsageError
-from cover.models import BRANCHES, COVER
+from cover.models import COVER
 from cover.reporting.page.moments import Timeline, extreme, rows_on_axis, timeline, weak_stretches
 from cover.reporting.page.pictures import Scale, map_scale
 from cover.reporting.page.render import visible
@@ -26,6 +26,7 @@ from cover.results.read import Results, read_results
 from cover.results.record import write_run_record
 from cover.results.store import ResultStore
 from cover.rows import Row
+from cover.scores import BRANCHES
 from cover.scoring.local import LocalEngine, device_of
 from cover.scoring.scorer import Scorer
 from cover.video import ViewSpec

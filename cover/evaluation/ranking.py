@@ -112,7 +112,7 @@ def tabulate(
     return rated_table(rows, uncertain, columns)
 
 
-def rank(
+def rank_metrics(
     table: pd.DataFrame, names: Sequence[str], fit: Fit, resamples: int, *, resolving: bool = False, seed: int = 0
 ) -> Ranking:
     """Compare metrics on the same videos.

@@ -1,17 +1,15 @@
 """COVER as plain torch modules: no files, no training loop, usable from a notebook."""
 
 from cover.models.aesthetic import AestheticBackbone
-from cover.models.cover import BRANCHES, COVER, PIXEL_STATISTICS, SCORES, branch_scores
+from cover.models.cover import COVER, PIXEL_STATISTICS, branch_scores
 from cover.models.scratch import fan_in_, whiten_
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
 from cover.models.timm_backbone import FrameBackbone
 
 __all__ = [
-    "BRANCHES",
     "COVER",
     "PIXEL_STATISTICS",
-    "SCORES",
     "AestheticBackbone",
     "FrameBackbone",
     "SemanticBackbone",

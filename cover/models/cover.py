@@ -17,11 +17,10 @@ from cover.models.fusion import CrossGate, QualityHead
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
 from cover.models.timm_backbone import FrameBackbone
+from cover.scores import BRANCHES
 
-BRANCHES = ("semantic", "technical", "aesthetic")
 _OWN = {"semantic": SemanticBackbone, "technical": TechnicalBackbone, "aesthetic": AestheticBackbone}
 GATED_BRANCHES = ("technical", "aesthetic")
-SCORES = (*BRANCHES, "overall")
 
 _CLIP_STYLE = ((122.77, 116.75, 104.09), (68.50, 66.63, 70.32))
 _IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))

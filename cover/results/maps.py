@@ -3,15 +3,13 @@
 import hashlib
 import os
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cover.errors import UsageError
 from cover.files import printable, replacing
-
-if TYPE_CHECKING:
-    from cover.scoring.scorer import VideoScore
+from cover.scores import VideoScore
 
 MAPS = "maps"
 
@@ -32,7 +30,7 @@ def maps_file(folder: Path, name: str) -> Path:
     return folder / MAPS / "_" / f"{digest}.npz"
 
 
-def write_maps(folder: Path, name: str, score: "VideoScore") -> None:
+def write_maps(folder: Path, name: str, score: VideoScore) -> None:
     """Write the score maps of a video as one compressed ``.npz`` file.
 
     It holds ``Filename``, and for each branch ``<branch>`` (float32 (T', h, w), higher is better, its mean is the

@@ -13,8 +13,8 @@ import yaml
 
 from cover.errors import UsageError
 from cover.rows import named_part
+from cover.scores import SCORES
 
-SCORES = ("semantic", "technical", "aesthetic", "overall")
 FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
 
 _COLUMNS = {

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsFloat
+from typing import Any, SupportsFloat
 
 from cover.files import append_line, csv_line, end_line, printable, set_aside, write_text
 from cover.results.evidence import EVIDENCE, evidence_line
@@ -14,12 +14,9 @@ from cover.results.maps import MAPS, maps_file, write_maps
 from cover.results.reference import Reference
 from cover.results.videos import VIDEOS, video_lines
 from cover.rows import Failure, Placed, Row, fingerprint, named_part, part_cells, part_of
+from cover.scores import SCORES, VideoScore
 from cover.video import file_facts
 
-if TYPE_CHECKING:
-    from cover.scoring.scorer import VideoScore
-
-_SCORES = ("semantic", "technical", "aesthetic", "overall")  # as in cover.models, which imports torch
 _HEADERS = {
     "scores.csv": ("Filename", "Semantic", "Technical", "Aesthetic", "Overall"),
     "errors.csv": ("Filename", "Reason"),
@@ -175,7 +172,7 @@ class ResultStore:
         self._plans[video.name] = plan
         append_line(self.folder / _JOURNAL, json.dumps(plan))
 
-    def add(self, row: Row, outcome: "VideoScore | Failure") -> None:
+    def add(self, row: Row, outcome: VideoScore | Failure) -> None:
         """Record one video, at once.
 
         Raises:
@@ -311,7 +308,7 @@ def _part_cells(row: Row, record: Mapping[str, Any] | None) -> tuple[str, str, s
 
 
 def _score_line(cells: Sequence[str], scores: Mapping[str, float]) -> str:
-    values = [scores[score] for score in (*_SCORES, "predicted_mos") if score in scores]
+    values = [scores[score] for score in (*SCORES, "predicted_mos") if score in scores]
     # Adding 0.0 turns -0.0 into 0.0: a rounded score has no sign without a value.
     standing = [f"{scores['percentile']:.1f}"] if "percentile" in scores else []
     return csv_line(*cells, *(f"{round(value, 4) + 0.0:.4f}" for value in values), *standing)

@@ -10,7 +10,8 @@ from cover.decoding.batches import Batch
 from cover.errors import UsageError
 from cover.models import COVER
 from cover.rows import Failure, Row
-from cover.scoring.scorer import Scorer, VideoScore
+from cover.scores import VideoScore
+from cover.scoring.scorer import Scorer
 
 ScoredRow = tuple[Row, VideoScore | Failure]
 

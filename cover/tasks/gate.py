@@ -3,14 +3,14 @@
 from rich.console import Console
 
 from cover.config.commands import GateOptions
-from cover.results.conditions import conditions_hold as held
+from cover.results.conditions import conditions_hold
 from cover.results.read import read_results
 from cover.tasks.select import conditioned, printed, warn_of_meaningless
 
 NOT_MET = 3
 
 
-def conditions_hold(options: GateOptions) -> int:
+def gate(options: GateOptions) -> int:
     """Check a condition.
 
     Returns:
@@ -22,7 +22,7 @@ def conditions_hold(options: GateOptions) -> int:
     results = read_results(options.folder)
     warn_of_meaningless(results)
     table = conditioned(results)
-    found = held(table, options.expression, options.by)
+    found = conditions_hold(table, options.expression, options.by)
     console = Console()
     for name, holds in found.items():
         where = "" if options.by is None else f" ({options.by}={printed(name)})"

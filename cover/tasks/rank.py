@@ -38,11 +38,9 @@ def rank(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> bool
     rows = joined.rows if rated is not None else high_is_good(joined.rows, lower_is_better=bool(data.lower_is_better))
     write_run_record(folder, config)
 
-    from cover.evaluation.ranking import rank as compared
-    from cover.evaluation.ranking import tabulate
+    from cover.evaluation.ranking import rank_metrics, tabulate
     from cover.evaluation.raters.uncertainty import uncertainties
-    from cover.reporting import evaluation
-    from cover.reporting import ranking as comparison
+    from cover.reporting import evaluation, ranking
 
     table = tabulate(rows, joined.scores, uncertainties(rows, options.columns.model_dump()))
     metrics = list(joined.scores)
@@ -54,8 +52,8 @@ def rank(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> bool
         log.warning(message, len(complete), len(table), lone["Filename"], lacking)
     if study is not None:
         evaluation.write_study(folder, study)
-    with working(f"comparing {len(metrics)} metrics on {len(complete)} videos"):
-        found = compared(complete, metrics, options.fit, options.resamples, resolving=options.resolving_power)
-    comparison.write_ranking(folder, table, found, options.fit, study)
-    comparison.show_ranking(found, options.fit, len(table), folder, study)
+    with working(f"ranking {len(metrics)} metrics on {len(complete)} videos"):
+        ranked = rank_metrics(complete, metrics, options.fit, options.resamples, resolving=options.resolving_power)
+    ranking.write_ranking(folder, table, ranked, options.fit, study)
+    ranking.show_ranking(ranked, options.fit, len(table), folder, study)
     return len(complete) == len(table)

@@ -10,14 +10,15 @@ from cover.config.commands import SelectOptions
 from cover.errors import UsageError
 from cover.files import printable, write_text
 from cover.reporting.tables import write_table
-from cover.results.conditions import matching as selected
-from cover.results.read import SCORES, Results, identifier, read_results
+from cover.results.conditions import matching
+from cover.results.read import Results, identifier, read_results
 from cover.rows import moment_text
+from cover.scores import SCORES
 
 _NOTHING_KEPT = 1
 
 
-def matching(options: SelectOptions) -> int:
+def select(options: SelectOptions) -> int:
     """Select videos.
 
     Returns:
@@ -29,7 +30,7 @@ def matching(options: SelectOptions) -> int:
     results = read_results(options.folder)
     warn_of_meaningless(results)
     table = conditioned(results)
-    kept = results.table.loc[table.index[selected(table, options.expression, options.by).to_numpy()]]
+    kept = results.table.loc[table.index[matching(table, options.expression, options.by).to_numpy()]]
     path = options.output or options.folder / "selected.csv"
     paths = _paths(options.folder)
     names = [str(name) for name in (kept["video"] if results.in_parts else kept.index)]

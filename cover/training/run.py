@@ -21,9 +21,10 @@ from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.gain import Gain, gain
 from cover.evaluation.splits.contents import contents
 from cover.files import LOCK, set_aside, write_rows
-from cover.models import COVER, SCORES
+from cover.models import COVER
 from cover.ranks import is_main_process
 from cover.results.record import read_run_record, write_run_record
+from cover.scores import SCORES
 from cover.training.checkpoints import write_weights
 from cover.training.data.features import ERRORS, start_errors
 from cover.training.data.sets import RatedSet

@@ -14,8 +14,9 @@ from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from cover.errors import UsageError
-from cover.models import BRANCHES, COVER, SCORES, FrameBackbone, fan_in_, whiten_
+from cover.models import COVER, FrameBackbone, fan_in_, whiten_
 from cover.ranks import is_main_process
+from cover.scores import BRANCHES, SCORES
 from cover.training.adapt.ridge import fit_heads
 from cover.training.data.features import ERRORS, add_error, caches, prepare
 from cover.training.data.loader import TrainingData

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cover.errors import VideoError
+from cover.scores import BRANCHES
 from cover.video.resize import enlarged_size
 from cover.video.source import shown
 from cover.video.spec import FragmentView, FrameSampling, ViewSpec
@@ -149,10 +150,7 @@ def read_sampling(path: str | os.PathLike[str]) -> Sampling:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            indices = {
-                branch: stored[f"{branch}_indices"].astype(np.int64).reshape(-1)
-                for branch in ("semantic", "technical", "aesthetic")
-            }
+            indices = {branch: stored[f"{branch}_indices"].astype(np.int64).reshape(-1) for branch in BRANCHES}
             offsets_h, offsets_w = (_square(stored[key].astype(np.int64)) for key in ("offsets_h", "offsets_w"))
     except FileNotFoundError:
         raise VideoError(f"{shown(path)}: no such recorded sampling") from None

@@ -13,11 +13,12 @@ from filelock import FileLock
 from cover.errors import UsageError
 from cover.files import write_bytes
 from cover.rows import Row
+from cover.scores import BRANCHES
 
 from .codecs import STORE_ENCODER, has_encoder, store
 from .distortions import KINDS
 from .folder import FOLDER_LOCK, Making, check, source_files
-from .pseudo_mos import BRANCHES, LEVELS, rate
+from .pseudo_mos import LEVELS, rate
 from .sources import PristineSource, film, generator
 
 log = logging.getLogger(__name__)

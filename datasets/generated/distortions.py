@@ -8,8 +8,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from scipy import ndimage
 
+from cover.scores import BRANCHES
+
 from .codecs import decoded, encoded, has_encoder, lose_slices, transcode, transcode_at_rate
-from .pseudo_mos import BRANCHES, LEVELS
+from .pseudo_mos import LEVELS
 
 Distort = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 """Takes RGB frames, uint8 (T, H, W, 3), a strength, and what draws variants and places; returns such frames.

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-BRANCHES = ("semantic", "technical", "aesthetic")
+from cover.scores import BRANCHES
+
 LEVELS = (1, 2, 3, 4, 5)
 _STEP = 0.5
 

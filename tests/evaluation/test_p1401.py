@@ -18,7 +18,7 @@ from scipy import stats
 from cover.evaluation import p1401
 from cover.evaluation.fits.curve import fit_curve
 from cover.evaluation.p1401 import standard
-from cover.evaluation.ranking import holm, rank, tabulate
+from cover.evaluation.ranking import holm, rank_metrics, tabulate
 from cover.rows import Row
 
 
@@ -119,7 +119,7 @@ def test_resolving_power_falls_with_better_predictions() -> None:
 
 class TestComparison:
     def test_the_best_comes_first_and_what_falls_is_turned(self, sample: pd.DataFrame) -> None:
-        found = rank(sample, ["poor", "falls", "good"], "cubic", 300)
+        found = rank_metrics(sample, ["poor", "falls", "good"], "cubic", 300)
         assert found.criterion == "rmse_star"
         table = found.ranking().set_index("metric")
         assert table.index.tolist()[0] == "good"
@@ -131,7 +131,7 @@ class TestComparison:
             assert table["srocc"][name] == pytest.approx(stats.spearmanr(values, sample["mos"]).statistic)
 
     def test_a_pair_from_its_definition(self, sample: pd.DataFrame) -> None:
-        pairs = rank(sample, ["good", "poor"], "linear", 500).pairs.set_index("measure")
+        pairs = rank_metrics(sample, ["good", "poor"], "linear", 500).pairs.set_index("measure")
         a, b, mos = sample["good"], sample["poor"], sample["mos"]
         ranks = [stats.spearmanr(one, other).statistic for one, other in ((a, mos), (b, mos), (a, b))]
         line = pairs.loc["srocc"]
@@ -150,7 +150,7 @@ class TestComparison:
 
     def test_left_out_errors_are_larger_and_those_of_refits(self, sample: pd.DataFrame) -> None:
         few = sample.iloc[:12].reset_index(drop=True)
-        (metric,) = rank(few, ["good"], "linear", 0).metrics
+        (metric,) = rank_metrics(few, ["good"], "linear", 0).metrics
         missed = []
         for place in range(12):
             rest = few.drop(place)
@@ -159,10 +159,10 @@ class TestComparison:
         assert metric.left_out["rmse"] == pytest.approx(math.sqrt(np.mean(np.square(missed))))
         assert metric.left_out["outlier_ratio"] == pytest.approx(np.mean(np.abs(missed) > few["ci95"]))
         assert metric.left_out["rmse"] > metric.standard.rmse * math.sqrt(11 / 12)
-        assert not rank(sample, ["good"], "linear", 0).metrics[0].left_out  # of many it says nothing
+        assert not rank_metrics(sample, ["good"], "linear", 0).metrics[0].left_out  # of many it says nothing
 
     def test_a_metric_that_scores_all_alike_has_no_interval(self, sample: pd.DataFrame) -> None:
-        metrics = rank(sample.assign(flat=2.0), ["flat", "good"], "linear", 50).metrics
+        metrics = rank_metrics(sample.assign(flat=2.0), ["flat", "good"], "linear", 50).metrics
         (flat,) = (metric for metric in metrics if metric.name == "flat")
         assert math.isnan(flat.figure("srocc"))
         assert all(map(math.isnan, flat.ci95["srocc"]))
@@ -171,12 +171,12 @@ class TestComparison:
         rng = np.random.default_rng(0)
         mos = rng.uniform(1, 5, 8000)
         table = pd.DataFrame({"mos": mos, "a": mos + rng.normal(0, 0.5, 8000), "b": mos + rng.normal(0, 0.6, 8000)})
-        line = rank(table, ["b", "a"], "linear", 200).pairs.set_index("measure").loc["plcc"]
+        line = rank_metrics(table, ["b", "a"], "linear", 200).pairs.set_index("measure").loc["plcc"]
         assert 0 < line["low"] < line["difference"] < line["high"] < 2 * line["difference"]
 
     @pytest.mark.parametrize("count", [2, 4, 5])
     def test_few_videos_are_no_error(self, sample: pd.DataFrame, count: int) -> None:
-        found = rank(sample.iloc[:count], ["good", "poor"], "cubic", 50)
+        found = rank_metrics(sample.iloc[:count], ["good", "poor"], "cubic", 50)
         assert [metric.measures.n for metric in found.metrics] == [count] * 2
         assert len(found.ranking()) == 2
         assert found.metrics[0].measures.undefined or count == 5

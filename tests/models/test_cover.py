@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cover.models import BRANCHES, COVER, branch_scores
+from cover.models import COVER, branch_scores
+from cover.scores import BRANCHES
 from tests.models.conftest import TINY
 
 MakeViews = Callable[..., dict[str, Tensor]]

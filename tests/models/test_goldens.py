@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cover.models import BRANCHES, COVER, branch_scores
+from cover.models import COVER, branch_scores
 from cover.models.cover import GATED_BRANCHES
+from cover.scores import BRANCHES
 from cover.weights.keys import CLIP_RULES, COVER_RULES, rename
 
 FRAMES = {"image": 1, "clip8": 8, "clip40": 40}

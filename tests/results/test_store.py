@@ -18,7 +18,7 @@ from cover.results.evidence import EvidenceFile
 from cover.results.read import read_results, videos
 from cover.results.store import ResultStore
 from cover.rows import Failure, FrameNumber, Row, part_of
-from cover.scoring.scorer import VideoScore
+from cover.scores import VideoScore
 from cover.video import probe
 from tests.helpers.clips import write_clip
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 from cover.curves import Line
 from cover.errors import VideoError
-from cover.models import BRANCHES, COVER
-from cover.scoring.scorer import Scorer, VideoScore
+from cover.models import COVER
+from cover.scores import BRANCHES, VideoScore
+from cover.scoring.scorer import Scorer
 from cover.video import ViewSpec, load_views
 from tests.helpers.clips import numbered_frame, write_clip
 from tests.helpers.tiny import tiny_model, tiny_views

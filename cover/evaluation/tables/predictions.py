@@ -10,9 +10,9 @@ import pandas as pd
 
 from cover.errors import UsageError
 from cover.rows import Ends, Placed, Row, part_cells, part_of, read_moment
+from cover.scores import SCORES
 from cover.tables import read_table
 
-_SCORES = ("semantic", "technical", "aesthetic", "overall")  # as in cover.models, which imports torch
 _INFER_HEADER = ("Filename", "Semantic", "Technical", "Aesthetic", "Overall")  # as cover.results.store writes it
 _NAMES = ("filename", "path", "file", "video", "name")
 
@@ -45,7 +45,7 @@ class PredictionTable:
     @property
     def present(self) -> list[str]:
         """Those of our own scores that it has."""
-        return [name for name in _SCORES if self.columns[name] in self.frame]
+        return [name for name in SCORES if self.columns[name] in self.frame]
 
     def rated(self) -> list[Row]:
         """List its videos with their MOS; none where it has no MOS."""
@@ -110,7 +110,7 @@ def read_predictions(
             f"{what}: no column {', '.join(absent)} (found: {', '.join(map(str, table)) or 'none'}); "
             f"name it with columns.path, columns.mos, columns.overall{apart}{'; ' + read.layout if read.layout else ''}"
         )
-    for column in (columns["mos"], *(columns[name] for name in _SCORES)):
+    for column in (columns["mos"], *(columns[name] for name in SCORES)):
         if column in table:
             table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
     videos = table[names_column].astype(str).str.strip()
@@ -141,7 +141,7 @@ def prediction_table(
     Raises:
         UsageError: There is not one score.
     """
-    shown = [name for name in (*_SCORES, "predicted_mos") if any(name in values for values in scores.values())]
+    shown = [name for name in (*SCORES, "predicted_mos") if any(name in values for values in scores.values())]
     if not shown:
         raise UsageError("no video could be scored: there is nothing to measure (errors.csv says why)")
     columns = {name: [scores.get(row.name, {}).get(name, math.nan) for row in rows] for name in shown}
@@ -184,7 +184,7 @@ def with_parts(table: pd.DataFrame, rows: Sequence[Row], placed: Mapping[str, Pl
 
 def score_names(table: pd.DataFrame) -> list[str]:
     """List the scores that a table of predictions has, the overall one first."""
-    return [name for name in ("overall", *_SCORES[:-1]) if name in table]
+    return [name for name in ("overall", *SCORES[:-1]) if name in table]
 
 
 def _as_written(columns: Mapping[str, str | None], header: Sequence[str]) -> dict[str, str | None]:

@@ -17,7 +17,8 @@ from cover.reporting.page.render import plain_numbers, render, visible
 from cover.reporting.tables import write_table
 from cover.results.evidence import EvidenceFile
 from cover.results.pairs import ScoreChange, change, paired, setting_differences, unlike
-from cover.results.read import FACTS, SCORES, Results
+from cover.results.read import FACTS, Results
+from cover.scores import SCORES
 
 _FILES = "comparison_files"
 _ROOM = 6_500_000  # bytes of pictures in the page

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cover.reporting.clock import clock
-
-BRANCHES = ("semantic", "technical", "aesthetic")  # as in cover.models, which imports torch
+from cover.scores import BRANCHES
 
 _DEVIATIONS = 4.0  # of what a score changes by from one moment to the next: a drop that is more is none by chance
 _LEAST = 0.1  # in scores, whose spreads between videos are some tenths

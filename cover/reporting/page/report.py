@@ -13,7 +13,7 @@ import pandas as pd
 
 from cover.evaluation.fits.curve import Fit, fit_curve
 from cover.files import write_rows, write_text
-from cover.reporting.page.moments import BRANCHES, Stretch, Timeline, extreme, timeline, weak_stretches
+from cover.reporting.page.moments import Stretch, Timeline, extreme, timeline, weak_stretches
 from cover.reporting.page.parts import labels, part_data, starts
 from cover.reporting.page.pictures import (
     MAPPED,
@@ -28,7 +28,8 @@ from cover.reporting.page.pictures import (
 )
 from cover.reporting.page.render import plain_numbers, render, visible
 from cover.results.evidence import EvidenceFile
-from cover.results.read import FACTS, SCORES, Results, identifier, videos
+from cover.results.read import FACTS, Results, identifier, videos
+from cover.scores import BRANCHES, SCORES
 
 REPORT, FILES, MOMENTS = "report.html", "report_files", "moments.csv"
 

@@ -18,7 +18,8 @@ from cover.errors import UsageError
 from cover.evaluation.arrays import plain
 from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.splits.contents import Contents, contents
-from cover.models import BRANCHES, COVER
+from cover.models import COVER
+from cover.scores import BRANCHES
 from cover.training.adapt.ladder import CALIBRATION, UNCHANGED, Choice, HeadChange, Nested, RatedInputs, choose, nested
 from cover.training.adapt.near import PLACES, NearHeads
 from cover.training.checkpoints import write_weights

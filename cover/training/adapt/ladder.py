@@ -30,7 +30,7 @@ from cover.evaluation.arrays import Array
 from cover.evaluation.correlation import plcc, srocc
 from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.gain import Gain, gain
-from cover.models import BRANCHES
+from cover.scores import BRANCHES
 from cover.training.adapt.near import NearHeads
 
 CALIBRATION, WEIGHTS, RIDGE, HEADS = "calibration", "weights", "ridge", "heads"

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from cover.errors import UsageError
 from cover.evaluation.correlation import srocc
-from cover.models import BRANCHES, COVER
+from cover.models import COVER
+from cover.scores import BRANCHES
 from cover.training.data.loader import TrainingData, numbered
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from cover.decoding.decoder import Decoded
 from cover.errors import UsageError
-from cover.models import BRANCHES
 from cover.rows import Failure, Row, Stretch, part_name
+from cover.scores import BRANCHES
 from cover.training.data.batches import ByContent, Slot, VideoBatch, VideoGroup, epoch_batches, sampling_name
 from cover.training.data.cache import TensorCache
 from cover.training.data.sets import RatedSet

@@ -15,9 +15,9 @@ from cover.evaluation.raters.study import Study
 from cover.evaluation.splits.contents import contents, shared
 from cover.evaluation.splits.protocol import Protocol
 from cover.evaluation.tables.rated import write_missing
-from cover.models import BRANCHES
 from cover.ranks import is_main_process
 from cover.rows import Row, overlap
+from cover.scores import BRANCHES
 from cover.training.data.sets import RatedSet
 
 log = logging.getLogger(__name__)

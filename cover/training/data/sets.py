@@ -8,8 +8,8 @@ import numpy as np
 
 from cover.decoding.decoder import Decoder
 from cover.evaluation.raters.uncertainty import uncertainties
-from cover.models import SCORES
 from cover.rows import Row
+from cover.scores import SCORES
 
 
 @dataclass(frozen=True)

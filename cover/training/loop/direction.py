@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from cover.evaluation.measures import opposed
-from cover.models import SCORES
+from cover.scores import SCORES
 from cover.training.data.loader import TrainingData
 from cover.training.loop.module import Training
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cover.models import BRANCHES, SCORES
+from cover.scores import BRANCHES, SCORES
 
 _Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
@@ -120,7 +120,7 @@ class QualityLoss(nn.Module):
         plcc: Factor of :func:`plcc_loss`.
         rank: Factor of :func:`rank_loss`.
         mse: Factor of :func:`mse_loss`.
-        scores: Factor of each score by name, one of :data:`cover.models.SCORES`; 0 for those not named.
+        scores: Factor of each score by name, one of :data:`cover.scores.SCORES`; 0 for those not named.
         within: Share of each term, from 0 to 1, that compares videos of one content only: the mean over contents, each
             by its videos. The rest compares all videos of a batch.
 

@@ -17,7 +17,8 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
-from cover.models import COVER, SCORES, branch_scores
+from cover.models import COVER, branch_scores
+from cover.scores import SCORES
 from cover.training.data.batches import VideoBatch
 from cover.training.loop.losses import QualityLoss
 from cover.training.loop.schedule import learning_branches, warmup_cosine
@@ -109,7 +110,7 @@ class Training(lightning.LightningModule):
         return model
 
     def scores(self, batch: VideoBatch, variant: str = RAW) -> Tensor:
-        """Score a batch, float32 (B, 4) in the order of :data:`cover.models.SCORES`.
+        """Score a batch, float32 (B, 4) in the order of :data:`cover.scores.SCORES`.
 
         Args:
             batch: The videos.

@@ -15,7 +15,7 @@ import yaml
 from cover.datasets.generated import Synthetic, codecs, dataset, distortions
 from cover.datasets.generated.clips import MIXED, PRISTINE, plan
 from cover.datasets.generated.distortions import KINDS
-from cover.datasets.generated.pseudo_mos import BRANCHES, LEVELS, rate
+from cover.datasets.generated.pseudo_mos import LEVELS, rate
 from cover.datasets.generated.sources import PristineSource, film, generator, survey, without_copies
 from cover.datasets.table import Table
 from hypothesis import given
@@ -25,6 +25,7 @@ from PIL import Image
 from cover.errors import UsageError
 from cover.evaluation.splits.splits import check_leaks, column_split, grouped_splits
 from cover.rows import Row
+from cover.scores import BRANCHES
 from cover.video import decode, probe
 from tests.helpers.clips import write_clip
 from tests.helpers.rated import scene

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from cover import load_model
 from cover.reporting.clock import clock
-from cover.reporting.page.moments import BRANCHES, extreme, place, timeline, weak_stretches
+from cover.reporting.page.moments import extreme, place, timeline, weak_stretches
+from cover.scores import BRANCHES
 from cover.scoring.scorer import Scorer
 from tests.helpers.clips import faulty_clip
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from cover.evaluation.correlation import plcc, srocc
-from cover.models import BRANCHES, COVER
+from cover.models import COVER
 from cover.models.fusion import QualityHead
+from cover.scores import BRANCHES
 from cover.training.adapt.adaptation import apply
 from cover.training.adapt.ladder import (
     CALIBRATION,

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from cover.decoding.decoder import Decoder
 from cover.errors import UsageError
-from cover.models import BRANCHES, COVER, branch_scores
+from cover.models import COVER, branch_scores
 from cover.rows import Row
+from cover.scores import BRANCHES
 from cover.training.adapt.ridge import STRENGTHS, BranchFit, Ridge, fit, fit_heads
 from cover.training.data.batches import CENTER
 from cover.training.data.cache import TensorCache

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cover.models import SCORES
+from cover.scores import SCORES
 from cover.training.loop.losses import QualityLoss, mse_loss, plcc_loss, rank_loss
 
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -20,8 +20,9 @@ from torch.utils.data import DataLoader
 
 from cover.decoding.batches import Batch
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
-from cover.models import BRANCHES, COVER, SCORES, branch_scores
+from cover.models import COVER, branch_scores
 from cover.rows import Failure, Row
+from cover.scores import BRANCHES, SCORES
 from cover.scoring.scorer import stacked
 from cover.training.data.batches import VideoBatch, VideoGroup
 from cover.training.data.cache import TensorCache

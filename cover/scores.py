@@ -1,0 +1,60 @@
+"""Scores: their names, and those of one video. Imports no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cover.video import VideoInfo
+
+BRANCHES = ("semantic", "technical", "aesthetic")
+"""What the model judges separately."""
+
+SCORES = (*BRANCHES, "overall")
+"""The branches and their sum."""
+
+
+@dataclass(frozen=True)
+class VideoScore:
+    """Scores of one video. Higher is better; scores are on the model's own scale, not that of a MOS.
+
+    Attributes:
+        semantic: Score of the content.
+        technical: Score of distortions: blur, noise, compression, stutter.
+        aesthetic: Score of composition, colour and light.
+        overall: Their sum.
+        predicted_mos: ``overall`` on the scale of the MOS that the model was fine-tuned on; None where the weights have
+            no calibration, as the published ones.
+        percentile: The share of a reference's videos that ``overall`` is above, 0 to 100; None without a reference.
+        maps: Branch -> score map, float32 (T', h, w): quality over time and space, whose mean is the branch's score.
+            The semantic map is constant over space.
+        times: Branch -> float64 (T',): the moment that each row of the map stands for, seconds after the first frame;
+            NaN where the frame rate is unknown.
+        frames: Branch -> int64 (T', n): the numbers of the frames that each row of the map has seen.
+        notes: Remarks on how the video was read, such as frames that could not be decoded.
+        thumbnails: On request, small pictures of the frames looked at: uint8 RGB (T', h, w, 3), one for each row of the
+            aesthetic map, in the shape of the video.
+        info: What the file holds.
+        part: Start and end of the part, seconds after the first frame; None for a whole video.
+    """
+
+    semantic: float
+    technical: float
+    aesthetic: float
+    overall: float
+    predicted_mos: float | None
+    percentile: float | None
+    maps: Mapping[str, np.ndarray]
+    times: Mapping[str, np.ndarray]
+    frames: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
+    thumbnails: np.ndarray | None = None
+    info: "VideoInfo | None" = None
+    part: tuple[float, float] | None = None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The four scores by name, in the order of :data:`SCORES`."""
+        return {name: getattr(self, name) for name in SCORES}
