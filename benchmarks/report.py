@@ -16,7 +16,8 @@ from statistics import median
 
 from playwright.sync_api import Page, sync_playwright
 
-from cover.reporting.page.report import FILES, write_report
+from cover.reporting.page.report import write_report
+from cover.results.names import REPORT_FILES
 from cover.results.read import read_results
 from tests.helpers.results import make_results
 
@@ -36,7 +37,7 @@ def main() -> None:
             start = time.perf_counter()
             page = write_report(read_results(folder))
             made = time.perf_counter() - start
-            beside = sum(file.stat().st_size for file in (folder / FILES).glob("*"))
+            beside = sum(file.stat().st_size for file in (folder / REPORT_FILES).glob("*"))
             opened = median(load_time(browser.new_page(), page) for _ in range(options.repeats))
             print(
                 f"{count:8,} {made:10.1f} {page.stat().st_size / 1e6:8.2f} {beside / 1e6:13.1f} {opened:11.2f}",

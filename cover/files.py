@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cover.errors import UsageError
+from cover.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +63,16 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
     write_text(path, "".join(line + "\n" for line in lines))
 
 
-def append_line(path: Path, line: str) -> None:
-    """Add a line in a single write, so that processes may share the file."""
+def append_line(path: Path, line: str) -> int:
+    """Add a line in a single write, so that processes may share the file.
+
+    Returns:
+        Where the line begins, in bytes.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(descriptor, printable(line + "\n").encode())
+        written = os.write(descriptor, printable(line + "\n").encode())
+        return os.lseek(descriptor, 0, os.SEEK_CUR) - written
     finally:
         os.close(descriptor)
 
@@ -86,11 +92,6 @@ def csv_line(*values: str) -> str:
     # Before Python 3.13 a field is quoted only for the characters of the line terminator, hence both of them.
     csv.writer(text, lineterminator="\r\n").writerow(values)
     return text.getvalue().removesuffix("\r\n")
-
-
-def printable(text: str) -> str:
-    r"""Spell bytes of a name that are no UTF-8 (lone surrogates in Python) as ``\udcXX``: tables are valid UTF-8."""
-    return text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def set_aside(paths: Sequence[Path]) -> None:

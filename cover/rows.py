@@ -1,154 +1,89 @@
 """Rows: one video of a dataset each, or one part of a video."""
 
-import datetime
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import os
+import stat
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from cover.parts import WHOLE, Bound, Part
 
-class FrameNumber(int):
-    """A moment of a video given as the number of a frame, from 0, where others are in seconds."""
-
-
-Moment = float | FrameNumber
-
-Ends = tuple[Moment | None, Moment | None]
-"""Start and end of a part as asked for; None is that of the video."""
-
-Placed = tuple[str, float | None, float | None]
-"""A part's video, and its start and end in seconds, where known."""
-
-Stretch = tuple[Path, Moment | None, Moment | None]
-"""A file, and start and end of the part of it that is looked at."""
-
-_CLOCK = re.compile(r"(?:(\d+):(?=[0-5]?\d:))?(\d+):([0-5]?\d(?:[.,]\d+)?)")
+_NO_EXTRAS: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Row:
     """One video of a dataset, or one part of a video.
 
+    A million of them take about 300 MB: nothing is kept but these fields.
+
     Attributes:
-        path: Where the file, or the folder of frames, is.
-        name: The path relative to the data root, for a part with its start and end (:func:`part_name`): unique in a
-            dataset, so that all that is known of a row can be kept by it.
+        location: Where the file, or the folder of frames, is: a path.
+        name: The path relative to the data root, for a part with its start and end (:meth:`cover.parts.Part.name`).
+            It is unique in a dataset and identifies the row in every file of a results folder.
         mos: Mean opinion score on the dataset's own scale; None where nobody rated it.
         extras: Whatever else the annotation says (split, content, category...), by column name.
-        start: Start of the part, seconds after the first frame or the number of a frame; None starts with the video.
-        end: Its end, likewise, exclusive; None ends with the video.
+        part: The part of the video; :data:`cover.parts.WHOLE` by default.
     """
 
-    path: Path
+    location: str
     name: str
-    mos: float | None = None
-    extras: Mapping[str, object] = field(default_factory=dict)
-    start: Moment | None = None
-    end: Moment | None = None
+    mos: float | None
+    extras: Mapping[str, object]
+    part: Part
+
+    def __init__(
+        self,
+        location: str | os.PathLike[str] | None = None,
+        name: str = "",
+        mos: float | None = None,
+        extras: Mapping[str, object] = _NO_EXTRAS,
+        part: Part = WHOLE,
+        *,
+        path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if path is not None:
+            warnings.warn("Row(path=) is called location= from 0.9 on", DeprecationWarning, stacklevel=2)
+            location = path
+        if location is None:
+            raise TypeError("Row: location is missing")
+        for attribute, value in (
+            ("location", os.fspath(location)),
+            ("name", name),
+            ("mos", mos),
+            ("extras", extras),
+            ("part", part),
+        ):
+            object.__setattr__(self, attribute, value)
+
+    @property
+    def path(self) -> Path:
+        """The location as a path."""
+        return Path(self.location)
 
     @property
     def is_part(self) -> bool:
         """Whether this is a part of a video and not the whole."""
-        return self.start is not None or self.end is not None
+        return self.part != WHOLE
 
     @property
     def video(self) -> str:
         """``Filename`` in results: the name of the video that this is, or is a part of."""
-        return self.name.removesuffix(part_name("", self.start, self.end))
+        return self.name.removesuffix(self.part.name("")) if self.is_part else self.name
 
     @property
-    def stretch(self) -> Stretch:
-        """The file and which part of it: alike for two rows that look at the same frames."""
-        return self.path, self.start, self.end
+    def footage(self) -> tuple[str, Part]:
+        """The location and the part: equal for two rows that look at the same frames."""
+        return self.location, self.part
 
 
-def part_of(row: Row, start: Moment | None, end: Moment | None) -> Row:
+def part_of(row: Row, start: Bound | None = None, end: Bound | None = None) -> Row:
     """Make the row of a part of a row's video."""
-    return replace(row, name=part_name(row.video, start, end), start=start, end=end)
-
-
-def part_name(video: str, start: Moment | None, end: Moment | None) -> str:
-    """Name a part of a video as W3C's Media Fragments do: ``talk.mp4#t=12.000,20.500``; the whole has the video's name.
-
-    Numbers of frames are written ``frame:120``, which is an addition of ours.
-    """
-    return named_part(video, *map(moment_text, (start, end)))
-
-
-def named_part(video: str, start: str, end: str) -> str:
-    """Do the same with start and end as :func:`moment_text` writes them."""
-    return f"{video}#t={start},{end}" if start or end else video
-
-
-def part_cells(row: Row, known: Sequence[float | None] = (None, None)) -> tuple[str, str, str]:
-    """Give the first cells of a line about a part: ``Filename``, ``Start`` and ``End``.
-
-    Start and end are as they were asked for, in seconds to the millisecond; empty where they were not. Numbers of
-    frames are turned into seconds where these are known.
-
-    Args:
-        row: The part.
-        known: Its start and end, s.
-    """
-    moments = [
-        seconds if isinstance(asked, FrameNumber) and seconds is not None else asked
-        for asked, seconds in zip((row.start, row.end), known, strict=True)
-    ]
-    return row.video, moment_text(moments[0]), moment_text(moments[1])
-
-
-def moment_text(moment: Moment | None) -> str:
-    """Write a moment as names and tables have it: seconds with three decimals, ``frame:120``, or nothing for None."""
-    if moment is None:
-        return ""
-    return f"frame:{moment}" if isinstance(moment, FrameNumber) else f"{moment:.3f}"
-
-
-def read_moment(cell: object, *, frames: bool = False) -> Moment | None:
-    """Read a start or an end as tables have it; None where the cell is empty.
-
-    Args:
-        cell: Seconds, ``HH:MM:SS.mmm`` (hours may be left out), a time or duration of a spreadsheet, or
-            ``frame:120``.
-        frames: Whether it is the number of a frame, from 0.
-
-    Raises:
-        ValueError: It is none; the message says what it takes.
-    """
-    if isinstance(cell, datetime.timedelta):
-        return cell.total_seconds()
-    if isinstance(cell, datetime.time):
-        return cell.hour * 3600 + cell.minute * 60 + cell.second + cell.microsecond / 1e6
-    empty = cell is None or cell != cell  # as pandas has an empty cell: NaN alone does not equal itself
-    text = "" if empty else str(cell).strip()
-    if not text:
-        return None
-    if found := _CLOCK.fullmatch(text):
-        hours, minutes, seconds = found.groups()
-        return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
-    number = text.removeprefix("frame:")
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if frames or number != text:
-        if not value.is_integer():
-            raise ValueError("the number of a frame, from 0")
-        return FrameNumber(value)
-    if not math.isfinite(value):
-        raise ValueError("seconds or HH:MM:SS.mmm")
-    return value
-
-
-def overlap(one: Row, other: Row) -> bool:
-    """Whether two rows of one file look at the same stretch of it, at least in part."""
-    bounds = [bound for row in (one, other) for bound in (row.start, row.end) if bound is not None]
-    if len({isinstance(bound, FrameNumber) for bound in bounds}) > 1:
-        return True  # what frames lie in which seconds only the file knows
-    first, last = [(row.start or 0.0, math.inf if row.end is None else row.end) for row in (one, other)]
-    return first[0] < last[1] and last[0] < first[1]
+    part = Part(start, end)
+    return replace(row, name=part.name(row.video), part=part)
 
 
 class Rating(NamedTuple):
@@ -167,18 +102,24 @@ class Failure:
     reason: str
 
 
-def fingerprint(path: Path) -> list[Any]:
+def fingerprint(path: str | os.PathLike[str]) -> list[Any]:
     """Fingerprint used to detect a changed file: path, size in bytes and modification time in ns, as data for JSON.
 
-    Of a folder of frames, their number, total size and latest time; of what is not there, the path.
+    A folder of frames has the total size, the latest time and the number of its files; a path where nothing is has the
+    path alone.
     """
+    # Strings, since a Path costs ten times as much, and there may be a million of them.
+    location = os.fspath(path)
+    absolute = location if os.path.isabs(location) else os.path.join(os.getcwd(), location)  # noqa: PTH109, PTH117, PTH118
     try:
-        status = path.stat()
-        files = [file.stat() for file in path.iterdir()] if path.is_dir() else [status]
+        status = os.stat(location)  # noqa: PTH116
+        if not stat.S_ISDIR(status.st_mode):
+            return [absolute, status.st_size, status.st_mtime_ns]
+        files = [file.stat() for file in Path(location).iterdir()]
     except OSError:
-        return [str(path.absolute())]
+        return [absolute]
     size, time = sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0)
-    return [str(path.absolute()), size, time, *([len(files)] if path.is_dir() else [])]
+    return [absolute, size, time, len(files)]
 
 
 class Dataset(Protocol):

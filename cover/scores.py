@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cover.parts import Part
+
 if TYPE_CHECKING:
     from cover.video import VideoInfo
 
 BRANCHES = ("semantic", "technical", "aesthetic")
 """What the model judges separately."""
+
+REVISION = 1
+"""Raised when the scores of the same model, views and video may change; results of another revision are not resumed."""
 
 SCORES = (*BRANCHES, "overall")
 """The branches and their sum."""
@@ -52,7 +57,7 @@ class VideoScore:
     notes: tuple[str, ...] = ()
     thumbnails: np.ndarray | None = None
     info: "VideoInfo | None" = None
-    part: tuple[float, float] | None = None
+    part: Part | None = None
 
     @property
     def scores(self) -> dict[str, float]:

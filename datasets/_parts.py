@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from cover.errors import UsageError
-from cover.rows import Ends, Moment, read_moment
+from cover.parts import Bound, Part, read_bound
 
 OPTIONS = ("start", "end", "start_frame", "end_frame")
 """Names of the columns, and of the options that name others."""
@@ -21,7 +21,7 @@ def part_columns(find: Callable[[str], str | None]) -> dict[str, str]:
     return {option: column for option in OPTIONS if (column := find(option)) is not None}
 
 
-def read_part(cells: dict[str, object], columns: dict[str, str], what: str, layout: str = "") -> Ends:
+def read_part(cells: dict[str, object], columns: dict[str, str], what: str, layout: str = "") -> Part:
     """Take start and end out of a row's cells: seconds, or where these are empty numbers of frames.
 
     Args:
@@ -33,15 +33,15 @@ def read_part(cells: dict[str, object], columns: dict[str, str], what: str, layo
     Raises:
         UsageError: A cell is neither empty nor a moment.
     """
-    moments: dict[str, Moment | None] = {"start": None, "end": None}
+    bounds: dict[str, Bound | None] = {"start": None, "end": None}
     for option, column in columns.items():
         cell = cells.pop(column)
         try:
-            found = read_moment(cell, frames=option.endswith("_frame"))
+            found = read_bound(cell, frames=option.endswith("_frame"))
         except ValueError as error:
             hint = f"; {layout}, data.decimal= the decimal mark" if layout else ""
             remedy = f"data.{option}=NAME takes another column, data.{option}= none{hint}"
             raise UsageError(f"{what} has {column} {cell!r}, not {error}; {remedy}") from None
         bound = option.removesuffix("_frame")
-        moments[bound] = found if moments[bound] is None else moments[bound]
-    return moments["start"], moments["end"]
+        bounds[bound] = found if bounds[bound] is None else bounds[bound]
+    return Part(bounds["start"], bounds["end"])

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cover.errors import UsageError
-from cover.files import printable
 from cover.rows import Rating, Row
 from cover.tables import PARQUET, SPREADSHEETS, TEXT, RecordTable, header_key, read_table
+from cover.text import printable
 
 from ._listing import Listing
 

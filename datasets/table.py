@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cover.errors import UsageError
-from cover.files import printable
 from cover.rows import Row, part_of
 from cover.tables import PARQUET, SPREADSHEETS, TEXT, RecordTable, header_of, read_table, read_text
+from cover.text import printable
 
 from ._listing import Listing
 from ._parts import OPTIONS, part_columns, read_part

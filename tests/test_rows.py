@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cover.rows import FrameNumber, Moment, Row, moment_text, overlap, part_name, part_of, read_moment
+from cover.parts import Bound, FrameNumber, Part, bound_text, read_bound
+from cover.rows import Row, part_of
 
 MOMENTS = st.none() | st.floats(0, 1e6).map(lambda value: round(value, 3)) | st.integers(0, 10**7).map(FrameNumber)
 
@@ -32,7 +33,7 @@ MOMENTS = st.none() | st.floats(0, 1e6).map(lambda value: round(value, 3)) | st.
     ],
 )
 def test_moments_of_tables(cell: object, moment: float | None) -> None:
-    assert read_moment(cell) == moment
+    assert read_bound(cell) == moment
 
 
 @pytest.mark.parametrize(
@@ -40,25 +41,25 @@ def test_moments_of_tables(cell: object, moment: float | None) -> None:
 )
 def test_what_is_no_moment(cell: str) -> None:
     with pytest.raises(ValueError, match=r"seconds or HH:MM:SS|number of a frame"):
-        read_moment(cell)
+        read_bound(cell)
 
 
 @pytest.mark.parametrize(("cell", "number"), [("120", 120), (120.0, 120), ("frame:7", 7)])
 def test_numbers_of_frames(cell: object, number: int) -> None:
-    found = read_moment(cell, frames=True)
+    found = read_bound(cell, frames=True)
     assert found == number
     assert isinstance(found, FrameNumber)
 
 
 @given(MOMENTS)
-def test_a_moment_is_read_as_it_is_written(moment: Moment | None) -> None:
-    found = read_moment(moment_text(moment))
+def test_a_moment_is_read_as_it_is_written(moment: Bound | None) -> None:
+    found = read_bound(bound_text(moment))
     assert found == moment
     assert isinstance(found, FrameNumber) == isinstance(moment, FrameNumber)
 
 
 @given(st.text(min_size=1), MOMENTS, MOMENTS)
-def test_a_part_knows_its_video(video: str, start: Moment | None, end: Moment | None) -> None:
+def test_a_part_knows_its_video(video: str, start: Bound | None, end: Bound | None) -> None:
     part = part_of(Row(Path("a.mp4"), video), start, end)
     assert part.video == video
     assert part.is_part == (part.name != video)
@@ -66,10 +67,10 @@ def test_a_part_knows_its_video(video: str, start: Moment | None, end: Moment | 
 
 
 def test_names_are_media_fragments() -> None:
-    assert part_name("a.mp4", 12.0, 20.5) == "a.mp4#t=12.000,20.500"
-    assert part_name("a.mp4", None, 3.0) == "a.mp4#t=,3.000"
-    assert part_name("a.mp4", FrameNumber(3), None) == "a.mp4#t=frame:3,"
-    assert part_name("a.mp4", None, None) == "a.mp4"
+    assert Part(12.0, 20.5).name("a.mp4") == "a.mp4#t=12.000,20.500"
+    assert Part(None, 3.0).name("a.mp4") == "a.mp4#t=,3.000"
+    assert Part(FrameNumber(3)).name("a.mp4") == "a.mp4#t=frame:3,"
+    assert Part().name("a.mp4") == "a.mp4"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,6 @@ def test_names_are_media_fragments() -> None:
         ((FrameNumber(0), FrameNumber(9)), (20.0, 30.0), True),  # the file alone knows
     ],
 )
-def test_parts_that_overlap(one: tuple[Moment, Moment], other: tuple[Moment, Moment], do: bool) -> None:
-    row = Row(Path("a.mp4"), "a.mp4")
-    assert overlap(part_of(row, *one), part_of(row, *other)) is do
-    assert overlap(part_of(row, *other), part_of(row, *one)) is do
+def test_parts_that_overlap(one: tuple[Bound, Bound], other: tuple[Bound, Bound], do: bool) -> None:
+    assert Part(*one).overlaps(Part(*other)) is do
+    assert Part(*other).overlaps(Part(*one)) is do

@@ -19,16 +19,16 @@ from cover.errors import UsageError
 from cover.models import COVER
 from cover.reporting.page.moments import Timeline, extreme, rows_on_axis, timeline, weak_stretches
 from cover.reporting.page.pictures import Scale, map_scale
-from cover.reporting.page.render import visible
 from cover.reporting.page.report import write_report
 from cover.results.evidence import Evidence, EvidenceFile
 from cover.results.read import Results, read_results
-from cover.results.record import write_run_record
+from cover.results.record import RunRecord, write_run_record
 from cover.results.store import ResultStore
 from cover.rows import Row
 from cover.scores import BRANCHES
 from cover.scoring.local import LocalEngine, device_of
 from cover.scoring.scorer import Scorer
+from cover.text import visible
 from cover.video import ViewSpec
 
 MANY_MOMENTS = 24
@@ -75,8 +75,7 @@ def score_files(
             folder, {"model": model}, rows, scorer.calibration, reference=scorer.reference, evidence=True
         )
         pending = store.open(resume=False)
-        options = {"model": {"name": model}, "weights": model, "data": {"name": "uploads"}, "views": asdict(views)}
-        write_run_record(folder, options)
+        write_run_record(folder, RunRecord(model=model, weights=model, views=asdict(views), data="uploads"))
         engine, done = LocalEngine(next(network.parameters()).device), 0
         progress(done, len(rows))
         with Decoder(workers=1, timeout=timeout).views(pending, views) as decoded:

@@ -16,8 +16,8 @@ import pandas as pd
 
 from cover.apps.session import as_code, frame_with_map, in_words, read_scored, score_files
 from cover.errors import CoverError
-from cover.reporting.page.render import visible
 from cover.scores import SCORES
+from cover.text import visible
 
 # Seconds that uploads and results stay: to Gradio files of equal content are one upload, whoever sends them.
 _KEPT = 3600

@@ -32,6 +32,7 @@ from cover.config.schema import SCHEMAS
 from cover.errors import CoverError, UsageError
 from cover.files import sole_writer
 from cover.ranks import is_main_process
+from cover.text import visible
 
 log = logging.getLogger(__name__)
 
@@ -234,5 +235,4 @@ def _print(text: str) -> None:
 
 
 def _say(error: BaseException) -> None:
-    line = " ".join(str(error).split())
-    sys.stderr.write("error: " + line.encode("utf-8", "backslashreplace").decode() + "\n")
+    sys.stderr.write(f"error: {visible(' '.join(str(error).split()))}\n")

@@ -5,11 +5,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from cover.files import write_text
+from cover.results.names import METRICS
+from cover.results.record import read_run_record
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +22,17 @@ class MultirunSummary(Callback):
         """Gather the ``metrics.json`` of every job that has one."""
         folder = Path(config.hydra.sweep.dir)
         lines = []
-        for path in sorted(folder.glob("*/metrics.json"), key=lambda path: (len(path.parent.name), path.parent.name)):
-            job = yaml.safe_load((path.parent / "run.yaml").read_text(encoding="utf-8"))["config"]
+        for path in sorted(folder.glob(f"*/{METRICS}"), key=lambda path: (len(path.parent.name), path.parent.name)):
+            record = read_run_record(path.parent)
+            if record is None:
+                continue
             for score, figures in json.loads(path.read_text(encoding="utf-8")).items():
                 values = {name: value for name, value in figures.items() if name != "ci95"}
                 lines.append(
                     {
                         "job": path.parent.name,
-                        "data": job["data"]["name"],
-                        "model": job["model"]["name"],
+                        "data": record.data,
+                        "model": record.model,
                         "score": score,
                         **values,
                     }

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra.errors import InstantiationException
 
-import cover
 from cover.config.data import DataOptions
 from cover.config.schema import DecodeOptions, InferOptions, ScoringOptions, ViewOptions
 from cover.curves import Calibration
@@ -21,6 +20,7 @@ from cover.decoding.decoder import Decoder
 from cover.errors import UsageError
 from cover.processes import available_cpus
 from cover.results.reference import Reference, read_reference, shipped_reference
+from cover.scores import REVISION
 from cover.video import RawFormat, Segments, ViewSpec
 from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_about, read_calibration, sha256_of
 
@@ -217,7 +217,7 @@ def scoring_identity(options: ScoringOptions, root: Path, checksums: dict[str, s
         "replayed": None if replay is None else _listing(replay),
         **reading_options(options.data),
         "precision": options.trainer["precision"],
-        "version": cover.__version__,
+        "revision": REVISION,
     }
 
 

@@ -240,7 +240,8 @@ def logger(options: TrainOptions, config: Mapping[str, Any], folder: Path) -> "L
     if not options.logger:
         return None
     wandb = options.logger["_target_"].endswith("WandbLogger")
-    known = {"id": read_run_record(folder)["run_id"], "resume": "allow"} if wandb else {}
+    record = read_run_record(folder)
+    known = {"id": record.training["run_id"], "resume": "allow"} if wandb and record else {}
     made = components.build_logger(options.logger, folder, **known)
     made.log_hyperparams(dict(config))
     return made

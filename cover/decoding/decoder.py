@@ -201,7 +201,7 @@ class _Decoding:
                 continue
             film_rows = together.pop(row.path, []) if row.is_part else [row]
             if film_rows:  # else they came with the first of them
-                parts = tuple((one.start, one.end) for one in film_rows) if row.is_part else None
+                parts = tuple(one.part for one in film_rows) if row.is_part else None
                 reading = {**self._reading, "rotate": self._spec.rotate}
                 film = DividedVideo(row.path, self._folder / f"{number}.index", reading, parts, self._decoder.segments)
                 yield [_Planning(_Divided(film, film_rows), _Step.INDEXING)]
@@ -242,7 +242,7 @@ class _Decoding:
         if isinstance(task, _Alone):
             row = task.row
             recorded = None if self._replay is None else read_sampling(self._replay / f"{row.path.name}.npz")
-            options = {**self._reading, "replay": recorded, "start": row.start, "end": row.end}
+            options = {**self._reading, "replay": recorded, "start": row.part.start, "end": row.part.end}
             return partial(load_views, row.path, self._spec, **options), timeout
         film = task.film.film
         if task.step is _Step.SHOTS:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cover.errors import VideoError
-from cover.rows import Ends
+from cover.parts import WHOLE, Part
 from cover.video import LoadedViews, Segments, ViewSpec, load_parts
 from cover.video.info import VideoIndex
 from cover.video.parts import even_parts, in_passes, part_frames, shot_parts
@@ -41,7 +41,7 @@ class DividedVideo:
     path: Path
     kept: Path
     reading: dict[str, Any]
-    parts: tuple[Ends, ...] | None = None
+    parts: tuple[Part, ...] | None = None
     segments: Segments | None = None
 
 
@@ -59,7 +59,7 @@ class PartGroup:
 
     kept: Path
     threads: int
-    parts: tuple[Ends, ...]
+    parts: tuple[Part, ...]
     seekable: bool
     before: int
 
@@ -73,7 +73,7 @@ class Plan(NamedTuple):
         runs: The others, each run for one process at a time, and their places.
     """
 
-    parts: tuple[Ends, ...]
+    parts: tuple[Part, ...]
     refused: dict[int, str]
     runs: list[tuple[PartGroup, list[int]]]
 
@@ -200,13 +200,13 @@ def _index(kept: Path) -> VideoIndex:
         return pickle.load(file)  # noqa: S301 - written by index_film
 
 
-def _plan(film: DividedVideo, index: VideoIndex, parts: Sequence[Ends]) -> Plan:
+def _plan(film: DividedVideo, index: VideoIndex, parts: Sequence[Part]) -> Plan:
     frames: dict[int, range] = {}
     refused: dict[int, str] = {}
-    parts = tuple(parts) or ((None, None),)  # an image has none and is scored whole
+    parts = tuple(parts) or (WHOLE,)  # an image has none and is scored whole
     for place, part in enumerate(parts):
         try:
-            frames[place] = part_frames(index, *part)
+            frames[place] = part_frames(index, part)
         except VideoError as error:
             refused[place] = str(error)
     scored = list(frames)

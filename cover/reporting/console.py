@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
@@ -12,15 +11,15 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from cover.files import printable
 from cover.reporting.clock import stretch
-from cover.rows import Placed
+from cover.results.names import ERRORS, NOTES, SCORES_TABLE, VIDEOS
+from cover.results.overview import LISTED, Overview
+from cover.text import printable, visible
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
     from cover.evaluation.raters.study import Study
 
-_FEW = 20  # videos that a summary lists one and all
 _FEW_ERRORS = 5
 _WORST = 10  # moments
 _ENDS = 3  # of more, those listed at either end
@@ -74,88 +73,68 @@ def _writable(text: str, encoding: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def summary(
-    scores: Mapping[str, Mapping[str, float]],
-    errors: Mapping[str, str],
-    notes: Mapping[str, Sequence[str]],
-    folder: Path,
-    table: Path | None = None,
-    remarks: Sequence[str] = (),
-    parts: Mapping[str, Placed] | None = None,
-) -> RenderableType:
+def summary(overview: Overview, folder: Path, table: Path | None = None, remarks: Sequence[str] = ()) -> RenderableType:
     """Summarise a run: count, mean and spread of each score, the videos from best to worst, and where the files are.
 
     Where parts were scored, the worst moments of all videos take the place of the ranking.
 
     Args:
-        scores: By video, then by score.
-        errors: By video, why it has no score.
-        notes: By video, remarks on how it was read.
+        overview: The run in figures.
         folder: The results folder.
         table: Where the scores are; by default ``scores.csv`` in that folder.
         remarks: On what was not scored at all, one line each.
-        parts: Where parts were scored, for each its video, start and end, s or None, by name; else None.
     """
-    of = "videos" if parts is None else "parts"
-    shown: list[RenderableType] = []
-    if scores:
-        names = list(next(iter(scores.values())))
-        spread = NumberTable(["score", of, "mean", "std", "min", "max"])
-        for name in names:
-            values = [found[name] for found in scores.values()]
-            figures = (fmean(values), pstdev(values), min(values), max(values))
-            spread.add(name, str(len(values)), *(_shown(name, figure) for figure in figures))
-        shown += [spread, _ranking(scores, names) if parts is None else _worst_moments(scores, names, parts)]
-    noted = f", {len(notes)} with notes" if notes else ""
-    counted = "" if parts is None else _counted(scores, parts)
-    shown.append(Text(f"{len(scores)}{counted} scored, {len(errors)} failed{noted}"))
-    shown += [Text(f"{printable(file)}: {reason}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
+    in_parts = overview.videos is not None
+    lines: list[RenderableType] = []
+    if overview.scored:
+        spreads = NumberTable(["score", "parts" if in_parts else "videos", "mean", "std", "min", "max"])
+        for name, spread in overview.spreads.items():
+            spreads.add(name, str(overview.scored), *(_shown(name, figure) for figure in spread))
+        names = list(overview.spreads)
+        lines += [spreads, _worst_moments(overview, names) if in_parts else _ranking(overview, names)]
+    errors = overview.errors
+    noted = f", {overview.noted} with notes" if overview.noted else ""
+    counted = _counted(overview.scored, overview.videos) if in_parts else ""
+    lines.append(Text(f"{overview.scored}{counted} scored, {len(errors)} failed{noted}"))
+    lines += [Text(f"{printable(file)}: {reason}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
     if len(errors) > _FEW_ERRORS:
-        shown.append(Text(f"and {len(errors) - _FEW_ERRORS} more"))
-    shown += [Text(remark) for remark in remarks]
-    shown.append(Text(f"scores: {table or folder / 'scores.csv'}"))
-    if parts is not None:
-        shown.append(Text(f"each video's: {folder / 'videos.csv'}"))
+        lines.append(Text(f"and {len(errors) - _FEW_ERRORS} more"))
+    lines += [Text(remark) for remark in remarks]
+    lines.append(Text(f"scores: {table or folder / SCORES_TABLE}"))
+    if in_parts:
+        lines.append(Text(f"each video's: {folder / VIDEOS}"))
     if errors:
-        shown.append(Text(f"why {'files' if parts is None else 'parts'} failed: {folder / 'errors.csv'}"))
-    if notes:
-        shown.append(Text(f"notes: {folder / 'notes.csv'}"))
-    return Group(*shown)
+        lines.append(Text(f"why {'parts' if in_parts else 'files'} failed: {folder / ERRORS}"))
+    if overview.noted:
+        lines.append(Text(f"notes: {folder / NOTES}"))
+    return Group(*lines)
 
 
-def _counted(scores: Mapping[str, object], parts: Mapping[str, Placed]) -> str:
-    videos = len({parts[name][0] if name in parts else name for name in scores})
-    return f" part{'s' * (len(scores) != 1)} of {videos} video{'s' * (videos != 1)}"
+def _counted(parts: int, videos: int | None) -> str:
+    return f" part{'s' * (parts != 1)} of {videos} video{'s' * (videos != 1)}"
 
 
-def _worst_moments(
-    scores: Mapping[str, Mapping[str, float]], names: Sequence[str], parts: Mapping[str, Placed]
-) -> "NumberTable":
+def _worst_moments(overview: Overview, names: Sequence[str]) -> NumberTable:
     """List the parts with the lowest overall scores, worst first."""
     table = NumberTable(["worst moments", *names])
-    for name, found in sorted(scores.items(), key=lambda item: item[1]["overall"])[:_WORST]:
-        video, start, end = parts.get(name, (name, None, None))
-        where = _terminal(name if start is None or end is None else f"{video} {stretch(start, end)}")
-        table.add(where, *(_shown(score, found[score]) for score in names))
+    for row in overview.worst[:_WORST]:
+        start, end = row.part or (None, None)
+        where = row.name if start is None or end is None else f"{row.video} {stretch(float(start), float(end))}"
+        table.add(visible(where), *(_shown(score, row.scores[score]) for score in names))
     return table
-
-
-def _terminal(name: str) -> str:
-    # An escape keeps a newline or an undecodable byte in a file name from breaking the table.
-    return name if name.isprintable() else ascii(name)
 
 
 def _shown(name: str, value: float) -> str:
     return f"{value:.1f}" if name == "percentile" else f"{value:.4f}"
 
 
-def _ranking(scores: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> "NumberTable":
+def _ranking(overview: Overview, names: Sequence[str]) -> NumberTable:
     """List the videos from best to worst; of many, the ends: where to look first."""
-    ranked = sorted(scores.items(), key=lambda item: item[1]["overall"], reverse=True)
-    many = len(ranked) > _FEW
+    many = overview.scored > LISTED
     table = NumberTable([f"best {_ENDS} and worst {_ENDS}" if many else "best first", *names])
-    for file, found in [*ranked[:_ENDS], *ranked[-_ENDS:]] if many else ranked:
-        table.add(_terminal(file), *(_shown(name, found[name]) for name in names))
+    ends = [*overview.best[:_ENDS], *reversed(overview.worst[:_ENDS])]
+    for row in ends if many else overview.best:
+        table.add(visible(row.name), *(_shown(name, row.scores[name]) for name in names))
         table.section(many and len(table.rows) == _ENDS)
     return table
 

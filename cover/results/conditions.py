@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from cover.errors import UsageError
+from cover.results.read import Results, identifier
 
 _NODES = (
     *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Compare),
@@ -33,6 +34,14 @@ _LONGEST, _DEEPEST, _LARGEST = 2_000, 100, 1e15
 FUNCTIONS = (*_AGGREGATES, "quantile", "count")
 """Functions of expressions: ``mean(overall)``, ``share(overall > 0)``, ``quantile(technical, 0.3)`` and ``count()`` of
 videos; ``quantile(0.3)`` is that of what it is compared with."""
+
+
+def conditioned(results: Results) -> pd.DataFrame:
+    """Give the table that conditions are about: the columns by names that an expression can hold."""
+    known = {"True": True, "False": False}
+    scored = results.table.dropna(subset=["overall"])
+    table = scored.assign(lossless=scored["lossless"].map(known)).rename(columns=identifier)
+    return table.loc[:, ~table.columns.duplicated()]
 
 
 def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd.Series[bool]":

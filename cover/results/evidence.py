@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-EVIDENCE = "evidence.jsonl"
+from cover.results.names import EVIDENCE
 
 _HALF = 65_504.0  # the largest number in half precision
 _HIGHEST = 16_000  # px, of a WebP file

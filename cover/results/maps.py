@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from cover.errors import UsageError
-from cover.files import printable, replacing
+from cover.files import replacing
+from cover.results.names import MAPS
 from cover.scores import VideoScore
-
-MAPS = "maps"
+from cover.text import printable
 
 _LONGEST_NAME = 240  # bytes of a file name that leave room for what is added to it
 

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cover.results.read import videos
+from cover.results.names import FACTS
+from cover.results.read import Results, videos
+from cover.scores import SCORES
 
 FEWEST_PAIRS = 8
 """Pairs below which nothing is concluded."""
@@ -18,6 +20,7 @@ _BATCH = 10_000_000  # numbers drawn at once
 _TOLERANCE = 5e-5  # scores are compared as tables show them, to four decimals
 _ALIKE = {"duration": 0.02, "fps": 0.01}  # relative differences that are none
 _SHAPE = ("width", "height")
+_ORDER = ("overall", *(name for name in SCORES if name != "overall"))
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def unlike(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
     """Name what else differs between two videos of a pair: such differences can swamp what is compared.
 
     Args:
-        a: Facts of the file in run A (:data:`cover.results.read.FACTS`).
+        a: Facts of the file in run A (:data:`cover.results.names.FACTS`).
         b: In run B.
 
     Returns:
@@ -142,6 +145,57 @@ def setting_differences(a: Mapping[str, object], b: Mapping[str, object]) -> lis
     names = sorted(set(flat[0]) | set(flat[1]))
     shown = [(name, str(flat[0].get(name, "(none)")), str(flat[1].get(name, "(none)"))) for name in names]
     return [(name, old, new) for name, old, new in shown if old != new]
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs on the same videos, video by video.
+
+    Attributes:
+        a: Run A.
+        b: Run B.
+        pairs: A row a pair: ``a`` and ``b`` (names), ``unlike`` (what else differs, as text), and for each score
+            ``<score>_a``, ``<score>_b`` and ``<score>`` (B less A); pairs that differ otherwise come first, then the
+            largest changes of overall.
+        changes: Of each score.
+        settings: What differs between the runs: option, in A, in B.
+    """
+
+    a: Results
+    b: Results
+    pairs: pd.DataFrame
+    changes: Sequence[ScoreChange]
+    settings: Sequence[tuple[str, str, str]]
+
+    @property
+    def overall(self) -> ScoreChange:
+        """The change of the overall score."""
+        return self.changes[0]
+
+
+def compare_results(a: Results, b: Results, resamples: int) -> RunComparison:
+    """Compare two runs, video by video.
+
+    Args:
+        a: Run A.
+        b: Run B.
+        resamples: Bootstrap resamplings of the means.
+    """
+    pairs = paired(a.table.dropna(subset=["overall"]), b.table.dropna(subset=["overall"]))
+    left, right = a.table.loc[pairs["a"]], b.table.loc[pairs["b"]]
+    scores = [name for name in _ORDER if name in left and name in right]
+    for name in scores:
+        pairs[f"{name}_a"], pairs[f"{name}_b"] = left[name].to_numpy(), right[name].to_numpy()
+        pairs[name] = pairs[f"{name}_b"] - pairs[f"{name}_a"]
+    facts = [part[list(FACTS)].to_dict("records") for part in (left, right)]
+    pairs["unlike"] = ["; ".join(unlike(old, new)) for old, new in zip(*facts, strict=True)]
+    order = pairs.assign(alike=pairs["unlike"] == "", size=-pairs["overall"].abs()).sort_values(["alike", "size"])
+    changes = []
+    for name in scores:
+        both = pairs[[f"{name}_a", f"{name}_b"]].dropna().to_numpy()
+        changes.append(change(name, both[:, 0], both[:, 1], resamples))
+    records = [results.run.settings() for results in (a, b)]
+    return RunComparison(a, b, pairs.loc[order.index], changes, setting_differences(*records))
 
 
 def _flat(record: object, prefix: str = "") -> Sequence[tuple[str, object]]:

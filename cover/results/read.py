@@ -9,28 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from cover.errors import UsageError
-from cover.rows import named_part
+from cover.parts import name_from_cells
+from cover.results.names import (
+    ERRORS,
+    FACT_COLUMNS,
+    FACTS,
+    FACTS_TABLE,
+    FILENAME,
+    METRICS,
+    MOS,
+    NOTE,
+    NOTES,
+    PART,
+    PREDICTED_MOS,
+    PREDICTIONS,
+    REASON,
+    SCORE_COLUMNS,
+    SCORES_TABLE,
+    TEXTS,
+)
+from cover.results.record import RunRecord, is_before_07, read_run_record
 from cover.scores import SCORES
 
-FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
-
-_COLUMNS = {
-    "Semantic": "semantic",
-    "Technical": "technical",
-    "Aesthetic": "aesthetic",
-    "Overall": "overall",
-    "MOS": "predicted_mos",  # of scores.csv
-    "Percentile": "percentile",
-}
-_FACTS = dict(
-    zip(("Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"), FACTS, strict=True)
-)
 _NUMBERS = {*FACTS, "mos", "predicted_mos", "percentile"} - {"codec", "lossless"}
-_TEXTS = {"Filename", "Start", "End", "Codec", "Lossless", "Note", "Reason"}
-_PART = {"Filename": "video", "Start": "start", "End": "end"}
+_PART = {FILENAME: "video", **PART}
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,15 @@ class Results:
     Attributes:
         folder: Where it is.
         table: A row for each video, or part of one, with a score, by name (the index: ``Filename``, of a part with its
-            ends as :func:`cover.rows.part_name` writes them): the four scores, ``predicted_mos`` and ``percentile``
-            where there are any, ``mos`` where people rated the videos, the facts of the files (:data:`FACTS`; NaN where
-            unknown), and the columns of the dataset. Where there are parts, ``video`` is what they are parts of, and
-            ``start`` and ``end`` are their ends in seconds (NaN: those of the video).
+            ends as :meth:`cover.parts.Part.name` writes them): the four scores, ``predicted_mos`` and ``percentile``
+            where there are any, ``mos`` where people rated the videos, the facts of the files
+            (:data:`cover.results.names.FACTS`; NaN where unknown), and the columns of the dataset. Where there are
+            parts, ``video`` is what they are parts of, and ``start`` and ``end`` are their ends in seconds (NaN: those
+            of the video).
         extras: Names of the dataset's columns.
         errors: Why a video has no score, by name.
         notes: Remarks on how videos were read, by name.
-        run: ``run.yaml``.
+        run: The record of the run; without a known one, all its fields are unknown.
         metrics: ``metrics.json`` of an evaluation; empty otherwise.
         in_parts: Whether parts of videos were scored.
     """
@@ -57,27 +62,9 @@ class Results:
     extras: Sequence[str]
     errors: Mapping[str, str]
     notes: Mapping[str, Sequence[str]]
-    run: Mapping[str, Any] = field(default_factory=dict)
+    run: RunRecord = field(default_factory=RunRecord)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     in_parts: bool = False
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The options of the run; empty where they are unknown."""
-        return self.run.get("config") or {}
-
-    @property
-    def predicted(self) -> bool:
-        """Whether the scores are predictions from elsewhere: evidence in the folder is not theirs."""
-        return bool(self.config.get("predictions"))
-
-    @property
-    def meaningless(self) -> str | None:
-        """The reason why the scores mean nothing, or None."""
-        weights = self.config.get("weights")
-        if weights == "random":
-            return "The weights are random"
-        return "Only the backbones have trained weights" if weights == "pretrained" else None
 
 
 def read_results(folder: Path) -> Results:
@@ -86,14 +73,12 @@ def read_results(folder: Path) -> Results:
     Raises:
         UsageError: It is none, or a file in it cannot be read.
     """
-    run = _parsed(folder / "run.yaml", yaml.safe_load)
-    predicted = bool((run.get("config") or {}).get("predictions"))
-    scores = _scores(folder, predicted=predicted)
-    table = scores.rename(columns=_COLUMNS)
+    run = read_run_record(folder) or RunRecord()
+    table = _scores(folder, predicted=run.predictions)
     in_parts = {*_PART.values()} <= {*table}
     extras: list[str] = []
-    if (folder / "facts.csv").is_file():
-        read = _read(folder / "facts.csv")
+    if (folder / FACTS_TABLE).is_file():
+        read = _read(folder / FACTS_TABLE)
         facts, extras = _facts(read.drop(columns=[*_PART.values()]) if in_parts else read)
         table = table.join(facts.drop(columns=[name for name in facts if name in table]))
     for name in {*SCORES, *_NUMBERS, *(("start", "end") if in_parts else ())}.intersection(table):
@@ -101,18 +86,9 @@ def read_results(folder: Path) -> Results:
     for name in FACTS:
         if name not in table:
             table[name] = pd.Series(None, index=table.index, dtype=object if name in ("codec", "lossless") else float)
-    notes = {str(name): list(group) for name, group in _lines(folder, "notes.csv", "Note").groupby(level=0)}
-    errors = {str(name): reason for name, reason in _lines(folder, "errors.csv", "Reason").items()}
-    return Results(
-        folder,
-        table,
-        extras,
-        errors,
-        notes,
-        run,
-        _parsed(folder / "metrics.json", json.loads),
-        in_parts,
-    )
+    notes = {str(name): list(group) for name, group in _lines(folder, NOTES, NOTE).groupby(level=0)}
+    errors = {str(name): reason for name, reason in _lines(folder, ERRORS, REASON).items()}
+    return Results(folder, table, extras, errors, notes, run, _metrics(folder), in_parts)
 
 
 def videos(table: pd.DataFrame) -> list[str]:
@@ -133,26 +109,27 @@ def _scores(folder: Path, *, predicted: bool) -> pd.DataFrame:
     """The table of scores: those of the last run there, which may have been of predictions from elsewhere."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such results folder")
-    if (folder / "scores.csv").is_file() and not (predicted and (folder / "predictions.csv").is_file()):
-        table = _read(folder / "scores.csv")
-        missing = [name for name in ("Overall",) if name not in table]
-        if (folder / "predictions.csv").is_file():
-            rated = _read(folder / "predictions.csv")
-            table = table.join(rated[[name for name in ("mos", "ci95") if name in rated]])
-    elif (folder / "predictions.csv").is_file():
-        table = _read(folder / "predictions.csv")
-        missing = [name for name in ("overall",) if name not in table]
+    scores, predictions = folder / SCORES_TABLE, folder / PREDICTIONS
+    if scores.is_file() and not (predicted and predictions.is_file()):
+        # Before 0.7, the predicted MOS was called MOS there.
+        columns = {**SCORE_COLUMNS, MOS: "predicted_mos" if is_before_07(folder) else "mos"}
+        table = _read(scores).rename(columns=columns)
+        if predictions.is_file():
+            rated = _read(predictions)
+            table = table.join(rated[[name for name in ("mos", "ci95") if name in rated and name not in table]])
+    elif predictions.is_file():
+        table = _read(predictions).rename(columns={PREDICTED_MOS: "predicted_mos"})
     else:
-        raise UsageError(f"{folder}: a folder without scores.csv; name the results folder of infer or evaluate")
-    if missing:
-        raise UsageError(f"{folder}: its table has no column {missing[0]}")
+        raise UsageError(f"{folder}: a folder without {SCORES_TABLE}; name the results folder of infer or evaluate")
+    if "overall" not in table:
+        raise UsageError(f"{folder}: its table has no column Overall")
     return table
 
 
 def _facts(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The facts of the files, and the names of the columns that the dataset has besides."""
-    ours = {**_FACTS, "MOS": "mos"}
-    taken = {*SCORES, *FACTS, *_COLUMNS.values(), "mos", "ci95"}
+    ours = {**FACT_COLUMNS, MOS: "mos"}
+    taken = {*SCORES, *FACTS, *SCORE_COLUMNS.values(), "mos", "ci95"}
     others = {str(name): f"{name}_" if name in taken else str(name) for name in table if name not in ours}
     return table.rename(columns={**ours, **others}), [*others.values()]
 
@@ -161,10 +138,10 @@ def _read(path: Path) -> pd.DataFrame:
     """A table of ours; names of videos are texts whatever they look like."""
     try:
         header = pd.read_csv(path, nrows=0).columns
-        empty = {name: [""] for name in header if name not in _TEXTS}
+        empty = {name: [""] for name in header if name not in TEXTS}
         table = pd.read_csv(
             path,
-            dtype=dict.fromkeys(_TEXTS.intersection(header), str),
+            dtype=dict.fromkeys(TEXTS.intersection(header), str),
             keep_default_na=False,
             na_values=empty,
         )
@@ -177,10 +154,10 @@ def _read(path: Path) -> pd.DataFrame:
 def _by_name(table: pd.DataFrame) -> pd.DataFrame:
     """A table by the names of its lines, which of parts have their ends; what is called like these gets ``_``."""
     if list(table.columns[:3]) != [*_PART]:
-        return table.set_index("Filename")
+        return table.set_index(FILENAME)
     table = table.rename(columns={name: f"{name}_" for name in _PART.values()}).rename(columns=_PART)
     cells = table[[*_PART.values()]].itertuples(index=False, name=None)
-    return table.set_index(pd.Index([named_part(*one) for one in cells], name="Filename", dtype=object))
+    return table.set_index(pd.Index([name_from_cells(*one) for one in cells], name=FILENAME, dtype=object))
 
 
 def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":
@@ -189,14 +166,14 @@ def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError):
         return pd.Series(dtype=str)
-    if not {"Filename", column} <= {*table}:
+    if not {FILENAME, column} <= {*table}:
         return pd.Series(dtype=str)
     return _by_name(table)[column]
 
 
-def _parsed(path: Path, parse: Any) -> dict[str, Any]:
+def _metrics(folder: Path) -> dict[str, Any]:
     try:
-        found = parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return metrics if isinstance(metrics, dict) else {}

@@ -1,41 +1,130 @@
-"""The record of a run: options, checksums, versions."""
+"""The record of a run: what was scored with which model, options, checksums, versions."""
 
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import av
 import yaml
 
 import cover
 from cover.files import write_text
+from cover.results.journal import read_identity
+from cover.results.names import RUN
 
 _PACKAGES = ("torch", "lightning", "av", "numpy", "pillow")
+_COMPARED = ("model", "weights", "clip_weights", "views", "trainer", "data", "decode")
 
 
-def write_run_record(folder: Path, config: Mapping[str, Any], **facts: Any) -> None:
-    """Write ``run.yaml``: the time, the composed config, further facts, and the versions of what computes scores."""
+@dataclass(frozen=True)
+class RunRecord:
+    """What ``run.yaml`` says of a run.
+
+    Attributes:
+        model: Name of the model; None where no model ran.
+        weights: The weights as they were given: a file, ``random`` or ``pretrained``; None for the model's own.
+        views: The frames and crops that the branches looked at.
+        data: Name of what was scored.
+        path: Where it is, or the tables of predictions; None where the name says it all.
+        predictions: Whether scores are predictions from elsewhere, so that no model ran.
+        splits: ``full``, or how the measured videos were split.
+        weights_sha256: Checksum of each weight file; a text for weights without a file.
+        started: When, in ISO 8601.
+        versions: Of this package, Python, and what scores are computed with.
+        training: Of a training: ``identity``, ``run_id``, ``base``.
+        config: The options as composed, for people and for comparing runs.
+    """
+
+    model: str | None = None
+    weights: str | None = None
+    views: Mapping[str, Any] = field(default_factory=dict)
+    data: str | None = None
+    path: str | None = None
+    predictions: bool = False
+    splits: str = "full"
+    weights_sha256: Mapping[str, str] | str = ""
+    started: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def meaningless(self) -> str | None:
+        """The reason why the scores mean nothing, or None."""
+        if self.weights == "random":
+            return "The weights are random"
+        return "Only the backbones have trained weights" if self.weights == "pretrained" else None
+
+    def settings(self) -> dict[str, Any]:
+        """Give what may explain a difference between the scores of two runs, nested."""
+        options = {name: self.config[name] for name in _COMPARED if name in self.config}
+        return {**options, "weights_sha256": self.weights_sha256 or None, "versions": dict(self.versions) or None}
+
+
+def write_run_record(folder: Path, record: RunRecord) -> None:
+    """Write ``run.yaml``, with the time and the versions of what computes scores."""
+    import av
+
     ffmpeg = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
     versions = {"cover": cover.__version__, "python": platform.python_version(), **_installed(), **ffmpeg}
     started = datetime.now().astimezone().isoformat(timespec="seconds")
-    record = {"started": started, "config": dict(config), **facts, "versions": versions}
-    write_text(folder / "run.yaml", yaml.safe_dump(record, sort_keys=False))
+    content = {**asdict(record), "started": started, "versions": versions}
+    write_text(folder / RUN, yaml.safe_dump(content, sort_keys=False))
 
 
-def read_run_record(folder: Path) -> dict[str, Any]:
-    """Read ``run.yaml``; empty where there is none."""
-    file = folder / "run.yaml"
-    return yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
+def read_run_record(folder: Path) -> RunRecord | None:
+    """Read ``run.yaml``; None where there is none, or it cannot be read."""
+    try:
+        content = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    names = {one.name for one in fields(RunRecord)}
+    if "predictions" not in content:  # before 0.7
+        content = _from_config(content)
+    return RunRecord(**{name: value for name, value in content.items() if name in names and value is not None})
+
+
+def is_before_07(folder: Path) -> bool:
+    """Decide whether a folder holds results of a version before 0.7, which wrote the predicted MOS as ``MOS``."""
+    record = read_run_record(folder)
+    written = (record.versions.get("cover") if record else None) or (read_identity(folder) or {}).get("version")
+    numbers = str(written or "").split(".")[:2]
+    return len(numbers) == 2 and all(map(str.isdigit, numbers)) and tuple(map(int, numbers)) < (0, 7)
+
+
+def _from_config(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the record of a version before 0.7, which had only the options."""
+    config = _mapping(content.get("config"))
+    data, predictions = _mapping(config.get("data")), config.get("predictions")
+    known: dict[str, Any] = {name: content.get(name) for name in ("weights_sha256", "started", "versions", "config")}
+    known["training"] = {name: content[name] for name in ("identity", "run_id", "base") if name in content}
+    known["splits"] = _mapping(config.get("protocol")).get("splits", "full")
+    if predictions:
+        return {**known, "predictions": True, "data": data.get("name"), "path": str(predictions)}
+    return {
+        **known,
+        "model": _mapping(config.get("model")).get("name"),
+        "weights": config.get("weights"),
+        "views": _mapping(config.get("views")),
+        "data": data.get("name"),
+        "path": data.get("path"),
+    }
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _installed() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:  # of an extra
             continue
-    return found
+    return versions

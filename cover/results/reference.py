@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from cover.errors import UsageError
+from cover.results.journal import read_identity
+from cover.results.names import SCORES_TABLE
 from cover.tables import read_table
 
 _COLUMN = "Overall"
@@ -48,7 +50,7 @@ def read_reference(path: str | Path, identity: Mapping[str, Any] | None = None) 
         UsageError: There are no scores, or the folder's are of another model, other weights or views.
     """
     path = Path(path)
-    table = path / "scores.csv" if path.is_dir() else path
+    table = path / SCORES_TABLE if path.is_dir() else path
     read = read_table(table, f"reference={path}: {table}")
     if _COLUMN not in read.header:
         raise UsageError(f"reference={path}: no column {_COLUMN}; it takes a results folder or its scores.csv")
@@ -70,11 +72,9 @@ def shipped_reference(about: Mapping[str, Any]) -> Reference | None:
 
 
 def _check_alike(folder: Path, identity: Mapping[str, Any]) -> None:
-    try:
-        with (folder / "journal.jsonl").open(encoding="utf-8") as file:
-            theirs = json.loads(file.readline())["identity"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return  # a folder that somebody made of a table
+    theirs = read_identity(folder)
+    if theirs is None:  # a folder that somebody made of a table
+        return
     for name in _COMPARED:
         if theirs.get(name) != identity.get(name):
             raise UsageError(

@@ -1,31 +1,42 @@
 """Results on disk: written as videos finish, resumable, and the same in the end however often a run was interrupted."""
 
-import csv
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import Any, NamedTuple, SupportsFloat
 
-from cover.files import append_line, csv_line, end_line, printable, set_aside, write_text
-from cover.results.evidence import EVIDENCE, evidence_line
-from cover.results.maps import MAPS, maps_file, write_maps
+from cover.files import append_line, csv_line, end_line, set_aside
+from cover.parts import Part
+from cover.results.evidence import evidence_line
+from cover.results.journal import (
+    JournalReader,
+    Places,
+    append_entry,
+    entry_line,
+    parsed,
+    read_entries,
+    read_identity,
+    rewriting,
+    same_scores,
+)
+from cover.results.maps import maps_file, write_maps
+from cover.results.names import ERRORS, EVIDENCE, FACTS_TABLE, JOURNAL, NOTES, OF_A_READER, OF_A_RUN, SCORES_TABLE
+from cover.results.overview import Overview, Tally
 from cover.results.reference import Reference
-from cover.results.videos import VIDEOS, video_lines
-from cover.rows import Failure, Placed, Row, fingerprint, named_part, part_cells, part_of
-from cover.scores import SCORES, VideoScore
+from cover.results.table_writer import TableLayout, listed_lines, listed_names
+from cover.rows import Failure, Row, fingerprint, part_of
+from cover.scores import VideoScore
 from cover.video import file_facts
 
-_HEADERS = {
-    "scores.csv": ("Filename", "Semantic", "Technical", "Aesthetic", "Overall"),
-    "errors.csv": ("Filename", "Reason"),
-    "notes.csv": ("Filename", "Note"),
-    "facts.csv": ("Filename", "Duration", "Width", "Height", "FPS", "Bitrate", "BitsPerPixel", "Codec", "Lossless"),
-}
-_FACTS = ("duration", "width", "height", "fps", "bitrate", "bits_per_pixel", "codec", "lossless")
-_JOURNAL = "journal.jsonl"
-_REPORT = ("report.html", "report_files", "moments.csv", "selected.csv")  # what others made of a run
+
+class _Plan(NamedTuple):
+    """How a video is cut."""
+
+    parts: Sequence[Part]
+    remark: str | None
+    entry: Mapping[str, Any]
 
 
 class ResultStore:
@@ -41,6 +52,8 @@ class ResultStore:
     ``videos.csv`` sums up each video. Videos that are cut as they are decoded (:meth:`plan`) are cut the same when the
     run is resumed.
 
+    In memory is one number a row, its place in the journal. The tables are written from the journal, line by line.
+
     Args:
         folder: Where; made when missing.
         identity: What makes scores comparable (model, weights, views, precision, data root), as plain data.
@@ -49,7 +62,7 @@ class ResultStore:
         reference: Scores of other videos; ``scores.csv`` then has a last column that says where a score stands.
         maps: Whether to keep score maps too (see :func:`cover.results.maps.write_maps`).
         evidence: Whether to keep what a report shows: maps and small pictures (:mod:`cover.results.evidence`).
-        cut: Whether rows that are no parts are cut into parts as they are decoded.
+        cut: Whether rows that are not parts are cut into parts as they are decoded.
 
     Attributes:
         errors: Why a video has no score, by name.
@@ -74,50 +87,48 @@ class ResultStore:
         self.reference = reference
         self.maps = maps
         self.evidence = evidence
-        self._extras = list(dict.fromkeys(name for row in rows for name in row.extras))
-        self._rated = any(row.mos is not None for row in rows)
         self._identity = json.loads(json.dumps(identity))
         self._videos = rows
-        self._plans: dict[str, dict[str, Any]] = {}
-        self._records: dict[str, dict[str, Any]] = {}
+        self._plans: dict[str, _Plan] = {}
+        self._places = Places()
+        self._written = -1  # size of the journal that the tables were written from
+        self._fingerprint: tuple[str, list[Any]] = "", []  # the last one taken
+        self._tally = Tally()
         self.errors: dict[str, str] = {}
+        self._layout = TableLayout(
+            rows, in_parts=self.in_parts, predicted_mos=calibration is not None, percentile=reference is not None
+        )
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> Sequence[Row]:
         """The rows, with the parts of a video in its place once they are known."""
-        found: list[Row] = []
-        for row in self._videos:
-            plan = self._plans.get(row.name)
-            found += [row] if plan is None else [part_of(row, *part) for part in plan["parts"]]
-        return found
+        return list(self._every_row()) if self._plans else self._videos
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
-        """The scores so far, by video and then by score, in the order of the rows.
+        """The scores so far, by name and then by score, in the order of the rows; all of them in memory.
 
-        Where there is a calibration, ``predicted_mos`` is what it makes of ``overall``; with a reference,
-        ``percentile`` is where it stands.
+        With a calibration, ``predicted_mos`` is computed from ``overall``; with a reference, ``percentile`` is.
         """
-        records = {row.name: self._records[row.name] for row in self.rows if row.name in self._records}
-        return {name: self._derived(record["scores"]) for name, record in records.items()}
+        return {row.name: self._derived(record["scores"]) for row, record, _ in self._records() if record}
 
     @property
-    def parts(self) -> dict[str, Placed]:
-        """Of each scored part its video, and its start and end in seconds, where known, by name."""
-        records = ((row, self._records.get(row.name, {})) for row in self.rows)
-        return {row.name: (row.video, *record["part"]) for row, record in records if "part" in record}
+    def parts(self) -> dict[str, Part]:
+        """Start and end of each scored part, in seconds where known, by name; all of them in memory."""
+        return {row.name: Part(*record["part"]) for row, record, _ in self._records() if "part" in record}
 
-    @property
-    def notes(self) -> dict[str, list[str]]:
-        """Remarks on how videos were read, by name; only videos with notes."""
-        found = {name: [plan["remark"]] for name, plan in self._plans.items() if plan["remark"]}
-        for row in self.rows:
-            if notes := self._records.get(row.name, {}).get("notes"):
-                found[row.name] = [*found.get(row.name, []), *notes]
-        return found
+    def overview(self) -> Overview:
+        """Sum up the run as its tables have it, after :meth:`close`."""
+        with JournalReader(self.folder) as reader:
+
+            def seconds(row: Row) -> Part | None:
+                bounds = parsed(reader.line(self._places.get(row.name))).get("part")
+                return None if bounds is None else Part(*bounds)
+
+            return self._tally.overview(self.rows, seconds, self.errors)
 
     def open(self, *, resume: bool) -> list[Row]:
-        """Take up what an earlier run left.
+        """Continue what an earlier run left.
 
         A video keeps its score when its name is in ``scores.csv``, its fingerprint is what it was and, where maps are
         kept, its maps are there. Videos that failed are tried again.
@@ -129,34 +140,19 @@ class ResultStore:
             The rows that have no score yet.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        identity, records = self._read_journal()
-        if not resume or identity != self._identity:
+        if resume and same_scores(read_identity(self.folder), self._identity):
+            self._index()
+            self.errors.clear()
+            self._forget_changed_plans()
+        else:
             self._set_aside()
-            records = []
-        listed = self._names_in_table()
-        by_name = {record["Filename"]: record for record in records if "scores" in record}
-        plans = {record["Filename"]: record for record in records if "parts" in record}
-        now = cache(fingerprint)  # once for all parts of a file
-        for row in self._videos:
-            if row.name in plans and plans[row.name]["fingerprint"] == now(row.path):
-                self._plans[row.name] = plans[row.name]
-        for row in self.rows:
-            record = by_name.get(row.name)
-            if not record or record["fingerprint"] != now(row.path):
-                continue
-            if named_part(*_part_cells(row, record)) not in listed:
-                continue
-            if not self.maps or maps_file(self.folder, row.name).exists():
-                self._records[row.name] = record
-        journal = [{"identity": self._identity}, *self._plans.values(), *self._records.values()]
-        write_text(self.folder / _JOURNAL, "".join(json.dumps(entry) + "\n" for entry in journal))
-        self._write_tables()
+        self._write_opened(listed_names(self.folder / SCORES_TABLE))
         end_line(self.folder / EVIDENCE)
         return self._pending()
 
     def attach(self) -> list[Row]:
         """Do the same for a rank that works in a folder which rank 0 has opened."""
-        self._load()
+        self._index()
         return self._pending()
 
     def plan(self, video: Row, parts: Sequence[Row], remark: str | None = None) -> None:
@@ -167,10 +163,10 @@ class ResultStore:
             parts: The rows of its parts; of an image, its own.
             remark: On how they were found.
         """
-        spans = [[row.start, row.end] for row in parts]
-        plan = {"Filename": video.name, "fingerprint": fingerprint(video.path), "parts": spans, "remark": remark}
-        self._plans[video.name] = plan
-        append_line(self.folder / _JOURNAL, json.dumps(plan))
+        bounds = [[row.part.start, row.part.end] for row in parts]
+        entry = {"Filename": video.name, "fingerprint": fingerprint(video.location), "parts": bounds, "remark": remark}
+        self._plans[video.name] = _plan(entry)
+        append_entry(self.folder, entry)
 
     def add(self, row: Row, outcome: VideoScore | Failure) -> None:
         """Record one video, at once.
@@ -181,134 +177,137 @@ class ResultStore:
         name = row.name
         if isinstance(outcome, Failure):
             self.errors[name] = outcome.reason
-            append_line(self.folder / _JOURNAL, json.dumps({"Filename": name, "error": outcome.reason}))
-            append_line(self.folder / "errors.csv", csv_line(*self._cells(row), outcome.reason))
+            append_entry(self.folder, {"Filename": name, "error": outcome.reason})
+            append_line(self.folder / ERRORS, csv_line(*self._layout.cells(row), outcome.reason))
             return
         if self.maps:
             write_maps(self.folder, name, outcome)
-        scores = outcome.scores
-        record: dict[str, Any] = {"Filename": name, "fingerprint": fingerprint(row.path)}
-        record |= {"scores": scores, "notes": [*outcome.notes]}
+        record: dict[str, Any] = {"Filename": name, "fingerprint": fingerprint(row.location)}
+        record |= {"scores": outcome.scores, "notes": [*outcome.notes]}
         if outcome.info is not None:
             record["facts"] = file_facts(outcome.info, row.path)
         if outcome.part is not None:
-            ends = [None if math.isnan(moment) else moment for moment in outcome.part]  # of frames without times
-            length = None if None in ends else round(outcome.part[1] - outcome.part[0], 4)
-            record |= {"video": row.video, "part": ends, "facts": {**record.get("facts", {}), "duration": length}}
-        cells = self._cells(row, record)
+            start, end = (None if bound is None or math.isnan(bound) else bound for bound in outcome.part)
+            length = None if start is None or end is None else round(end - start, 4)
+            record |= {"video": row.video, "part": [start, end]}
+            record["facts"] = {**record.get("facts", {}), "duration": length}
         if self.evidence:
-            shown = named_part(*_part_cells(row, record))
-            seen = evidence_line(shown, outcome.maps, outcome.times, outcome.frames, outcome.thumbnails)
-            append_line(self.folder / EVIDENCE, seen)
-        self._records[name] = record
+            looked_at = outcome.maps, outcome.times, outcome.frames, outcome.thumbnails
+            append_line(self.folder / EVIDENCE, evidence_line(self._layout.name(row, record), *looked_at))
         # Before the table: what the table lists can always be resumed.
-        append_line(self.folder / _JOURNAL, json.dumps(record))
-        append_line(self.folder / "scores.csv", _score_line(cells, self._derived(scores)))
-        append_line(self.folder / "facts.csv", self._facts_line(row, record))
+        self._places.put(name, append_entry(self.folder, record))
+        score_cells = self._layout.score_cells(row, record, self._derived(outcome.scores))
+        append_line(self.folder / SCORES_TABLE, csv_line(*score_cells))
+        append_line(self.folder / FACTS_TABLE, csv_line(*self._layout.facts_cells(row, record)))
         for note in outcome.notes:
-            append_line(self.folder / "notes.csv", csv_line(*cells, note))
+            append_line(self.folder / NOTES, csv_line(*self._layout.cells(row, record), note))
 
     def close(self) -> None:
         """Gather what all ranks wrote and put the tables into the order of the rows."""
-        self._load()
-        self._write_tables()
+        if (self.folder / JOURNAL).stat().st_size != self._written:  # else the tables are what they should be
+            self._index()
+            self._write_tables((row, record) for row, record, _ in self._records())
 
-    def _load(self) -> None:
-        _, entries = self._read_journal()
-        for entry in entries:
-            if "error" in entry:
-                self.errors[entry["Filename"]] = entry["error"]
-            elif "parts" in entry:
-                self._plans[entry["Filename"]] = entry
+    def _every_row(self) -> Iterator[Row]:
+        for row in self._videos:
+            plan = self._plans.get(row.name)
+            if plan is None:
+                yield row
             else:
-                self._records[entry["Filename"]] = entry
+                yield from (part_of(row, *part) for part in plan.parts)
 
-    def _derived(self, scores: dict[str, float]) -> dict[str, float]:
+    def _records(self) -> Iterator[tuple[Row, dict[str, Any], bytes]]:
+        """Give the rows in their order, each with its record and the journal's line of it; both empty for no score."""
+        with JournalReader(self.folder) as reader:
+            for row in self._every_row():
+                place = self._places.get(row.name)
+                line = b"" if place < 0 else reader.line(place)
+                yield row, parsed(line), line
+
+    def _pending(self) -> list[Row]:
+        return [row for row in self._every_row() if self._places.get(row.name) < 0]
+
+    def _index(self) -> None:
+        """Find in the journal where the score of each row is, what failed, and how videos are cut."""
+        self._places = Places(row.name for row in self._videos)
+        for entry in read_entries(self.folder):
+            if entry.kind == "score":
+                self._places.put(entry.name, entry.place)
+            elif entry.kind == "error":
+                self.errors[entry.name] = str(parsed(entry.line)["error"])
+            else:
+                self._plans[entry.name] = _plan(parsed(entry.line))
+
+    def _forget_changed_plans(self) -> None:
+        """Keep the plans of this run's videos, of those whose files are as they were."""
+        kept = ((row, self._plans[row.name]) for row in self._videos if row.name in self._plans)
+        self._plans = {row.name: plan for row, plan in kept if plan.entry["fingerprint"] == fingerprint(row.location)}
+
+    def _write_opened(self, listed: set[str]) -> None:
+        """Write the tables, and the journal, of what is still valid, in the order of the rows."""
+        places = Places(row.name for row in self._videos)
+
+        def valid() -> Iterator[tuple[Row, dict[str, Any]]]:
+            for row, record, line in self._records():
+                if record and self._is_valid(row, record, listed):
+                    places.put(row.name, write_line(line))
+                    yield row, record
+                else:
+                    yield row, {}
+
+        with rewriting(self.folder, self._identity) as write_line:
+            for plan in self._plans.values():
+                write_line(entry_line(plan.entry))
+            self._write_tables(valid())
+        self._places = places
+        self._written = (self.folder / JOURNAL).stat().st_size
+
+    def _is_valid(self, row: Row, record: Mapping[str, Any], listed: set[str]) -> bool:
+        if self._layout.name(row, record) not in listed or record.get("fingerprint") != self._now(row.location):
+            return False
+        return not self.maps or maps_file(self.folder, row.name).exists()
+
+    def _now(self, location: str) -> list[Any]:
+        """Fingerprint of a file, taken once for all of its parts that follow each other."""
+        if location != self._fingerprint[0]:
+            self._fingerprint = location, fingerprint(location)
+        return self._fingerprint[1]
+
+    def _write_tables(self, records: Iterator[tuple[Row, dict[str, Any]]]) -> None:
+        """Write the tables.
+
+        Args:
+            records: Every row with its record, in the order of the rows; empty for no score.
+        """
+        self._tally = Tally(in_parts=self.in_parts)
+        remarks = {name: plan.remark for name, plan in self._plans.items() if plan.remark}
+        with self._layout.writing(self.folder) as tables:
+            for number, (row, record) in enumerate(records):
+                if remarks and (remark := remarks.pop(row.video, None)):
+                    tables.add_remark(row.video, remark)
+                if record:
+                    scores = self._derived(record["scores"])
+                    tables.add_score(row, record, scores)
+                    self._tally.add(number, row, scores, noted=bool(record.get("notes")))
+                elif row.name in self.errors:
+                    tables.add_error(row, self.errors[row.name])
+                else:
+                    tables.add_pending(row)
+
+    def _derived(self, scores: Mapping[str, float]) -> dict[str, float]:
         # Worked out from the overall score each time, which alone is in the journal.
         derived = {}
         if self.calibration:
             derived["predicted_mos"] = float(self.calibration(scores["overall"]))
         if self.reference:
             derived["percentile"] = self.reference.percentile(scores["overall"])
-        return scores | derived
-
-    def _facts_line(self, row: Row, record: Mapping[str, Any]) -> str:
-        facts = record.get("facts", {})
-        values = [facts.get(name) for name in _FACTS] + ([row.mos] if self._rated else [])
-        values += [row.extras.get(name) for name in self._extras]
-        return csv_line(*self._cells(row, record), *("" if value is None else str(value) for value in values))
-
-    def _pending(self) -> list[Row]:
-        return [row for row in self.rows if row.name not in self._records]
-
-    def _read_journal(self) -> tuple[Any, list[dict[str, Any]]]:
-        try:
-            text = (self.folder / _JOURNAL).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None, []
-        entries = []
-        for line in text.splitlines():
-            try:
-                entries.append(json.loads(line))
-            except json.JSONDecodeError:  # the line that a kill cut short
-                continue
-        return (entries[0].get("identity"), entries[1:]) if entries else (None, [])
-
-    def _cells(self, row: Row, record: Mapping[str, Any] | None = None) -> tuple[str, ...]:
-        """The first cells of a line about a row: ``Filename``, with ``Start`` and ``End`` where there are parts."""
-        cells = _part_cells(row, record)
-        return cells if self.in_parts else cells[:1]
-
-    def _names_in_table(self) -> set[str]:
-        """The names in ``scores.csv``, which may be of a run without parts; its header counts as one."""
-        try:
-            with (self.folder / "scores.csv").open(newline="", encoding="utf-8") as file:
-                lines = [row for row in csv.reader(file) if row]
-                parted = bool(lines) and lines[0][1:3] == ["Start", "End"]
-                return {named_part(*row[:3]) if parted and len(row) > 2 else row[0] for row in lines}
-        except FileNotFoundError:
-            return set()
+        return {**scores, **derived}
 
     def _set_aside(self) -> None:
-        if len(self._names_in_table()) <= 1:  # nothing but a header: nothing to keep
+        if len(list(islice(listed_lines(self.folder / SCORES_TABLE), 2))) < 2:  # a header at most: nothing to keep
             return
-        set_aside([self.folder / name for name in (*_HEADERS, VIDEOS, "run.yaml", _JOURNAL, MAPS, EVIDENCE, *_REPORT)])
-
-    def _write_tables(self) -> None:
-        derived = [*(["MOS"] if self.calibration else []), *(["Percentile"] if self.reference else [])]
-        told = [*(["MOS"] if self._rated else []), *map(str, self._extras)]
-        added = {"scores.csv": derived, "facts.csv": told}
-        ends = ["Start", "End"] if self.in_parts else []
-        lines: dict[str, list[str]] = {
-            name: [csv_line("Filename", *ends, *header[1:], *added.get(name, []))] for name, header in _HEADERS.items()
-        }
-        rows, scores, notes = self.rows, self.scores, self.notes
-        scored = [(row, self._records[row.name]) for row in rows if row.name in self._records]
-        lines["scores.csv"] += [_score_line(self._cells(row, record), scores[row.name]) for row, record in scored]
-        lines["facts.csv"] += [self._facts_line(row, record) for row, record in scored]
-        lines["errors.csv"] += [
-            csv_line(*self._cells(row), self.errors[row.name]) for row in rows if row.name in self.errors
-        ]
-        noted = [*(row for row in self._videos if row.name in self._plans), *rows]
-        for row in {row.name: row for row in noted}.values():
-            lines["notes.csv"] += [
-                csv_line(*self._cells(row, self._records.get(row.name)), note) for note in notes.get(row.name, ())
-            ]
-        (self.folder / VIDEOS).unlink(missing_ok=True)  # of other rows
-        if self.in_parts:
-            lines[VIDEOS] = video_lines(rows, self._records, scores, self.errors)
-        for name, content in lines.items():
-            write_text(self.folder / name, "".join(line + "\n" for line in content))
+        set_aside([self.folder / name for name in (*OF_A_RUN, *OF_A_READER)])
 
 
-def _part_cells(row: Row, record: Mapping[str, Any] | None) -> tuple[str, str, str]:
-    """Filename, start and end as all files of the folder have them."""
-    video, start, end = part_cells(row, (record or {}).get("part", (None, None)))
-    return printable(video), start, end
-
-
-def _score_line(cells: Sequence[str], scores: Mapping[str, float]) -> str:
-    values = [scores[score] for score in (*SCORES, "predicted_mos") if score in scores]
-    # Adding 0.0 turns -0.0 into 0.0: a rounded score has no sign without a value.
-    standing = [f"{scores['percentile']:.1f}"] if "percentile" in scores else []
-    return csv_line(*cells, *(f"{round(value, 4) + 0.0:.4f}" for value in values), *standing)
+def _plan(entry: Mapping[str, Any]) -> _Plan:
+    return _Plan([Part(*bounds) for bounds in entry["parts"]], entry.get("remark"), entry)

@@ -1,80 +1,110 @@
 """Videos of which parts were scored: ``videos.csv``, which sums up each video."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import math
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from cover.files import csv_line, printable
-from cover.rows import Row, moment_text
-
-VIDEOS = "videos.csv"
+from cover.files import csv_line
+from cover.parts import bound_text
+from cover.results.names import FILENAME, PREDICTED_MOS
+from cover.rows import Row
+from cover.text import printable
 
 _QUANTILES = {"P1": 0.01, "P5": 0.05}
+_FACTS = 3  # duration, start and end come before the scores
 
 
-def video_lines(
-    rows: Sequence[Row],
-    records: Mapping[str, Mapping[str, Any]],
-    scores: Mapping[str, Mapping[str, float]],
-    errors: Mapping[str, str],
-) -> list[str]:
-    """Sum up the parts of each video, weighted by their durations.
+@dataclass
+class _Sum:
+    """What is known of the parts of one video.
 
-    Args:
-        rows: The parts.
-        records: Of scored ones, by name: ``part`` (start and end, s) and ``facts`` (``duration``).
-        scores: By name, then by score.
-        errors: Why parts have no score, by name.
-
-    Returns:
-        The lines of a CSV file: for each video that was tried the number of its parts, those that failed, the sum of
-        the durations of the scored ones in seconds, the start and end of the part with the lowest overall score, and of
-        each score the weighted mean, 1st and 5th percentile (the lowest score that so much of the time does not exceed)
-        and minimum.
+    Attributes:
+        parts: How many there are.
+        failed: How many of them failed.
+        values: Of each scored part duration, start and end (s; NaN where unknown), and scores.
     """
-    by_video: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_video[row.video].append(row)
-    names = list(next(iter(scores.values()), {}))
-    header = ["Filename", "Parts", "Failed", "Seconds", "WorstStart", "WorstEnd"]
-    for name in names:
-        title = {"predicted_mos": "MOS"}.get(name, name.capitalize())
-        header += [title, *(f"{title}{quantile}" for quantile in _QUANTILES), f"{title}Min"]
-    lines = [csv_line(*header)]
-    for video, parts in by_video.items():
-        scored = [row for row in parts if row.name in scores]
-        failed = sum(row.name in errors for row in parts)
-        if not scored:
-            if failed:
-                lines.append(csv_line(printable(video), str(len(parts)), str(failed), *[""] * (len(header) - 3)))
-            continue
-        durations = [(records[row.name].get("facts") or {}).get("duration") for row in scored]
-        weights = np.array([duration or 0.0 for duration in durations])
-        weights = weights if weights.all() else np.ones(len(weights))  # of images, or of unknown rates
-        worst = min(scored, key=lambda row: scores[row.name]["overall"])
-        cells = [str(len(parts)), str(failed), f"{weights.sum():.3f}"]
-        cells[-1] = cells[-1] if all(durations) else ""  # unknown
-        ends = records[worst.name].get("part") or (None, None)
-        lines.append(
-            csv_line(
-                printable(video),
-                *cells,
-                *map(moment_text, ends),
-                *(cell for name in names for cell in _summary([scores[row.name][name] for row in scored], weights)),
-            )
-        )
-    return lines
+
+    parts: int = 0
+    failed: int = 0
+    values: "array[float]" = field(default_factory=lambda: array("d"))
 
 
-def _summary(values: Sequence[float], weights: np.ndarray) -> list[str]:
+class VideoSums:
+    """Sum up the parts of each video, weighted by their durations."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, _Sum] = {}
+        self._names: Sequence[str] = ()
+
+    def add(self, row: Row, record: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+        """Add a scored part.
+
+        Args:
+            row: The part.
+            record: ``part`` (start and end, s) and ``facts`` (``duration``), where known.
+            scores: By name.
+        """
+        self._names = list(scores)
+        known = self._sum(row)
+        duration = (record.get("facts") or {}).get("duration")
+        facts = (duration or None, *(record.get("part") or (None, None)))
+        known.values.extend(math.nan if fact is None else float(fact) for fact in facts)
+        known.values.extend(scores.values())
+
+    def add_failure(self, row: Row) -> None:
+        """Add a part that failed."""
+        self._sum(row).failed += 1
+
+    def add_pending(self, row: Row) -> None:
+        """Add a part that was not tried yet."""
+        self._sum(row)
+
+    def lines(self) -> Iterator[str]:
+        """Give the lines of ``videos.csv``.
+
+        Yields:
+            The header; then for each video that was tried the number of its parts, those that failed, the sum of the
+            durations of the scored ones in seconds, the start and end of the part with the lowest overall score, and of
+            each score the weighted mean, 1st and 5th percentile (the lowest score that so much of the time does not
+            exceed) and minimum.
+        """
+        header = [FILENAME, "Parts", "Failed", "Seconds", "WorstStart", "WorstEnd"]
+        for name in self._names:
+            title = {"predicted_mos": PREDICTED_MOS}.get(name, name.capitalize())
+            header += [title, *(f"{title}{quantile}" for quantile in _QUANTILES), f"{title}Min"]
+        yield csv_line(*header)
+        for video, known in self._sums.items():
+            start = [printable(video), str(known.parts), str(known.failed)]
+            if known.values:
+                yield csv_line(*start, *self._figures(known.values))
+            elif known.failed:
+                yield csv_line(*start, *[""] * (len(header) - len(start)))
+
+    def _figures(self, values: "array[float]") -> Iterator[str]:
+        parts = np.frombuffer(values).reshape(-1, _FACTS + len(self._names))
+        durations, scores = parts[:, 0], parts[:, _FACTS:]
+        known = not np.isnan(durations).any()  # durations of images, and of videos of unknown rates, are not
+        weights = durations if known else np.ones(len(parts))
+        yield f"{weights.sum():.3f}" if known else ""
+        worst = parts[int(np.argmin(scores[:, self._names.index("overall")]))]
+        yield from map(bound_text, worst[1:_FACTS].tolist())
+        for column in scores.T:
+            yield from _summary(column, weights)
+
+    def _sum(self, row: Row) -> _Sum:
+        known = self._sums.setdefault(row.video, _Sum())
+        known.parts += 1
+        return known
+
+
+def _summary(values: np.ndarray, weights: np.ndarray) -> Iterator[str]:
     """Weighted mean, percentiles and minimum of one score, as cells."""
-    found = np.array(values)
-    order = np.argsort(found, kind="stable")
+    order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order]) / weights.sum()
-    quantiles = [
-        found[order][min(int(np.searchsorted(reached, share)), len(found) - 1)] for share in _QUANTILES.values()
-    ]
-    figures = (np.average(found, weights=weights), *quantiles, found.min())
-    return [f"{round(float(figure), 4) + 0.0:.4f}" for figure in figures]
+    places = [min(int(np.searchsorted(reached, share)), len(values) - 1) for share in _QUANTILES.values()]
+    figures = (np.average(values, weights=weights), *values[order][places], values.min())
+    yield from (f"{round(float(figure), 4) + 0.0:.4f}" for figure in figures)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cover.config import components, training
+from cover.config.record import run_record
 from cover.config.schema import TrainOptions
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def adapt(options: TrainOptions, config: dict[str, Any], folder: Path) -> "Study
     (source,) = training.sources(options)
     rated = whole_set(source, folder, strict=options.strict)
     kept = training.identity(options, config)
-    run.open_run(folder, config, kept, [rated], resume=options.resume)
+    run.open_run(folder, run_record(options, config), kept, [rated], resume=options.resume)
     if source.study is not None:
         evaluation.write_study(folder, source.study)
     if not (folder / run.FINISHED).exists():

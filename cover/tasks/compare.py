@@ -1,4 +1,4 @@
-"""Hold two runs against each other, video by video: is B better than A?"""
+"""Compare two runs, video by video: is B better than A?"""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from cover.reporting.progress import working
 from cover.results.read import Results, read_results
 from cover.tasks.gate import NOT_MET
 from cover.tasks.select import warn_of_meaningless
+from cover.text import visible
 
 
 def compare(options: CompareOptions) -> int:
@@ -23,7 +24,8 @@ def compare(options: CompareOptions) -> int:
     warn_of_meaningless(b)
     output = options.output or Path("outputs/compare") / f"{options.a.resolve().name}-{options.b.resolve().name}"
     with working("comparing"):
-        from cover.reporting.page.comparison import compare_results, show_runs, write_run_comparison
+        from cover.reporting.page.comparison import show_runs, write_run_comparison
+        from cover.results.pairs import compare_results
 
         found = compare_results(a, b, options.resamples)
         if found.pairs.empty:
@@ -37,4 +39,4 @@ def compare(options: CompareOptions) -> int:
 
 
 def _example(results: Results) -> str:
-    return repr(str(results.table.index[0])) if len(results.table) else "none"
+    return visible(str(results.table.index[0])) if len(results.table) else "none"

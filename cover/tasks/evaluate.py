@@ -12,6 +12,7 @@ from cover.config import components
 from cover.config.compose import checked
 from cover.config.listing import dataset_rows, high_is_good
 from cover.config.predicted import comparing, prediction_paths, rated_apart
+from cover.config.record import run_record
 from cover.config.resolvers import names_table
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
@@ -21,12 +22,13 @@ from cover.evaluation.tables.joined import match, result_table
 from cover.evaluation.tables.predictions import prediction_table, read_predictions, score_names, with_parts
 from cover.evaluation.tables.rated import rated_rows, write_missing
 from cover.files import write_text
+from cover.parts import Part
 from cover.ranks import is_main_process
 from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.reporting.progress import working
 from cover.reporting.tables import write_table
 from cover.results.record import write_run_record
-from cover.rows import Placed, Row
+from cover.rows import Row
 from cover.tasks.report import end_with_report
 
 if TYPE_CHECKING:
@@ -55,12 +57,12 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
 
         return rank(options, config, folder)
     missing: list[Row] = []
-    placed: Mapping[str, Placed] = {}
+    placed: Mapping[str, Part] = {}
     study = None
     if options.predictions is not None:
         rows, scores, study = _from_table(options)
         splits = _measured_splits(rows, options)
-        write_run_record(folder, config)
+        write_run_record(folder, run_record(options, config))
     else:
         from cover.tasks.scoring import score_rows
 

@@ -3,9 +3,10 @@
 from rich.console import Console
 
 from cover.config.commands import GateOptions
-from cover.results.conditions import conditions_hold
+from cover.results.conditions import conditioned, conditions_hold
 from cover.results.read import read_results
-from cover.tasks.select import conditioned, printed, warn_of_meaningless
+from cover.tasks.select import warn_of_meaningless
+from cover.text import visible
 
 NOT_MET = 3
 
@@ -25,7 +26,7 @@ def gate(options: GateOptions) -> int:
     found = conditions_hold(table, options.expression, options.by)
     console = Console()
     for name, holds in found.items():
-        where = "" if options.by is None else f" ({options.by}={printed(name)})"
+        where = "" if options.by is None else f" ({options.by}={visible(name)})"
         said = f"{'holds' if holds else 'DOES NOT HOLD'}: {options.expression}{where}"
         console.print(said, highlight=False, markup=False, soft_wrap=True)
     what = "parts" if results.in_parts else "videos"

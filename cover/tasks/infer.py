@@ -12,6 +12,7 @@ from cover.config.schema import InferOptions
 from cover.files import write_bytes
 from cover.ranks import is_main_process
 from cover.reporting.console import summary
+from cover.results.names import SCORES_TABLE
 from cover.tasks.report import end_with_report
 from cover.tasks.scoring import score_rows
 
@@ -35,9 +36,8 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
     if is_main_process():
         table = options.output if names_table(options.output) else None
         if table is not None:
-            write_bytes(table, (folder / "scores.csv").read_bytes())
-        parts = store.parts if store.in_parts else None
-        Console().print(summary(store.scores, store.errors, store.notes, folder, table, listing.remarks, parts))
+            write_bytes(table, (folder / SCORES_TABLE).read_bytes())
+        Console().print(summary(store.overview(), folder, table, listing.remarks))
         if options.report:
             end_with_report(folder)
     return not store.errors

@@ -6,6 +6,7 @@ from typing import Any
 
 from cover.config.listing import high_is_good
 from cover.config.predicted import prediction_paths, rated_apart
+from cover.config.record import run_record
 from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
 from cover.evaluation.tables.joined import join
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def rank(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> bool:
-    """Compare metrics, and write and show the ranking.
+    """Rank metrics, and write and show the ranking.
 
     Args:
         options: The options.
@@ -36,7 +37,7 @@ def rank(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> bool
     layout = {"separator": data.separator, "decimal": data.decimal, "sheet": data.sheet}
     joined = join(prediction_paths(options), options.columns.model_dump(), rated, options.columns.scores, **layout)
     rows = joined.rows if rated is not None else high_is_good(joined.rows, lower_is_better=bool(data.lower_is_better))
-    write_run_record(folder, config)
+    write_run_record(folder, run_record(options, config))
 
     from cover.evaluation.ranking import rank_metrics, tabulate
     from cover.evaluation.raters.uncertainty import uncertainties

@@ -8,6 +8,7 @@ from typing import Any
 
 from cover.config import components
 from cover.config.parts import check_parts, segments
+from cover.config.record import run_record
 from cover.config.schema import EvaluateOptions, InferOptions
 from cover.decoding.batches import batches
 from cover.decoding.decoder import Decoder, Planned
@@ -22,13 +23,13 @@ log = logging.getLogger(__name__)
 
 
 def score_rows(
-    options: InferOptions | EvaluateOptions, record: Mapping[str, Any], rows: Sequence[Row], root: Path, folder: Path
+    options: InferOptions | EvaluateOptions, config: Mapping[str, Any], rows: Sequence[Row], root: Path, folder: Path
 ) -> ResultStore:
     """Score what has no valid score in a results folder yet.
 
     Args:
         options: The options.
-        record: The same as composed, for ``run.yaml``.
+        config: The same as composed, for ``run.yaml``.
         rows: The videos.
         root: The folder that the rows' names are relative to.
         folder: The results folder.
@@ -50,7 +51,7 @@ def score_rows(
     store = ResultStore(folder, identity, rows, components.calibration(options), reference=reference, **keep)
     if is_main_process():
         pending = store.open(resume=options.resume)
-        write_run_record(folder, record, weights_sha256=checksums)
+        write_run_record(folder, run_record(options, config, checksums))
     else:
         pending = store.attach()
     if done := len(store.rows) - len(pending):

@@ -1,19 +1,19 @@
 """Write the list of the videos that fulfil a condition, and say how many and how long they are."""
 
-import json
-from pathlib import Path
-
 import pandas as pd
 from rich.console import Console
 
 from cover.config.commands import SelectOptions
 from cover.errors import UsageError
-from cover.files import printable, write_text
+from cover.files import write_text
+from cover.parts import bound_text
 from cover.reporting.tables import write_table
-from cover.results.conditions import matching
-from cover.results.read import Results, identifier, read_results
-from cover.rows import moment_text
+from cover.results.conditions import conditioned, matching
+from cover.results.journal import read_locations
+from cover.results.names import SELECTED
+from cover.results.read import Results, read_results
 from cover.scores import SCORES
+from cover.text import visible
 
 _NOTHING_KEPT = 1
 
@@ -31,9 +31,9 @@ def select(options: SelectOptions) -> int:
     warn_of_meaningless(results)
     table = conditioned(results)
     kept = results.table.loc[table.index[matching(table, options.expression, options.by).to_numpy()]]
-    path = options.output or options.folder / "selected.csv"
-    paths = _paths(options.folder)
+    path = options.output or options.folder / SELECTED
     names = [str(name) for name in (kept["video"] if results.in_parts else kept.index)]
+    paths = read_locations(options.folder, set(names))
     if path.suffix == ".txt":
         if results.in_parts:
             raise UsageError(f"output={path}: a list of paths cannot hold parts; name a .csv file")
@@ -45,7 +45,7 @@ def select(options: SelectOptions) -> int:
         listed = pd.DataFrame({"Filename": names, "path": [paths.get(name, name) for name in names]})
         if results.in_parts:
             for column, bound in (("Start", "start"), ("End", "end")):
-                listed[column] = [moment_text(None if pd.isna(moment) else moment) for moment in kept[bound]]
+                listed[column] = [bound_text(bound) for bound in kept[bound]]
         shown = kept[[name for name in SCORES if name in kept]].reset_index(drop=True)
         write_table(path, pd.concat([listed, shown], axis=1))
     else:
@@ -58,7 +58,7 @@ def select(options: SelectOptions) -> int:
         for group, total in counts.value_counts(sort=False).items():
             here = counts[table.index.isin(kept.index)]
             console.print(
-                f"  {options.by}={printed(group)}: {int((here == group).sum()):,} of {total:,}",
+                f"  {options.by}={visible(str(group))}: {int((here == group).sum()):,} of {total:,}",
                 highlight=False,
                 markup=False,
             )
@@ -68,38 +68,11 @@ def select(options: SelectOptions) -> int:
 
 def warn_of_meaningless(results: Results) -> None:
     """Say on stderr when scores mean nothing."""
-    if reason := results.meaningless:
+    if reason := results.run.meaningless:
         Console(stderr=True).print(f"WARNING: {reason}: these scores mean nothing", highlight=False)
-
-
-def printed(text: object) -> str:
-    """Spell what would control the terminal."""
-    return str(text) if str(text).isprintable() else str(text).encode("unicode_escape").decode()
-
-
-def conditioned(results: Results) -> pd.DataFrame:
-    """Give the table that conditions are about: the columns by names that an expression can hold."""
-    known = {"True": True, "False": False}
-    scored = results.table.dropna(subset=["overall"])
-    table = scored.assign(lossless=scored["lossless"].map(known)).rename(columns=identifier)
-    return table.loc[:, ~table.columns.duplicated()]
 
 
 def _hours(kept: pd.DataFrame, table: pd.DataFrame) -> str:
     both = [pd.to_numeric(part["duration"]).sum() / 3600 for part in (kept, table)]
     unit, times = ("hours", 1) if both[1] >= 0.1 else ("minutes", 60)
     return f", {both[0] * times:.2f} of {both[1] * times:.2f} {unit}" if both[1] else ""
-
-
-def _paths(folder: Path) -> dict[str, str]:
-    """Where each video was, by name."""
-    found = {}
-    try:
-        with (folder / "journal.jsonl").open(encoding="utf-8") as file:
-            for line in file:
-                entry = json.loads(line)
-                if "fingerprint" in entry:
-                    found[printable(entry.get("video", entry["Filename"]))] = entry["fingerprint"][0]
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
-        return found
-    return found

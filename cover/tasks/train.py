@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from cover.config import components, training
 from cover.config.compose import checked
+from cover.config.record import run_record
 from cover.config.schema import TrainOptions
 from cover.ranks import is_main_process
 
@@ -54,7 +55,7 @@ def train(config: dict[str, Any], folder: Path) -> bool:
     kept = training.identity(options, config)
     if is_main_process():  # before other ranks start, which must not find what is to be set aside
         for place, sets in zip(places, splits, strict=True):
-            run.open_run(place, config, kept, sets, resume=options.resume)
+            run.open_run(place, run_record(options, config), kept, sets, resume=options.resume)
             if study is not None:
                 evaluation.write_study(place, study)
     measured = [

@@ -7,7 +7,7 @@ import math
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import lightning
 import pandas as pd
 from lightning.pytorch.loggers import Logger
 
-import cover
 from cover.curves import Calibration
 from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.gain import Gain, gain
@@ -23,8 +22,8 @@ from cover.evaluation.splits.contents import contents
 from cover.files import LOCK, set_aside, write_rows
 from cover.models import COVER
 from cover.ranks import is_main_process
-from cover.results.record import read_run_record, write_run_record
-from cover.scores import SCORES
+from cover.results.record import RunRecord, read_run_record, write_run_record
+from cover.scores import REVISION, SCORES
 from cover.training.checkpoints import write_weights
 from cover.training.data.features import ERRORS, start_errors
 from cover.training.data.sets import RatedSet
@@ -147,38 +146,41 @@ def _gain(start: StageResult, tried: StageResult) -> Gain:
 
 
 def open_run(
-    folder: Path, config: Mapping[str, Any], kept: Mapping[str, Any], sets: Sequence[RatedSet], *, resume: bool
+    folder: Path, record: RunRecord, kept: Mapping[str, Any], sets: Sequence[RatedSet], *, resume: bool
 ) -> None:
     """Resume a run with identical options, else archive it to ``previous/`` and start fresh.
 
     Args:
         folder: The results folder.
-        config: The composed config, for ``run.yaml``.
+        record: What ``run.yaml`` says of the run.
         kept: The options and checksums that the result follows from.
         sets: The videos.
         resume: Whether to resume at all.
     """
-    record = read_run_record(folder)
-    identity = {
-        **kept,
-        "videos": [[rated.name, *([row.name, row.mos] for row in rated.rows)] for rated in sets],
-        "version": cover.__version__,
-    }
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
-    if record and (record.get("identity") != digest or not resume):
-        if record.get("identity") != digest:
+    earlier = read_run_record(folder)
+    videos = [[rated.name, *([row.name, row.mos] for row in rated.rows)] for rated in sets]
+    identity = _digest({**kept, "videos": videos, "revision": REVISION})
+    run_id = uuid.uuid4().hex[:8]
+    if earlier is not None:
+        is_same = earlier.training.get("identity") == identity
+        run_id = earlier.training.get("run_id", run_id) if is_same and resume else run_id
+    if earlier is not None and not (is_same and resume):
+        if not is_same:
             log.info("the run in %s has other options or data; this one starts fresh", folder)
         file = folder / "run.yaml"
         # What this run has written already stays.
         stays = {"previous", "missing.csv", "train.log", LOCK, file.name}
         set_aside([file, *(path for path in folder.iterdir() if path.name not in stays)])
-        record = {}
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"identity": digest, "run_id": record.get("run_id", uuid.uuid4().hex[:8]), "base": dict(kept["base"])}
-    write_run_record(folder, config, **facts)
+    facts = {"identity": identity, "run_id": run_id, "base": dict(kept["base"])}
+    write_run_record(folder, replace(record, training=facts))
     if not (folder / FINISHED).exists():
         start_errors(folder / ERRORS)
         write_splits(sets, folder / "split.csv")
+
+
+def _digest(identity: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def write_splits(sets: Sequence[RatedSet], path: Path) -> None:

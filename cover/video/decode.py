@@ -14,13 +14,14 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from cover.errors import VideoError
+from cover.text import visible
 from cover.video.frames import read_frame
 from cover.video.images import read_image
 from cover.video.info import VideoIndex
 from cover.video.orientation import orientation_of
 from cover.video.packets import decode_packet, packets, set_threads
 from cover.video.probe import index_video, open_video
-from cover.video.source import RawFormat, shown
+from cover.video.source import RawFormat
 
 # Fewer packets than this are decoded rather than jumped over: a seek empties and refills the decoder's pipeline.
 _SEEK_GAP = 16
@@ -63,7 +64,7 @@ def decode(
     decoder = FrameDecoder(index_video(path, raw, rotate, threads, stream), indices, threads, rotate)
     yield from decoder
     if decoder.replaced * 2 > len(decoder.wanted):
-        raise VideoError(f"{shown(path)}: {decoder.replaced} of {len(decoder.wanted)} frames could not be decoded")
+        raise VideoError(f"{visible(path)}: {decoder.replaced} of {len(decoder.wanted)} frames could not be decoded")
 
 
 class Tally(NamedTuple):
@@ -106,7 +107,7 @@ class FrameDecoder:
         self._index, self._threads, self._rotate = index, threads, rotate
         for number in self.wanted[:1] + self.wanted[-1:]:
             if not 0 <= number < index.info.frames:
-                raise VideoError(f"{shown(index.path)}: there is no frame {number}; it has {index.info.frames}")
+                raise VideoError(f"{visible(index.path)}: there is no frame {number}; it has {index.info.frames}")
         self._pending: deque[int] = deque()
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
@@ -156,7 +157,7 @@ class FrameDecoder:
             rgb = frame.to_ndarray(format="rgb24")
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(
-                f"{shown(self._index.path)}: {frame.format.name} frames cannot be converted to RGB: {error}"
+                f"{visible(self._index.path)}: {frame.format.name} frames cannot be converted to RGB: {error}"
             ) from None
         self.unknown_matrix = True
         return rgb
@@ -259,7 +260,7 @@ class FrameDecoder:
             before = number, frame
         if before is None or (not patient and len(self.errors) == complaints):
             if patient:
-                raise VideoError(f"{shown(self._index.path)}: not one of the wanted frames could be decoded")
+                raise VideoError(f"{visible(self._index.path)}: not one of the wanted frames could be decoded")
             return
         while self._pending and self._pending[0] <= last:
             self.replaced += 1

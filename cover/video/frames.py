@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from cover.errors import VideoError
+from cover.text import visible
 from cover.video.images import image_info, image_size, read_image
 from cover.video.info import VideoIndex, VideoInfo
 from cover.video.orientation import UPRIGHT
-from cover.video.source import IMAGE_SUFFIXES, shown
+from cover.video.source import IMAGE_SUFFIXES
 
 _MOST_NAMED = 5
 _FEWEST, _MOST_OF_THEM = 4, 0.8  # images, and share of the numbers, that make a folder look like a video
@@ -68,9 +69,9 @@ def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
     try:
         files = frame_files(folder)
     except OSError as error:
-        raise VideoError(f"{shown(folder)}: {(error.strerror or str(error)).lower()}") from None
+        raise VideoError(f"{visible(folder)}: {(error.strerror or str(error)).lower()}") from None
     if not files:
-        raise VideoError(f"{shown(folder)}: is a directory, not a video file, and no image is in it")
+        raise VideoError(f"{visible(folder)}: is a directory, not a video file, and no image is in it")
     for file in files:
         image = None
         with suppress(VideoError):
@@ -91,7 +92,7 @@ def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
         )
         notes = (*_notes(files), *_other_sizes(files, (image.width, image.height)))
         return VideoIndex(folder, info, files=tuple(files), notes=notes)
-    raise VideoError(f"{shown(folder)}: none of its {len(files)} images can be read")
+    raise VideoError(f"{visible(folder)}: none of its {len(files)} images can be read")
 
 
 def read_frame(index: VideoIndex, number: int, rotate: bool) -> tuple[int, np.ndarray]:
@@ -113,7 +114,7 @@ def read_frame(index: VideoIndex, number: int, rotate: bool) -> tuple[int, np.nd
             if 0 <= other < len(index.files):
                 with suppress(VideoError):
                     return other, read_image(index.files[other], rotate=rotate)
-    raise VideoError(f"{shown(index.path)}: none of its {len(index.files)} images can be read")
+    raise VideoError(f"{visible(index.path)}: none of its {len(index.files)} images can be read")
 
 
 def _notes(files: list[Path]) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cover.errors import VideoError
+from cover.text import visible
 from cover.video.orientation import UPRIGHT, Orientation, orientation_of_exif
-from cover.video.source import MAX_PIXELS, shown
+from cover.video.source import MAX_PIXELS
 
 # Formats Pillow knows by a real signature. GIF is a video here; formats told by a weak signature would claim noise.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
@@ -106,7 +107,7 @@ def read_image(path: Path, *, rotate: bool) -> np.ndarray:
     """
     image = _open(path)
     if image is None:
-        raise VideoError(f"{shown(path)}: the image changed while it was read")
+        raise VideoError(f"{visible(path)}: the image changed while it was read")
     with _damage(path), image:
         if image.mode == "F" or image.mode.startswith("I"):
             gray = _eight_bits(image, path)
@@ -135,7 +136,7 @@ def _open(path: Path) -> Image.Image | None:
             if heif or head.startswith(_TIFF_MAGIC):
                 what = "HEIF" if heif else "TIFF (64 or 16 bits of floating point, for one)"
                 raise VideoError(
-                    f"{shown(path)}: the image is damaged, or a kind of {what} that is not read; "
+                    f"{visible(path)}: the image is damaged, or a kind of {what} that is not read; "
                     "save it as PNG, or with 8 or 16 bits"
                 ) from None
             return None
@@ -169,10 +170,10 @@ def _damage(path: Path) -> Iterator[None]:
     except VideoError:
         raise
     except Image.DecompressionBombError:
-        raise VideoError(f"{shown(path)}: the image is larger than the limit of {MAX_PIXELS} pixels") from None
+        raise VideoError(f"{visible(path)}: the image is larger than the limit of {MAX_PIXELS} pixels") from None
     except Exception as error:  # noqa: BLE001
         detail = " ".join(str(error).split()) or type(error).__name__
-        raise VideoError(f"{shown(path)}: the image is damaged: {detail}") from None
+        raise VideoError(f"{visible(path)}: the image is damaged: {detail}") from None
 
 
 def _orientation(image: Image.Image) -> Orientation:
@@ -201,12 +202,12 @@ def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
     tags = dict(image.tag_v2) if image.format == "TIFF" else {}  # type: ignore[attr-defined]
     low, high = float(values.min()), float(values.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise VideoError(f"{shown(path)}: it holds values that are no numbers (NaN or infinite)")
+        raise VideoError(f"{visible(path)}: it holds values that are no numbers (NaN or infinite)")
     white = _white(image.mode, tags, low, high)
     if white is None:
         kind = "floating-point" if image.mode == "F" else "integer"
         raise VideoError(
-            f"{shown(path)}: its {kind} values from {low:g} to {high:g} fit no known range "
+            f"{visible(path)}: its {kind} values from {low:g} to {high:g} fit no known range "
             "(0..1, 0..255, 0..65535); save it with 8 or 16 bits, or scaled to one of them"
         )
     scaled = (np.clip(values, 0, white) / (white / 255)).round().astype(np.uint8)

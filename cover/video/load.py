@@ -8,13 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from cover.errors import VideoError
+from cover.parts import Part
+from cover.text import visible
 from cover.video.info import VideoIndex, VideoInfo
 from cover.video.loaded import LoadedViews, part_samplings, sampling_times
-from cover.video.parts import part_frames, part_span
+from cover.video.parts import part_frames, part_seconds
 from cover.video.passes import load_parts
 from cover.video.probe import index_video
 from cover.video.sampling import Sampling
-from cover.video.source import RawFormat, shown
+from cover.video.source import RawFormat
 from cover.video.spec import ViewSpec
 from cover.video.views import ViewBuilder
 
@@ -70,9 +72,9 @@ def load_views(
         VideoError: If the video cannot be loaded or has no such part, or ``replay`` does not fit; in one line.
     """
     if not isinstance(source, (str, os.PathLike)):
-        return _load_frames(_array(source), spec, name or "", replay, fps, start, end)
+        return _load_frames(_array(source), spec, name or "", replay, fps, Part(start, end))
     index = index_video(Path(source), raw, spec.rotate, threads, stream, fps)
-    (loaded,) = load_parts(index, [(start, end)], spec, name=name, replay=replay, threads=threads)
+    (loaded,) = load_parts(index, [Part(start, end)], spec, name=name, replay=replay, threads=threads)
     if isinstance(loaded, VideoError):
         raise loaded
     return loaded
@@ -112,10 +114,9 @@ def _load_frames(
     name: str,
     replay: Sampling | None,
     fps: float | None,
-    start: float | None,
-    end: float | None,
+    part: Part,
 ) -> LoadedViews:
-    where = shown(name) if name else "frames"
+    where = visible(name) if name else "frames"
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
         remedy = "; (frames * 255).round().astype('uint8') of 0..1" if frames.dtype.kind == "f" else ""
         raise VideoError(
@@ -124,11 +125,11 @@ def _load_frames(
     count, height, width = frames.shape[:3]
     info = VideoInfo("array", "raw", width, height, count, fps=fps, pixel_format="rgb24", image=count == 1)
     index = VideoIndex(Path(name or "frames"), info)
-    samplings = part_samplings(info, part_frames(index, start, end), spec, name, replay, where)
+    samplings = part_samplings(info, part_frames(index, part), spec, name, replay, where)
     builders = [ViewBuilder(spec, sampling, height, width) for sampling in samplings]
     for builder in builders:
         for number in sorted(builder.wanted):
             builder.add(number, frames[number])
     times = [sampling_times(sampling, index) for sampling in samplings]
     views = [builder.views for builder in builders]
-    return LoadedViews(views, info, samplings, times, part=part_span(index, start, end))
+    return LoadedViews(views, info, samplings, times, part=part_seconds(index, part))

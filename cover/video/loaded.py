@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cover.parts import Part
 from cover.video.info import VideoIndex, VideoInfo
-from cover.video.parts import Span
 from cover.video.sampling import Sampling, check_sampling, choose_sampling
 from cover.video.spec import ViewSpec
 
@@ -28,7 +28,7 @@ class LoadedViews:
     samplings: list[Sampling]
     times: list[dict[str, np.ndarray]]
     notes: list[str] = field(default_factory=list)
-    part: Span | None = None
+    part: Part | None = None
 
 
 def part_samplings(

@@ -8,12 +8,9 @@ from typing import Literal
 import numpy as np
 
 from cover.errors import VideoError
-from cover.rows import FrameNumber, Moment
+from cover.parts import WHOLE, Bound, FrameNumber, Part
+from cover.text import visible
 from cover.video.info import VideoIndex
-from cover.video.source import shown
-
-Span = tuple[float, float]
-"""Start and end of a part, seconds after the first frame."""
 
 _HALF_MILLISECOND = 5e-4  # tables give milliseconds: a frame whose time rounds to the start is the part's first
 
@@ -35,16 +32,15 @@ class Segments:
     max_seconds: float = 60.0
 
 
-def part_frames(index: VideoIndex, start: Moment | None, end: Moment | None) -> range:
-    """Find the frames that are shown from ``start`` up to, but not at, ``end``.
+def part_frames(index: VideoIndex, part: Part) -> range:
+    """Find the frames that are shown from the start of a part up to, but not at, its end.
 
     Times are those of presentation, to half a millisecond, so that parts that follow each other share no frame and
     leave none out, whatever the frame rate does.
 
     Args:
         index: Of the video.
-        start: Seconds after the first frame, or the number of a frame; None starts with the first.
-        end: Likewise; None ends with the last frame, and an end behind that one does too.
+        part: The part; an end behind the last frame is the end of the video.
 
     Returns:
         Frame numbers, at least one.
@@ -53,9 +49,10 @@ def part_frames(index: VideoIndex, start: Moment | None, end: Moment | None) -> 
         VideoError: The part is reversed or empty, lies outside the video, or the times of its frames are unknown.
     """
     frames = range(index.info.frames)
-    if start is None and end is None:
+    if part == WHOLE:
         return frames
-    where = shown(index.path)
+    start, end = part
+    where = visible(index.path)
     for moment in (start, end):
         if moment is not None and not isinstance(moment, (int, float)):
             raise VideoError(f"{where}: start and end take seconds, not {moment!r}")
@@ -77,21 +74,20 @@ def part_frames(index: VideoIndex, start: Moment | None, end: Moment | None) -> 
     return frames[low:high]
 
 
-def part_span(index: VideoIndex, start: Moment | None, end: Moment | None) -> Span | None:
-    """Give a part's start and end, seconds after the first frame, NaN where unknown; None for the whole video.
+def part_seconds(index: VideoIndex, part: Part) -> Part | None:
+    """Give a part's start and end in seconds after the first frame, NaN where unknown; None for the whole video.
 
     Args:
         index: Of the video.
-        start: Seconds, or the number of a frame; None starts with the first.
-        end: Likewise; the end of the video, where that comes first.
+        part: The part; an end behind the last frame is the end of the video.
     """
-    if start is None and end is None:
+    if part == WHOLE:
         return None
-    first, last = _seconds(index, start, 0.0), _seconds(index, end, index.end)
-    return first, last if math.isnan(index.end) else min(last, index.end)
+    first, last = _seconds(index, part.start, 0.0), _seconds(index, part.end, index.end)
+    return Part(first, last if math.isnan(index.end) else min(last, index.end))
 
 
-def even_parts(index: VideoIndex, seconds: float) -> list[Span]:
+def even_parts(index: VideoIndex, seconds: float) -> list[Part]:
     """Cut a video every so many seconds; a last piece of less than half of it joins the one before.
 
     A piece in which no frame begins joins the one before, so that each frame belongs to exactly one part.
@@ -113,7 +109,7 @@ def even_parts(index: VideoIndex, seconds: float) -> list[Span]:
     return _tiles(index, seconds * np.arange(1, count))
 
 
-def shot_parts(index: VideoIndex, cuts: Iterable[int], shortest: float, longest: float) -> list[Span]:
+def shot_parts(index: VideoIndex, cuts: Iterable[int], shortest: float, longest: float) -> list[Part]:
     """Cut a video at the first frames of its shots.
 
     Args:
@@ -163,7 +159,7 @@ def in_passes(parts: Sequence[range]) -> list[list[int]]:
     return passes
 
 
-def _tiles(index: VideoIndex, inner: np.ndarray) -> list[Span]:
+def _tiles(index: VideoIndex, inner: np.ndarray) -> list[Part]:
     """Parts between boundaries, without those that would leave a part without a frame; none of an image."""
     if index.info.image:
         return []
@@ -173,14 +169,15 @@ def _tiles(index: VideoIndex, inner: np.ndarray) -> list[Span]:
     # Of boundaries before the same frame, the last one counts: until then, the frame before is still shown.
     kept = bounds[np.diff(firsts, append=len(times)) > 0]
     end = max(round(_end(index), 3), round(float(times[-1]), 3) + 0.001)
-    return [(float(first), float(last)) for first, last in zip(kept, [*kept[1:], end], strict=True)]
+    return [Part(float(first), float(last)) for first, last in zip(kept, [*kept[1:], end], strict=True)]
 
 
 def _times(index: VideoIndex) -> np.ndarray:
     """Times of all frames, s."""
     if np.isnan(index.times).any():
         raise VideoError(
-            f"{shown(index.path)}: its frames have no times; give their rate (data.fps=, in Python fps=) to score parts"
+            f"{visible(index.path)}: its frames have no times; give their rate (data.fps=, in Python fps=) "
+            "to score parts"
         )
     return index.times
 
@@ -190,7 +187,7 @@ def _end(index: VideoIndex) -> float:
     return float(_times(index)[-1]) + 0.001 if math.isnan(index.end) else index.end
 
 
-def _seconds(index: VideoIndex, moment: Moment | None, default: float) -> float:
+def _seconds(index: VideoIndex, moment: Bound | None, default: float) -> float:
     """When a moment is, s; NaN where unknown."""
     if moment is None:
         return default
@@ -199,7 +196,7 @@ def _seconds(index: VideoIndex, moment: Moment | None, default: float) -> float:
     return float(moment)
 
 
-def _frame_at(index: VideoIndex, moment: Moment | None, default: int) -> int:
+def _frame_at(index: VideoIndex, moment: Bound | None, default: int) -> int:
     """The first frame that is shown no earlier than at a moment."""
     if moment is None:
         return default
@@ -208,7 +205,7 @@ def _frame_at(index: VideoIndex, moment: Moment | None, default: int) -> int:
     return int(np.searchsorted(_times(index), moment - _HALF_MILLISECOND))
 
 
-def _words(moment: Moment | None) -> str:
+def _words(moment: Bound | None) -> str:
     if moment is None:
         return "the end"  # a start that is None is 0 and never the fault
     return f"frame {moment}" if isinstance(moment, FrameNumber) else f"{moment:g} s"

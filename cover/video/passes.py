@@ -7,20 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from cover.errors import VideoError
-from cover.rows import Ends
+from cover.parts import Part
+from cover.text import visible
 from cover.video.decode import FrameDecoder, Tally
 from cover.video.info import VideoIndex
 from cover.video.loaded import LoadedViews, part_samplings, sampling_times
-from cover.video.parts import part_frames, part_span
+from cover.video.parts import part_frames, part_seconds
 from cover.video.sampling import Sampling
-from cover.video.source import shown
 from cover.video.spec import ViewSpec
 from cover.video.views import ViewBuilder
 
 
 def load_parts(
     index: VideoIndex,
-    parts: Sequence[Ends],
+    parts: Sequence[Part],
     spec: ViewSpec,
     *,
     name: str | None = None,
@@ -117,15 +117,15 @@ class _Part:
     def __init__(
         self,
         index: VideoIndex,
-        part: Ends,
+        part: Part,
         spec: ViewSpec,
         name: str,
         replay: Sampling | None,
     ) -> None:
-        frames = part_frames(index, *part)
+        frames = part_frames(index, part)
         self._index, self._spec = index, spec
-        self._span = part_span(index, *part)
-        self._samplings = part_samplings(index.info, frames, spec, name, replay, shown(index.path))
+        self._seconds = part_seconds(index, part)
+        self._samplings = part_samplings(index.info, frames, spec, name, replay, visible(index.path))
         looked_at = [numbers for sampling in self._samplings for numbers in sampling.indices.values()]
         self.wanted: list[int] = np.unique(np.concatenate(looked_at)).tolist()
         self._builders: list[ViewBuilder] = []
@@ -148,10 +148,12 @@ class _Part:
         """Its views, or why there are none; the arguments are those of the decoder now."""
         index = self._index
         if self._lost * 2 > len(self.wanted):
-            return VideoError(f"{shown(index.path)}: {self._lost} of {len(self.wanted)} frames could not be decoded")
+            return VideoError(f"{visible(index.path)}: {self._lost} of {len(self.wanted)} frames could not be decoded")
         views = [builder.views for builder in self._builders]
         times = [sampling_times(sampling, index) for sampling in self._samplings]
-        return LoadedViews(views, index.info, self._samplings, times, self._notes(counted, unknown_matrix), self._span)
+        return LoadedViews(
+            views, index.info, self._samplings, times, self._notes(counted, unknown_matrix), self._seconds
+        )
 
     def _notes(self, counted: Tally, unknown_matrix: bool) -> list[str]:
         index, before = self._index, self._before

@@ -13,12 +13,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cover.errors import VideoError
+from cover.text import visible
 from cover.video.frames import index_frames
 from cover.video.images import image_info, orientation_in_jpeg
 from cover.video.info import VideoIndex, VideoInfo
 from cover.video.orientation import UPRIGHT, Orientation, orientation_of
 from cover.video.packets import Scan, count_frames, decode_packet, packets, presentation_order, scan_packets
-from cover.video.source import MAX_PIXELS, RAW_SUFFIX, RawFormat, check_path, open_container, shown
+from cover.video.source import MAX_PIXELS, RAW_SUFFIX, RawFormat, check_path, open_container
 from cover.video.streams import choose_stream, numbered_stream, rivals
 
 # Containers whose index was found to lead to the right frame; in the others a seek may land anywhere.
@@ -156,13 +157,13 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
     scan = scan_packets(container, stream, timed=timed)
     number = list(container.streams.video).index(stream)
     if scan.encrypted:  # of which some frames may come out, as noise
-        raise VideoError(f"{shown(path)}: encrypted; decrypt it first")
+        raise VideoError(f"{visible(path)}: encrypted; decrypt it first")
     if scan.first is None:
-        raise VideoError(f"{shown(path)}: not one frame could be decoded")
+        raise VideoError(f"{visible(path)}: not one frame could be decoded")
     orientation = _orientation(scan, stream)
     info = _video_info(container, stream, scan.first, orientation, rotate)
     if info.width * info.height > MAX_PIXELS:
-        raise VideoError(f"{shown(path)}: frames are larger than the limit of {MAX_PIXELS} pixels")
+        raise VideoError(f"{visible(path)}: frames are larger than the limit of {MAX_PIXELS} pixels")
     notes = _notes(scan, stream)
     order = presentation_order(scan) if timed else None
     pts = np.array([] if order is None else scan.pts, dtype=np.int64)  # some are None where there is no order
@@ -225,7 +226,7 @@ def _index_headerless(path: Path, raw: RawFormat | None) -> VideoIndex:
         packet = next(packets(container, stream, []), None)
         frame = next(iter(decode_packet(stream, packet, [])), None) if packet else None
         if packet is None or frame is None:
-            raise VideoError(f"{shown(path)}: shorter than one frame of the size and pixel format given in data.raw")
+            raise VideoError(f"{visible(path)}: shorter than one frame of the size and pixel format given in data.raw")
         info = _video_info(container, stream, frame, UPRIGHT, rotate=False)
     count = path.stat().st_size // packet.size
     duration = count / info.fps if info.fps else None

@@ -15,8 +15,8 @@ import numpy as np
 
 from cover.errors import VideoError
 from cover.scores import BRANCHES
+from cover.text import visible
 from cover.video.resize import enlarged_size
-from cover.video.source import shown
 from cover.video.spec import FragmentView, FrameSampling, ViewSpec
 
 
@@ -153,11 +153,13 @@ def read_sampling(path: str | os.PathLike[str]) -> Sampling:
             indices = {branch: stored[f"{branch}_indices"].astype(np.int64).reshape(-1) for branch in BRANCHES}
             offsets_h, offsets_w = (_square(stored[key].astype(np.int64)) for key in ("offsets_h", "offsets_w"))
     except FileNotFoundError:
-        raise VideoError(f"{shown(path)}: no such recorded sampling") from None
+        raise VideoError(f"{visible(path)}: no such recorded sampling") from None
     except KeyError as error:
-        raise VideoError(f"{shown(path)}: not a recorded sampling: {error.args[0]}") from None
+        raise VideoError(f"{visible(path)}: not a recorded sampling: {error.args[0]}") from None
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile):
-        raise VideoError(f"{shown(path)}: not a recorded sampling (an .npz file of frame numbers and shifts)") from None
+        raise VideoError(
+            f"{visible(path)}: not a recorded sampling (an .npz file of frame numbers and shifts)"
+        ) from None
     return Sampling(indices, offsets_h, offsets_w)
 
 

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.video.format import VideoFormat
 
 from cover.errors import VideoError
+from cover.text import visible
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset((
@@ -89,12 +90,6 @@ class RawFormat:
             raise ValueError(f"fps must be a positive number, not {self.fps!r}")
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    """A path as one printable line: control characters and bytes that are not UTF-8 appear escaped."""
-    text = os.fspath(path)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
-
-
 def check_path(path: str | os.PathLike[str]) -> Path:
     """Make sure that a path is a regular, readable file that holds something.
 
@@ -108,7 +103,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
         VideoError: If it is not; each cause has a line of its own.
     """
     path = Path(path)
-    name = shown(path)
+    name = visible(path)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -160,7 +155,7 @@ def open_container(path: Path, raw: RawFormat | None = None) -> Iterator[InputCo
     Raises:
         VideoError: If the file is no video.
     """
-    name = shown(path)
+    name = visible(path)
     options = {"protocol_whitelist": "none"}
     container_format = None
     if path.suffix.lower() == RAW_SUFFIX:
@@ -223,9 +218,9 @@ def _refuse_by_format(container: InputContainer, path: Path) -> None:
     found = container.format.name
     kinds = set(found.split(","))
     if found.endswith("_pipe") or kinds & {"image2", "ico", "svg"}:
-        raise VideoError(f"{shown(path)}: not a video: a damaged image, or one of an unsupported format ({found})")
+        raise VideoError(f"{visible(path)}: not a video: a damaged image, or one of an unsupported format ({found})")
     suffix = path.suffix.lower()
     if any(kind in _BARE_STREAMS and suffix not in _BARE_STREAMS[kind] for kind in kinds):
         raise VideoError(
-            f"{shown(path)}: not a video: its bytes resemble a bare {found} stream, its name says otherwise"
+            f"{visible(path)}: not a video: its bytes resemble a bare {found} stream, its name says otherwise"
         )

@@ -9,8 +9,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from cover.errors import VideoError
+from cover.text import visible
 from cover.video.packets import packets
-from cover.video.source import shown
 
 _PICTURES = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 # Streams of one recording end within some frames of each other.
@@ -38,12 +38,12 @@ def numbered_stream(container: InputContainer, path: Path, number: int | None) -
     elif number < len(every):
         found = every[number] if every[number].codec_context is not None else None
     else:
-        raise VideoError(f"{shown(path)}: data.stream={number}: it has {_of(every)}")
+        raise VideoError(f"{visible(path)}: data.stream={number}: it has {_of(every)}")
     if found is None:
         if number is None and all(stream.disposition & _PICTURES for stream in every):
             others = "only audio with cover art" if every else f"only {_contents(container)}"
-            raise VideoError(f"{shown(path)}: no video stream ({others})")
-        raise VideoError(f"{shown(path)}: FFmpeg has no decoder for its video codec")
+            raise VideoError(f"{visible(path)}: no video stream ({others})")
+        raise VideoError(f"{visible(path)}: FFmpeg has no decoder for its video codec")
     return found
 
 

@@ -10,7 +10,8 @@ import pytest
 from cover.datasets.table import Table
 
 from cover.errors import UsageError, VideoError
-from cover.rows import FrameNumber, Row
+from cover.parts import FrameNumber
+from cover.rows import Row
 from cover.video.source import check_path
 
 
@@ -302,7 +303,7 @@ class TestParts:
     def test_several_rows_a_file(self, tmp_path: Path) -> None:
         text = "path,start,end,mos,who\na.mp4,1,2.5,3,x\na.mp4,0:02.5,,4,y\nb.mp4,,,5,z\na.mp4,1,2.5,3,x\n"
         rows = list(Table(write(tmp_path, "clips.csv", text)))
-        assert [(row.name, row.start, row.end, row.mos) for row in rows] == [
+        assert [(row.name, row.part.start, row.part.end, row.mos) for row in rows] == [
             ("a.mp4#t=1.000,2.500", 1.0, 2.5, 3.0),
             ("a.mp4#t=2.500,", 2.5, None, 4.0),
             ("b.mp4", None, None, 5.0),
@@ -318,15 +319,15 @@ class TestParts:
     def test_seconds_come_before_frames(self, tmp_path: Path) -> None:
         text = "video,start_frame,end_frame,start,end\na.mp4,25,50,1,2\n"
         (row,) = Table(write(tmp_path, "clips.csv", text))
-        assert (row.start, row.end, row.extras) == (1.0, 2.0, {})
+        assert (row.part.start, row.part.end, row.extras) == (1.0, 2.0, {})
         text = "path,from,end,f0\na.mp4,,2,25\na.mp4,1,2,25\n"
         rows = Table(write(tmp_path, "clips.csv", text), start="from", start_frame="f0")
-        assert [(row.start, row.end) for row in rows] == [(FrameNumber(25), 2.0), (1.0, 2.0)]
+        assert [(row.part.start, row.part.end) for row in rows] == [(FrameNumber(25), 2.0), (1.0, 2.0)]
 
     def test_frames_alone(self, tmp_path: Path) -> None:
         (row,) = Table(write(tmp_path, "clips.csv", "video,start_frame,end_frame\na.mp4,25,50\n"))
-        assert (row.start, row.end) == (FrameNumber(25), FrameNumber(50))
-        assert isinstance(row.start, FrameNumber)
+        assert (row.part.start, row.part.end) == (FrameNumber(25), FrameNumber(50))
+        assert isinstance(row.part.start, FrameNumber)
 
     def test_columns_that_mean_something_else_are_left_alone(self, tmp_path: Path) -> None:
         (row,) = Table(write(tmp_path, "list.csv", "path,start\na.mp4,2024-05-01\n"), start="")
@@ -336,7 +337,7 @@ class TestParts:
         cells = {"path": ["a.mp4", "a.mp4"], "start": [datetime.time(0, 1, 2), 3.5], "end": [datetime.time(0, 2), None]}
         pd.DataFrame(cells).to_excel(tmp_path / "clips.xlsx", index=False)
         rows = list(Table(tmp_path / "clips.xlsx"))
-        assert [(row.start, row.end) for row in rows] == [(62.0, 120.0), (3.5, None)]
+        assert [(row.part.start, row.part.end) for row in rows] == [(62.0, 120.0), (3.5, None)]
 
     @pytest.mark.parametrize(
         ("text", "options", "said"),

@@ -11,7 +11,8 @@ from PIL import Image
 import cover.decoding.decoder
 import cover.decoding.parts
 from cover.decoding.decoder import Decoder
-from cover.rows import Failure, FrameNumber, Row, part_of
+from cover.parts import FrameNumber
+from cover.rows import Failure, Row, part_of
 from cover.scoring.distributed import shared_out
 from cover.video import LoadedViews, Segments, load_views
 from tests.helpers.clips import noise_frame, write_clip
@@ -54,11 +55,11 @@ def test_segments_are_as_parts_one_by_one(film: Row, workers: int, nothing_left:
     found = decoded(decoder, [film], planned=lambda *plan: plans.append(plan))
     ((video, parts, remark),) = plans
     assert (video, remark) == (film, None)
-    assert [(row.start, row.end) for row in parts] == [(float(second), second + 1.0) for second in range(10)]
+    assert [(row.part.start, row.part.end) for row in parts] == [(float(second), second + 1.0) for second in range(10)]
     assert all((row.mos, row.extras) == (3.0, film.extras) for row in parts)
     assert set(found) == {row.name for row in parts}
     for row in parts:
-        same(found[row.name], load_views(film.path, SPEC, start=row.start, end=row.end))
+        same(found[row.name], load_views(film.path, SPEC, start=row.part.start, end=row.part.end))
     assert not list(nothing_left.iterdir())
 
 

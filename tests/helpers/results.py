@@ -1,17 +1,21 @@
 """Results folders without a run: scores, facts and evidence of videos that there never were."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import yaml
 from PIL import Image, ImageFilter
 
-from cover.files import printable, write_rows, write_text
-from cover.results.evidence import EVIDENCE, evidence_line
-from cover.rows import part_name
+from cover.files import write_rows, write_text
+from cover.parts import Part
+from cover.results.evidence import evidence_line
+from cover.results.names import EVIDENCE, FACT_COLUMNS, RUN
+from cover.results.record import RunRecord
+from cover.scores import BRANCHES
+from cover.text import printable
 
-BRANCHES = ("semantic", "technical", "aesthetic")
 SHADES = {"semantic": 0.15, "technical": 0.5, "aesthetic": 0.2}
 
 
@@ -66,30 +70,27 @@ def make_results(
         lines.append([known[0], *ends, *known[1:]])
     columns = ("Start", "End") if parts else ()
     write_rows(folder / "scores.csv", ("Filename", *columns, "Semantic", "Technical", "Aesthetic", "Overall"), scores)
-    header = [
-        "Filename",
-        *columns,
-        "Duration",
-        "Width",
-        "Height",
-        "FPS",
-        "Bitrate",
-        "BitsPerPixel",
-        "Codec",
-        "Lossless",
-    ]
-    write_rows(folder / "facts.csv", [*header, *(["MOS"] if mos else []), *(extras or {})], lines)
+    write_rows(
+        folder / "facts.csv", ["Filename", *columns, *FACT_COLUMNS, *(["MOS"] if mos else []), *(extras or {})], lines
+    )
     write_rows(folder / "errors.csv", ("Filename", "Reason"), list((errors or {}).items()))
     write_rows(folder / "notes.csv", ("Filename", "Note"), list((notes or {}).items()))
     config = {"model": {"name": "cover_lite"}, "weights": weights, "views": {"sampling": "center"}}
-    record = {"started": "2026-01-01T00:00:00+00:00", "config": config, "weights_sha256": {"weights": "0" * 64}}
-    write_text(folder / "run.yaml", yaml.safe_dump(record))
+    record = RunRecord(
+        model="cover_lite",
+        weights=weights,
+        views=config["views"],
+        started="2026-01-01T00:00:00+00:00",
+        weights_sha256={"weights": "0" * 64},
+        config=config,
+    )
+    write_text(folder / RUN, yaml.safe_dump(asdict(record)))
     if pictures:
         strips = [_strip(moments, random) for _ in range(8)]
         with (folder / EVIDENCE).open("w", encoding="utf-8") as file:
             for number, name in enumerate(names):
                 start = starts[number]
-                shown = part_name(name, start, start + 6) if parts else name
+                shown = Part(start, start + 6).name(name) if parts else name
                 file.write(_evidence(shown, number, means, moments, strips[number % 8], random, start) + "\n")
     return folder
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from cover.results.evidence import EVIDENCE, EvidenceFile, evidence_line
-
-BRANCHES = ("semantic", "technical", "aesthetic")
+from cover.scores import BRANCHES
 
 
 def line(name: str, value: float, *, pictures: bool = True) -> str:

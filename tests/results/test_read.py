@@ -20,7 +20,7 @@ def test_a_folder_as_one_table(tmp_path: Path) -> None:
     assert found.table["mos"].notna().all()
     assert found.extras == ["content"]
     assert found.errors == {"x.mp4": "empty"}
-    assert found.config["model"] == {"name": "cover_lite"}
+    assert found.run.model == "cover_lite"
 
 
 def test_names_are_texts_whatever_they_look_like(tmp_path: Path) -> None:
@@ -66,14 +66,14 @@ def test_predictions_from_elsewhere_count_where_they_were_measured_last(tmp_path
     (folder / "run.yaml").write_text("config: {predictions: preds.csv}\n")
     found = read_results(folder)
     assert found.table["overall"].tolist() == [9]
-    assert found.predicted
+    assert found.run.predictions
 
 
 @pytest.mark.parametrize(
     ("weights", "said"), [("random", "random"), ("pretrained", "Only the backbones"), ("best.ckpt", None)]
 )
 def test_scores_that_mean_nothing_are_called_so(tmp_path: Path, weights: str, said: str | None) -> None:
-    found = read_results(make_results(tmp_path, 2, weights=weights)).meaningless
+    found = read_results(make_results(tmp_path, 2, weights=weights)).run.meaningless
     assert (said in found) if said and found else found is said
 
 

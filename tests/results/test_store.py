@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.curves import Line
+from cover.parts import WHOLE, FrameNumber, Part
 from cover.results.evidence import EvidenceFile
 from cover.results.read import read_results, videos
 from cover.results.store import ResultStore
-from cover.rows import Failure, FrameNumber, Row, part_of
+from cover.rows import Failure, Row, part_of
 from cover.scores import VideoScore
 from cover.video import probe
 from tests.helpers.clips import write_clip
@@ -31,7 +32,7 @@ def rows(tmp_path: Path) -> list[Row]:
     for name in names:
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).write_bytes(name.encode())
-    return [Row(path=tmp_path / "data" / name, name=name) for name in names]
+    return [Row(tmp_path / "data" / name, name=name) for name in names]
 
 
 def store(tmp_path: Path, rows: list[Row], identity: object = "model") -> ResultStore:
@@ -197,7 +198,7 @@ class TestCalibrated:
         calibrated.open(resume=True)
         calibrated.add(rows[0], scored())
         expected = [
-            ["Filename", "Semantic", "Technical", "Aesthetic", "Overall", "MOS"],
+            ["Filename", "Semantic", "Technical", "Aesthetic", "Overall", "PredictedMOS"],
             ["a.mp4", "0.1235", "0.0000", "1.0000", "1.1234", "5.2468"],
         ]
         assert table(tmp_path / "out/scores.csv") == expected
@@ -231,7 +232,7 @@ class TestCalibrated:
 def test_any_file_name_makes_a_table_that_reads_back(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
 ) -> None:
-    rows = [Row(path=Path("nowhere"), name=name) for name in names]
+    rows = [Row(Path("nowhere"), name=name) for name in names]
     folder = tmp_path_factory.mktemp("names")
     results = store(folder, rows)
     results.open(resume=True)
@@ -296,7 +297,7 @@ def test_evidence_of_a_name_that_is_no_text(tmp_path: Path) -> None:
 
 def part_score(start: float, end: float, technical: float) -> VideoScore:
     scores = {"technical": technical, "overall": 1.12345678 + technical}
-    return dataclasses.replace(scored(), part=(start, end), **scores)
+    return dataclasses.replace(scored(), part=Part(start, end), **scores)
 
 
 def parts_of(row: Row, *bounds: float) -> list[Row]:
@@ -312,7 +313,7 @@ class TestParts:
         results = store(tmp_path, asked)
         results.open(resume=True)
         for row in asked[:3]:
-            results.add(row, part_score(row.start, row.end or 9.0, 0.5))
+            results.add(row, part_score(row.part.start, row.part.end or 9.0, 0.5))
         results.add(asked[3], Failure(asked[3], "broken"))
         results.add(asked[4], dataclasses.replace(part_score(0.12, 9.0, -2.0), notes=("odd",)))
         written = snapshot(tmp_path / "out")
@@ -350,7 +351,7 @@ class TestParts:
         results.open(resume=True)
         for row, technical in zip(parts, (0.5, 0.25, -1.0, None, None), strict=True):
             failure = Failure(row, "outside")
-            results.add(row, failure if technical is None else part_score(row.start, row.end, technical))
+            results.add(row, failure if technical is None else part_score(row.part.start, row.part.end, technical))
         results.close()
         header, line, other = table(tmp_path / "out/videos.csv")
         assert other == ["b/a.mp4", "1", "1", *[""] * (len(header) - 3)]
@@ -380,7 +381,6 @@ class TestParts:
         resumed = ResultStore(tmp_path / "out", {}, rows, cut=True)
         assert resumed.open(resume=True) == [parts[0], parts[2], rows[2]]
         assert resumed.rows == [*parts, image, rows[2]]
-        assert resumed.notes == {"a.mp4": ["divided"]}
         assert table(tmp_path / "out/notes.csv")[1:] == [["a.mp4", "", "", "divided"]]
 
         film.path.write_bytes(b"another film")
@@ -420,7 +420,7 @@ class TestParts:
         results.close()
         assert table(tmp_path / "out/scores.csv")[1][:3] == ["a.mp4", "frame:3", "frame:9"]
         assert table(tmp_path / "out/videos.csv")[1][:6] == ["a.mp4", "1", "0", "", "", ""]
-        assert results.parts == {part.name: ("a.mp4", None, None)}
+        assert results.parts == {part.name: WHOLE}
         assert list(read_results(tmp_path / "out").table.index) == [part.name]
 
     def test_the_first_part_leaves_whole_videos_scored(self, tmp_path: Path, rows: list[Row]) -> None:

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from cover.errors import VideoError
+from cover.text import visible
 from cover.video import FragmentView, RawFormat, ViewSpec, WholeView, decode, load_views, probe
-from cover.video.source import MAX_PIXELS, shown
+from cover.video.source import MAX_PIXELS
 from tests.helpers.clips import (
     HEIGHT,
     WIDTH,
@@ -89,7 +90,7 @@ def test_refuses_with_its_own_reason(name: str, make: Callable[[Path], object], 
         load_views(path, SPEC)
     message = str(caught.value)
     assert message.isprintable()
-    assert message.startswith(shown(path))
+    assert message.startswith(visible(path))
     assert {reason for *_, reason in REFUSED.values() if re.search(reason, message)} == {reason}
 
 
@@ -162,7 +163,7 @@ def test_odd_names_are_just_names(name: str, tmp_path: Path, monkeypatch: pytest
     loaded = load_views(name, ViewSpec(sampling="random"))
     assert not loaded.notes
     pickle.loads(pickle.dumps(loaded))
-    assert shown(name).isprintable()
+    assert visible(name).isprintable()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cover.errors import VideoError
+from cover.parts import Part
 from cover.video import LoadedViews, ViewSpec, decode, load_views
 from cover.video.info import VideoIndex, VideoInfo
 from cover.video.parts import part_frames
@@ -88,7 +89,7 @@ def test_a_part_is_as_a_file_of_its_own(case: str, tmp_path: Path) -> None:
     name, make, start, end = HARD[case]
     source = make(tmp_path / name)
     index = index_video(source)
-    numbers = part_frames(index, start, end)
+    numbers = part_frames(index, Part(start, end))
     part = load_views(source, SPEC, start=start, end=end, name="")
     same(part, load_views(cut(source, numbers, tmp_path / "cut.mkv"), SPEC, name=""))
     frames = np.stack([frame for _, frame in decode(source, numbers)])
@@ -165,7 +166,7 @@ def test_parts_tile_the_video(gaps: list[int], cuts: list[float], first: int) ->
     found: list[int] = []
     for start, end in pairwise(bounds):
         try:
-            numbers = part_frames(index, start, end)
+            numbers = part_frames(index, Part(start, end))
         except VideoError:  # nothing is shown in it
             continue
         assert len(numbers) > 0

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cover.errors import VideoError
-from cover.rows import FrameNumber
+from cover.parts import WHOLE, FrameNumber, Part
 from cover.video import LoadedViews, decode, load_parts, load_views
 from cover.video.decode import FrameDecoder
 from cover.video.info import VideoIndex, VideoInfo
-from cover.video.parts import Span, even_parts, in_passes, part_frames, part_span, shot_parts
+from cover.video.parts import even_parts, in_passes, part_frames, part_seconds, shot_parts
 from cover.video.probe import index_video
 from tests.helpers.clips import noise_frame, write_clip
 from tests.helpers.tiny import tiny_views
@@ -36,8 +36,8 @@ def steady(count: int, fps: int = 25) -> VideoIndex:
     return index_of([1000 * number // fps for number in range(count)], fps)
 
 
-def frames_of(index: VideoIndex, parts: Sequence[Span]) -> list[int]:
-    return [number for part in parts for number in part_frames(index, *part)]
+def frames_of(index: VideoIndex, parts: Sequence[Part]) -> list[int]:
+    return [number for part in parts for number in part_frames(index, part)]
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_shots_are_bounded() -> None:
 )
 def test_parts_by_number(start: FrameNumber, end: FrameNumber, numbers: range) -> None:
     index = steady(50)
-    assert part_frames(index, start, end) == numbers
-    first, last = part_span(index, start, end)
+    assert part_frames(index, Part(start, end)) == numbers
+    first, last = part_seconds(index, Part(start, end))
     assert first == pytest.approx(numbers.start / 25)
     assert last == pytest.approx(numbers.stop / 25)
 
@@ -137,12 +137,12 @@ def test_parts_by_number(start: FrameNumber, end: FrameNumber, numbers: range) -
 )
 def test_parts_by_number_that_are_none(start: FrameNumber, end: FrameNumber, said: str) -> None:
     with pytest.raises(VideoError, match=said):
-        part_frames(steady(50), start, end)
+        part_frames(steady(50), Part(start, end))
 
 
 def test_numbers_need_no_times() -> None:
     index = VideoIndex(Path("a.yuv"), VideoInfo("raw", "raw", 8, 8, 50))
-    assert part_frames(index, FrameNumber(3), FrameNumber(9)) == range(3, 9)
+    assert part_frames(index, Part(FrameNumber(3), FrameNumber(9))) == range(3, 9)
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 90)), max_size=60))
@@ -174,8 +174,8 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 def test_parts_in_one_pass_are_as_one_by_one(name: str, tmp_path: Path) -> None:
     clip = CLIPS[name](tmp_path / name)
     index = index_video(clip)
-    parts = [*even_parts(index, 0.8), (0.3, 1.7), (1.0, 1.04), (None, None), (0.3, 1.7), (FrameNumber(7), None)]
-    passes = in_passes([part_frames(index, *part) for part in parts])
+    parts = [*even_parts(index, 0.8), Part(0.3, 1.7), Part(1.0, 1.04), WHOLE, Part(0.3, 1.7), Part(FrameNumber(7))]
+    passes = in_passes([part_frames(index, part) for part in parts])
     assert len(passes) == 6
     asked = [[parts[place] for place in places] for places in passes]
     loaded = [found for one in asked for found in load_parts(index, one, SPEC)]
@@ -205,7 +205,7 @@ def test_dense_parts_are_decoded_once(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_part_that_is_none_costs_itself_only(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", 50)
-    parts = [(0.5, 0.2), (0.0, 1.0), (1.0, 1.0), (1.0, 2.0), (9.0, 10.0)]
+    parts = [Part(0.5, 0.2), Part(0.0, 1.0), Part(1.0, 1.0), Part(1.0, 2.0), Part(9.0, 10.0)]
     found = list(load_parts(index_video(clip), parts, SPEC))
     assert [isinstance(one, LoadedViews) for one in found] == [False, True, False, True, False]
     assert "the video's last frame is shown at 1.960 s" in str(found[-1])

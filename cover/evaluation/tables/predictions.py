@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.rows import Ends, Placed, Row, part_cells, part_of, read_moment
+from cover.parts import WHOLE, Part, read_bound
+from cover.rows import Row, part_of
 from cover.scores import SCORES
 from cover.tables import read_table
 
@@ -164,18 +165,18 @@ def rated_table(
     return pd.DataFrame({**rated, **columns})
 
 
-def with_parts(table: pd.DataFrame, rows: Sequence[Row], placed: Mapping[str, Placed]) -> pd.DataFrame:
+def with_parts(table: pd.DataFrame, rows: Sequence[Row], placed: Mapping[str, Part]) -> pd.DataFrame:
     """Write the names of parts as Filename, Start and End, where the rows of a table are parts.
 
     Args:
         table: With ``Filename`` for each row.
         rows: The rows.
-        placed: Of scored parts the video, start and end in seconds, by name: numbers of frames are turned into these.
+        placed: Of scored parts start and end in seconds, by name; they replace numbers of frames.
     """
     if not any(row.is_part for row in rows):
         return table
-    cells = [part_cells(row, placed.get(row.name, ("", None, None))[1:]) for row in rows]
-    starts, ends = ([one[place] for one in cells] for place in (1, 2))
+    cells = [row.part.placed(placed.get(row.name)).cells() for row in rows]
+    starts, ends = ([bounds[place] for bounds in cells] for place in (0, 1))
     parted = table.assign(Filename=[row.video for row in rows])
     parted.insert(1, "Start", starts)
     parted.insert(2, "End", ends)
@@ -198,18 +199,18 @@ def _as_written(columns: Mapping[str, str | None], header: Sequence[str]) -> dic
     return found
 
 
-def _parts(table: pd.DataFrame) -> tuple[list[str], list[Ends]]:
+def _parts(table: pd.DataFrame) -> tuple[list[str], list[Part]]:
     """The columns of starts and ends, and each row's; none where columns of these names mean something else."""
     by_lower_case = {str(name).strip().lower(): str(name) for name in reversed(list(table))}
     columns = [by_lower_case.get(name) for name in ("start", "end")]
-    whole: list[Ends] = [(None, None)] * len(table)
+    whole: list[Part] = [WHOLE] * len(table)
     if None in columns:
         return [], whole
     try:
-        read = [[read_moment(cell) for cell in table[column]] for column in columns]
+        read = [[read_bound(cell) for cell in table[column]] for column in columns]
     except ValueError:
         return [], whole
-    return [str(column) for column in columns], list(zip(*read, strict=True))
+    return [str(column) for column in columns], list(map(Part, *read))
 
 
 def _names_column(header: Sequence[str]) -> str:

@@ -1,81 +1,24 @@
 """The comparison of two runs: on the terminal, as CSV and as one HTML page."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
 from cover.files import write_text
 from cover.reporting.console import NumberTable, with_ends
 from cover.reporting.page.pictures import Shelf, middle_picture
-from cover.reporting.page.render import plain_numbers, render, visible
+from cover.reporting.page.render import plain_numbers, render
 from cover.reporting.tables import write_table
 from cover.results.evidence import EvidenceFile
-from cover.results.pairs import ScoreChange, change, paired, setting_differences, unlike
-from cover.results.read import FACTS, Results
-from cover.scores import SCORES
+from cover.results.names import COMPARISON, COMPARISON_FILES, COMPARISON_PAGE
+from cover.results.pairs import RunComparison, ScoreChange
+from cover.text import visible
 
-_FILES = "comparison_files"
 _ROOM = 6_500_000  # bytes of pictures in the page
-_ORDER = ("overall", *(name for name in SCORES if name != "overall"))
-_COMPARED = ("model", "weights", "clip_weights", "views", "trainer", "data", "decode")
 _SHOWN = 8
-
-
-@dataclass(frozen=True)
-class RunComparison:
-    """Run B held against run A.
-
-    Attributes:
-        a: Run A.
-        b: Run B.
-        pairs: A row a pair: ``a`` and ``b`` (names), ``unlike`` (what else differs, as text), and for each score
-            ``<score>_a``, ``<score>_b`` and ``<score>`` (B less A); pairs that differ otherwise come first, then the
-            largest changes of overall.
-        changes: Of each score.
-        settings: What differs between the runs: option, in A, in B.
-    """
-
-    a: Results
-    b: Results
-    pairs: pd.DataFrame
-    changes: Sequence[ScoreChange]
-    settings: Sequence[tuple[str, str, str]]
-
-    @property
-    def overall(self) -> ScoreChange:
-        """The change of the overall score."""
-        return self.changes[0]
-
-
-def compare_results(a: Results, b: Results, resamples: int) -> RunComparison:
-    """Hold run B against run A, video by video.
-
-    Args:
-        a: Run A.
-        b: Run B.
-        resamples: Bootstrap resamplings of the means.
-    """
-    pairs = paired(a.table.dropna(subset=["overall"]), b.table.dropna(subset=["overall"]))
-    left, right = a.table.loc[pairs["a"]], b.table.loc[pairs["b"]]
-    scores = [name for name in _ORDER if name in left and name in right]
-    for name in scores:
-        pairs[f"{name}_a"], pairs[f"{name}_b"] = left[name].to_numpy(), right[name].to_numpy()
-        pairs[name] = pairs[f"{name}_b"] - pairs[f"{name}_a"]
-    facts = [part[list(FACTS)].to_dict("records") for part in (left, right)]
-    pairs["unlike"] = ["; ".join(unlike(old, new)) for old, new in zip(*facts, strict=True)]
-    order = pairs.assign(alike=pairs["unlike"] == "", size=-pairs["overall"].abs()).sort_values(["alike", "size"])
-    changes = []
-    for name in scores:
-        both = pairs[[f"{name}_a", f"{name}_b"]].dropna().to_numpy()
-        changes.append(change(name, both[:, 0], both[:, 1], resamples))
-    records = [_record(results) for results in (a, b)]
-    return RunComparison(a, b, pairs.loc[order.index], changes, setting_differences(*records))
 
 
 def write_run_comparison(folder: Path, found: RunComparison) -> Path:
@@ -89,8 +32,8 @@ def write_run_comparison(folder: Path, found: RunComparison) -> Path:
     table = found.pairs.rename(columns={"a": "Filename", "b": "Filename_b"})[
         ["Filename", "Filename_b", *columns, "unlike"]
     ]
-    write_table(folder / "comparison.csv", table)
-    shelf = Shelf(folder / _FILES, _ROOM)
+    write_table(folder / COMPARISON, table)
+    shelf = Shelf(folder / COMPARISON_FILES, _ROOM)
     _shelve(found, shelf)
     data: dict[str, Any] = {
         "names": [visible(str(name)) for name in found.pairs["a"]],
@@ -106,7 +49,7 @@ def write_run_comparison(folder: Path, found: RunComparison) -> Path:
         "changes": [_row(one) for one in found.changes],
         "pictures": shelf.inside,
         "beside": shelf.beside,
-        "files": _FILES,
+        "files": COMPARISON_FILES,
     }
     page = render(
         "comparison",
@@ -116,12 +59,12 @@ def write_run_comparison(folder: Path, found: RunComparison) -> Path:
         rows=[_row(one) for one in found.changes],
         answer=answer(found),
         alone=_alone(found),
-        meaningless=[reason for reason in (found.a.meaningless, found.b.meaningless) if reason],
+        meaningless=[reason for reason in (found.a.run.meaningless, found.b.run.meaningless) if reason],
         settings=[tuple(map(visible, line)) for line in found.settings],
         swamped=int((found.pairs["unlike"] != "").sum()),
     )
-    write_text(folder / "comparison.html", page)
-    return folder / "comparison.html"
+    write_text(folder / COMPARISON_PAGE, page)
+    return folder / COMPARISON_PAGE
 
 
 def answer(found: RunComparison) -> str:
@@ -160,11 +103,6 @@ def show_runs(found: RunComparison, page: Path) -> None:
         console.print(Text(f"the runs differ in: {shown}"))
     console.print(answer(found), highlight=False)
     console.print(f"comparison: {page} (and comparison.csv)", highlight=False, soft_wrap=True, markup=False)
-
-
-def _record(results: Results) -> Mapping[str, Any]:
-    kept = {name: results.config[name] for name in _COMPARED if name in results.config}
-    return {**kept, "weights_sha256": results.run.get("weights_sha256"), "versions": results.run.get("versions")}
 
 
 def _alone(found: RunComparison) -> list[str]:

@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from cover.reporting.clock import stretch
-from cover.reporting.page.render import plain_numbers, visible
+from cover.reporting.page.render import plain_numbers
 from cover.results.read import Results, videos
+from cover.text import visible
 
 _SHOWN = 40  # videos whose parts are laid out over time
 

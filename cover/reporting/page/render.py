@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import math
-import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,9 +20,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import ArrayLike
 
+from cover.text import visible
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js", "vendor/datatables.min.js")
-_JOINERS = "\u200c\u200d"  # which scripts and emoji need between letters
 
 
 def render(page: str, data: Mapping[str, Any], **shown: Any) -> str:
@@ -48,18 +48,6 @@ def render(page: str, data: Mapping[str, Any], **shown: Any) -> str:
 def plain_numbers(values: ArrayLike) -> list[float | None]:
     """Round numbers to four decimals for JSON; what is not finite becomes None."""
     return [round(value, 4) if math.isfinite(value) else None for value in np.asarray(values, dtype=float).tolist()]
-
-
-def visible(text: str) -> str:
-    r"""Spell what nobody sees or what turns text around (controls, bidi marks, lone surrogates) as ``\u202e``."""
-    return "".join(_spelt(character) for character in text)
-
-
-def _spelt(character: str) -> str:
-    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _JOINERS
-    if not hidden:
-        return character
-    return {"\n": r"\n", "\t": r"\t", "\r": r"\r"}.get(character, f"\\u{ord(character):04x}")
 
 
 def _policy(scripts: list[Markup]) -> str:

@@ -26,12 +26,12 @@ from cover.reporting.page.pictures import (
     thumbnail,
     worst_cells,
 )
-from cover.reporting.page.render import plain_numbers, render, visible
+from cover.reporting.page.render import plain_numbers, render
 from cover.results.evidence import EvidenceFile
-from cover.results.read import FACTS, Results, identifier, videos
+from cover.results.names import FACTS, MOMENTS, REPORT, REPORT_FILES
+from cover.results.read import Results, identifier, videos
 from cover.scores import BRANCHES, SCORES
-
-REPORT, FILES, MOMENTS = "report.html", "report_files", "moments.csv"
+from cover.text import visible
 
 _PAGE = 7_900_000  # bytes of a page, as far as leaving out pictures can keep it there
 _REST = 700_000  # of them libraries and text
@@ -62,17 +62,17 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         The page.
     """
     table = results.table.dropna(subset=["overall"])
-    evidence = EvidenceFile(None if results.predicted else results.folder)
+    evidence = EvidenceFile(None if results.run.predictions else results.folder)
     spreads = {name: float(table[name].std()) for name in BRANCHES if name in table and len(table) >= _SPREAD_OF}
     listed = _listed(table)
     data = _table_data(listed, results)
     data |= {"parts": part_data(listed, results), "of": "parts" if results.in_parts else "videos"}
     data |= {"total": len(table), "tally": _tallies(table), "curve": _fitted(table, listed, fit)}
     data |= _seen(listed, table, evidence, spreads, results.folder / MOMENTS)
-    shutil.rmtree(results.folder / FILES, ignore_errors=True)  # of an earlier report
-    shelf = Shelf(results.folder / FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
+    shutil.rmtree(results.folder / REPORT_FILES, ignore_errors=True)  # of an earlier report
+    shelf = Shelf(results.folder / REPORT_FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
     _shelve(listed, evidence, data, shelf)
-    data |= {"pictures": shelf.inside, "files": FILES, "folder": shlex.quote(_near(results.folder))}
+    data |= {"pictures": shelf.inside, "files": REPORT_FILES, "folder": shlex.quote(_near(results.folder))}
     page = render(
         "report",
         data,
@@ -83,8 +83,8 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         measures=_measures(results.metrics),
         outside=bool(shelf.beside),
         listed=len(listed),
-        seen=bool(data["words"]) or results.predicted,
-        whole=(results.config.get("protocol") or {}).get("splits", "full") == "full",
+        seen=bool(data["words"]) or results.run.predictions,
+        whole=results.run.splits == "full",
         total=len(table),
         of=data["of"],
         parts=data["parts"],
@@ -283,20 +283,17 @@ def _range(curves: Sequence[np.ndarray]) -> Scale:
 
 def _run(results: Results, scored: int) -> list[tuple[str, str]]:
     """The facts of the run, for people."""
-    chosen, run = results.config, results.run
-    if results.predicted:  # no model was run
-        chosen = {"data": {"path": chosen["predictions"]}}
-    model = (chosen.get("model") or {}).get("name")
-    sums = run.get("weights_sha256") or {}
+    run = results.run
+    sums = run.weights_sha256
     weights = sums if isinstance(sums, str) else ", ".join(f"{name} {str(value)[:16]}" for name, value in sums.items())
     facts = [
-        ("Model", model),
-        ("Weights", visible(str(chosen.get("weights") or ""))),
+        ("Model", run.model),
+        ("Weights", visible(run.weights or "")),
         ("Checksums (SHA-256)", weights),
-        ("Data", visible(str((chosen.get("data") or {}).get("path") or (chosen.get("data") or {}).get("name") or ""))),
-        ("Views", _views(chosen.get("views") or {})),
-        ("Started", str(run.get("started") or "")),
-        ("Versions", ", ".join(f"{name} {value}" for name, value in (run.get("versions") or {}).items())),
+        ("Data", visible(run.path or run.data or "")),
+        ("Views", _views(run.views)),
+        ("Started", run.started),
+        ("Versions", ", ".join(f"{name} {value}" for name, value in run.versions.items())),
     ]
     hours = pd.to_numeric(results.table["duration"]).sum() / 3600
     counted = f"{scored:,} scored, {len(results.errors):,} failed" + (f", {hours:.2f} hours" if hours else "")

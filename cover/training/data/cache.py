@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cover.errors import UsageError
 from cover.files import write_bytes, write_text
-from cover.rows import Row, fingerprint, moment_text
+from cover.rows import Row, fingerprint
 
 _FORMAT = 3  # raised when what is stored changes in a way that the identity does not show
 _SPARE = 10**9  # bytes of a disk that are left free
@@ -71,8 +71,8 @@ class TensorCache:
             raise UsageError(f"cannot write to the cache {self.folder}: {error} (cache.dir= takes another)") from error
 
     def _file(self, row: Row, sampling: str) -> Path:
-        part = [moment_text(row.start), moment_text(row.end)] if row.is_part else []
-        return self.folder / f"{_digest(json.dumps([*fingerprint(row.path), sampling, *part]))}.safetensors"
+        part = row.part.cells() if row.is_part else ()
+        return self.folder / f"{_digest(json.dumps([*fingerprint(row.location), sampling, *part]))}.safetensors"
 
 
 def require_space(folder: Path, size: int) -> int:

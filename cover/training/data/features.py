@@ -16,8 +16,9 @@ from cover.decoding.batches import Batch
 from cover.errors import UsageError
 from cover.files import append_line, csv_line, write_rows
 from cover.models import COVER
+from cover.parts import Part
 from cover.ranks import is_main_process
-from cover.rows import Failure, Row, Stretch
+from cover.rows import Failure, Row
 from cover.scoring.distributed import ProgressCallback, VideoDataModule
 from cover.scoring.scorer import stacked
 from cover.training.data.cache import TensorCache, require_space, weights_digest
@@ -186,12 +187,12 @@ def prepare(
     work = [(rated, getattr(rated, which), spec, place) for spec, place, which in passes for rated in sets]
     _reserve(recipe, features, views, [(row, names[place]) for _, rows, _, place in work for row in rows], lacks)
     model.eval()
-    unreadable: set[Stretch] = set()
+    unreadable: set[tuple[str, Part]] = set()
     for rated, rows, spec, place in work:
-        readable = [row for row in rows if row.stretch not in unreadable]
+        readable = [row for row in rows if row.footage not in unreadable]
         extraction = Extraction(model, features, views, names[place], recipe.mirrored[place], DTYPES[recipe.dtype])
         _extract(recipe, extraction, rated, readable, spec, partial(lacks, samplings=names[place]), folder)
-        unreadable |= {row.stretch for row in readable if lacks(row, names[place])}
+        unreadable |= {row.footage for row in readable if lacks(row, names[place])}
     return [_without(rated, unreadable) for rated in sets]
 
 
@@ -236,7 +237,7 @@ def _reserve(
     if is_main_process():
         log.info(
             "computing what training needs of %d videos: up to %s in %s, where %s are free",
-            len({row.stretch for row, _ in absent}),
+            len({row.footage for row, _ in absent}),
             *(decimal(size), recipe.cache, decimal(free)),
         )
 
@@ -254,9 +255,9 @@ def video_bytes(recipe: Recipe, features: Caches, views: Caches) -> int:
     return sum(tensor.numel() * size for tensor in computed.values()) + sum(frames[branch].numel() for branch in views)
 
 
-def _without(rated: RatedSet, unreadable: set[Stretch]) -> RatedSet:
+def _without(rated: RatedSet, unreadable: set[tuple[str, Part]]) -> RatedSet:
     train, validation = (
-        [row for row in rows if row.stretch not in unreadable] for rows in (rated.train, rated.validation)
+        [row for row in rows if row.footage not in unreadable] for rows in (rated.train, rated.validation)
     )
     lost = len(rated.rows) - len(train) - len(validation)
     if lost:

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from cover.decoding.decoder import Decoded
 from cover.errors import UsageError
-from cover.rows import Failure, Row, Stretch, part_name
+from cover.parts import Part
+from cover.rows import Failure, Row
 from cover.scores import BRANCHES
 from cover.training.data.batches import ByContent, Slot, VideoBatch, VideoGroup, epoch_batches, sampling_name
 from cover.training.data.cache import TensorCache
@@ -80,7 +81,7 @@ class TrainingData(lightning.LightningDataModule):
         self.samplings = [sampling_name(number, seed, mirror and number % 2 == 1) for number in range(samplings + 1)]
         self.mirror = mirror
         self.seed = seed
-        self.failures: dict[Stretch, Failure] = {}
+        self.failures: dict[tuple[str, Part], Failure] = {}
         owned = [(rated, row) for rated in sets for row in rated.train]
         owned += [(rated, row) for rated in sets for row in rated.validation]
         self.owners = [rated for rated, _ in owned]
@@ -210,10 +211,10 @@ class _VideoBatches(IterableDataset):
         if source.decoded:
             _, loaded = next(decoded[source.owners[slot.video].name])
             if isinstance(loaded, Failure):
-                if row.stretch not in source.failures:
-                    where = part_name(str(row.path), row.start, row.end)
+                if row.footage not in source.failures:
+                    where = row.part.name(row.location)
                     log.warning("%s cannot be used: %s", where, loaded.reason)
-                source.failures[row.stretch] = loaded
+                source.failures[row.footage] = loaded
                 return None
             for branch in source.decoded:
                 view = torch.from_numpy(loaded.views[0][branch])

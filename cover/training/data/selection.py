@@ -16,7 +16,7 @@ from cover.evaluation.splits.contents import contents, shared
 from cover.evaluation.splits.protocol import Protocol
 from cover.evaluation.tables.rated import write_missing
 from cover.ranks import is_main_process
-from cover.rows import Row, overlap
+from cover.rows import Row
 from cover.scores import BRANCHES
 from cover.training.data.sets import RatedSet
 
@@ -306,7 +306,9 @@ def _require_apart(sets: Sequence[RatedSet]) -> None:
     for row in (row for rated in sets for row in rated.train):
         trained[row.path.resolve()].append(row)
     for row in (row for rated in sets for row in rated.validation):
-        if twin := next((other for other in trained.get(row.path.resolve(), ()) if overlap(row, other)), None):
+        if twin := next(
+            (other for other in trained.get(row.path.resolve(), ()) if row.part.overlaps(other.part)), None
+        ):
             raise UsageError(
                 f"leak: {row.path} is validated on and, as {twin.path}, trained on; "
                 "leave one of the two rows, or split by protocol.splits=grouped"

@@ -16,10 +16,11 @@ from PIL import Image
 
 from cover.reporting.page import report as reports
 from cover.reporting.page.pictures import Scale, Shelf, by_weight, map_scale, map_sprite
-from cover.reporting.page.render import render, visible
+from cover.reporting.page.render import render
 from cover.reporting.page.report import write_report
 from cover.results.evidence import EVIDENCE, EvidenceFile
 from cover.results.read import read_results
+from cover.text import visible
 from tests.helpers.results import make_results
 
 

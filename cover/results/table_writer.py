@@ -1,0 +1,187 @@
+"""The tables of a results folder: lines as they are added, and whole tables in the order of the rows."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from cover.files import replacing
+from cover.parts import Part, name_from_cells
+from cover.results.names import (
+    ERRORS,
+    FACT_COLUMNS,
+    FACTS_TABLE,
+    FILENAME,
+    MOS,
+    NOTE,
+    NOTES,
+    PART,
+    PERCENTILE,
+    PREDICTED_MOS,
+    REASON,
+    SCORE_COLUMNS,
+    SCORES_TABLE,
+    VIDEOS,
+)
+from cover.results.videos import VideoSums
+from cover.rows import Row
+from cover.scores import SCORES
+from cover.text import printable
+
+Record = Mapping[str, Any]
+"""A scored row as the journal has it."""
+
+
+class TableLayout:
+    """What the tables of a run look like.
+
+    Args:
+        rows: The rows of the run.
+        in_parts: Whether parts of videos are scored.
+        predicted_mos: Whether scores are also given on the scale of a MOS.
+        percentile: Whether it is given where scores stand among those of a reference.
+    """
+
+    def __init__(self, rows: Sequence[Row], *, in_parts: bool, predicted_mos: bool, percentile: bool) -> None:
+        self.in_parts = in_parts
+        self._extras = list(dict.fromkeys(name for row in rows for name in row.extras))
+        self._rated = any(row.mos is not None for row in rows)
+        names = (FILENAME, *PART) if in_parts else (FILENAME,)
+        score_columns = [name for name, score in SCORE_COLUMNS.items() if score in SCORES]
+        derived = [*([PREDICTED_MOS] if predicted_mos else []), *([PERCENTILE] if percentile else [])]
+        of_dataset = [*([MOS] if self._rated else []), *map(str, self._extras)]
+        self.headers: dict[str, Sequence[str]] = {
+            SCORES_TABLE: (*names, *score_columns, *derived),
+            ERRORS: (*names, REASON),
+            NOTES: (*names, NOTE),
+            FACTS_TABLE: (*names, *FACT_COLUMNS, *of_dataset),
+        }
+
+    def cells(self, row: Row, record: Record | None = None) -> tuple[str, ...]:
+        """Give the first cells of a line: ``Filename``, and where parts are scored ``Start`` and ``End``.
+
+        Start and end are as they were asked for; numbers of frames are turned into seconds where these are known.
+        """
+        if not self.in_parts:
+            return (printable(row.video),)
+        return (printable(row.video), *_placed(row, record).cells())
+
+    def name(self, row: Row, record: Record) -> str:
+        """Name a row as its cells in the tables do."""
+        return name_from_cells(printable(row.video), *_placed(row, record).cells())
+
+    def score_cells(self, row: Row, record: Record, scores: Mapping[str, float]) -> tuple[str, ...]:
+        """Give a line of ``scores.csv``: scores to four decimals, percentiles to one."""
+        # Adding 0.0 turns -0.0 into 0.0: a rounded score has no sign without a value.
+        values = [f"{round(scores[name], 4) + 0.0:.4f}" for name in (*SCORES, "predicted_mos") if name in scores]
+        percentile = [f"{scores['percentile']:.1f}"] if "percentile" in scores else []
+        return (*self.cells(row, record), *values, *percentile)
+
+    def facts_cells(self, row: Row, record: Record) -> tuple[str, ...]:
+        """Give a line of ``facts.csv``: the facts of the file, then what the dataset says of the video."""
+        facts = record.get("facts") or {}
+        values = [facts.get(name) for name in FACT_COLUMNS.values()] + ([row.mos] if self._rated else [])
+        values += [row.extras.get(name) for name in self._extras]
+        return (*self.cells(row, record), *("" if value is None else str(value) for value in values))
+
+    @contextmanager
+    def writing(self, folder: Path) -> Iterator["TableWriter"]:
+        """Write all tables of a folder line by line; they take the place of the old ones when the block ends."""
+        with ExitStack() as stack:
+            writer = TableWriter(
+                self, {name: stack.enter_context(replaced_text(folder / name)) for name in self.headers}
+            )
+            yield writer
+            videos = folder / VIDEOS
+            videos.unlink(missing_ok=True)  # of other rows
+            if self.in_parts:
+                stack.enter_context(replaced_text(videos)).writelines(f"{line}\n" for line in writer.video_lines())
+
+
+class TableWriter:
+    """Tables that are being written, in the order of the rows.
+
+    Args:
+        layout: What they look like.
+        files: By name.
+    """
+
+    def __init__(self, layout: TableLayout, files: Mapping[str, TextIO]) -> None:
+        self._layout = layout
+        self._write = {name: csv.writer(_Lines(file), lineterminator="\r\n").writerow for name, file in files.items()}
+        self._sums = VideoSums()
+        for name, header in layout.headers.items():
+            self._write[name](header)
+
+    def add_score(self, row: Row, record: Record, scores: Mapping[str, float]) -> None:
+        """Add a scored row to all tables."""
+        self._write[SCORES_TABLE](self._layout.score_cells(row, record, scores))
+        self._write[FACTS_TABLE](self._layout.facts_cells(row, record))
+        for note in record.get("notes") or ():
+            self._write[NOTES]((*self._layout.cells(row, record), note))
+        if self._layout.in_parts:
+            self._sums.add(row, record, scores)
+
+    def add_error(self, row: Row, reason: str) -> None:
+        """Add a row that failed."""
+        self._write[ERRORS]((*self._layout.cells(row), reason))
+        if self._layout.in_parts:
+            self._sums.add_failure(row)
+
+    def add_pending(self, row: Row) -> None:
+        """Count a row that was not tried yet."""
+        if self._layout.in_parts:
+            self._sums.add_pending(row)
+
+    def add_remark(self, video: str, remark: str) -> None:
+        """Add a remark on how a video was cut."""
+        self._write[NOTES]((printable(video), "", "", remark))
+
+    def video_lines(self) -> Iterator[str]:
+        """Give the lines of ``videos.csv``."""
+        return self._sums.lines()
+
+
+def listed_lines(path: Path) -> Iterator[list[str]]:
+    """Give the lines of a table, its header first; none where there is no table."""
+    try:
+        with path.open(newline="", encoding="utf-8", errors="backslashreplace") as file:
+            yield from filter(None, csv.reader(file))
+    except FileNotFoundError:
+        return
+
+
+def listed_names(path: Path) -> set[str]:
+    """Read the names of the rows in ``scores.csv``, which may be of a run without parts."""
+    lines = listed_lines(path)
+    in_parts = next(lines, [])[1:3] == [*PART]
+    return {name_from_cells(*line[:3]) if in_parts and len(line) > 2 else line[0] for line in lines}
+
+
+class _Lines:
+    """A text file for a CSV writer, whose own line ends have to be two characters.
+
+    Before Python 3.13 a field is quoted only for the characters of the line end, and names may hold either of them.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        return self._file.write(line[:-2] + "\n")
+
+
+@contextmanager
+def replaced_text(path: Path) -> Iterator[TextIO]:
+    """Write a text file that takes the place of an old one when the block ends (:func:`cover.files.replacing`)."""
+    with (
+        replacing(path) as partial,
+        partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
+    ):
+        yield file
+
+
+def _placed(row: Row, record: Record | None) -> Part:
+    known = (record or {}).get("part")
+    return row.part.placed(None if known is None else Part(*known))
