@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 from cover.parts import WHOLE, Bound, Part
 
-_NO_EXTRAS: Mapping[str, object] = MappingProxyType({})
+NO_EXTRAS: Mapping[str, object] = MappingProxyType({})
+"""What a row has where the annotation says nothing else; shared, since there may be a million rows."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -40,7 +41,7 @@ class Row:
         location: str | os.PathLike[str] | None = None,
         name: str = "",
         mos: float | None = None,
-        extras: Mapping[str, object] = _NO_EXTRAS,
+        extras: Mapping[str, object] = NO_EXTRAS,
         part: Part = WHOLE,
         *,
         path: str | os.PathLike[str] | None = None,
@@ -50,14 +51,12 @@ class Row:
             location = path
         if location is None:
             raise TypeError("Row: location is missing")
-        for attribute, value in (
-            ("location", os.fspath(location)),
-            ("name", name),
-            ("mos", mos),
-            ("extras", extras),
-            ("part", part),
-        ):
-            object.__setattr__(self, attribute, value)
+        put = object.__setattr__  # the class is frozen
+        put(self, "location", os.fspath(location))
+        put(self, "name", name)
+        put(self, "mos", mos)
+        put(self, "extras", extras)
+        put(self, "part", part)
 
     @property
     def path(self) -> Path:

@@ -1,18 +1,20 @@
 """Tables as people have them: text of any encoding and separator, spreadsheets, Parquet.
 
-Cells stay as they are written; what a number is, the reader of a column knows.
+Cells stay as they are written. Columns are found by one rule (:class:`Columns`), numbers by one (:func:`number`).
+A table of a million rows is read line by line each time it is iterated over; only its text is kept.
 """
 
 import csv
-import io
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cover.errors import UsageError
+from cover.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,30 @@ TEXT = {".csv": ",", ".tsv": "\t"}
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {"\t": "tab", " ": "blank"}
 _SPREADSHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+VIDEO_COLUMNS = (
+    *("path", "filename", "file", "video", "videoname", "videofile", "clip", "stimulus", "pvs", "name", "videoid"),
+)
+"""Usual headers of the column that names the videos, most likely first."""
+
+SPREAD_COLUMNS = {
+    "ci95": ("ci95", "mosci95", "ci", "mosci"),
+    "std": ("std", "mosstd", "sd", "stdev", "stddev", "mossd", "stdmos", "sdmos"),
+    "n": ("n", "votes", "nvotes", "numvotes", "ratings", "nratings", "numratings", "raters", "nraters", "count"),
+}
+"""Usual headers of half-widths of 95 % intervals of a MOS, standard deviations and numbers of ratings."""
+
+NOT_JUDGEMENTS = frozenset(
+    {
+        *("mos", "mean", "dmos", "predictedmos", "percentile", "se", "index", "videoindex", "id", "unnamed0", "split"),
+        *("age", "year", "session", "order", "trial", "time", "timestamp", "responsetime", "responsetimeseconds"),
+        *("content", "scene", "source", "reference", "duration", "fps", "framerate", "frames", "width", "height"),
+        *("bitrate", "level", "crf", "qp", "size"),
+        *(name for names in SPREAD_COLUMNS.values() for name in names),
+    }
+)
+"""Headers of columns of numbers that are neither ratings of one person nor scores of a metric, as header keys."""
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _BY_NAME = {"tab": "\t", "\\t": "\t", "blank": " ", "comma": ",", "semicolon": ";"}
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
@@ -33,22 +59,107 @@ _MISSING = {"", "-", "na", "n/a", "nan", "none", "null"}
 _THOUSANDS = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))")
 
 
+Record = tuple[str, dict[str, object]]
+"""Where a row is in its table (``line 3``), and its cells by column; None or an empty text where one is empty."""
+
+
 @dataclass(frozen=True)
 class RecordTable:
     """A table as read.
 
     Attributes:
         header: Names of the columns, without blanks around them.
-        records: For each row where it is (``line 3``), and its cells by column; None or an empty text where one is
-            empty.
+        records: The rows; iterating again reads them again.
         layout: How text was read, for messages; nothing for other formats.
-        separator: What separates the columns of text.
     """
 
     header: list[str]
-    records: list[tuple[str, dict[str, object]]]
+    records: Iterable[Record]
     layout: str = ""
-    separator: str = ""
+
+
+class _Again:
+    """Rows that are read again whenever they are iterated over."""
+
+    def __init__(self, read: Callable[[], Iterator[Record]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[Record]:
+        return self._read()
+
+
+class Columns:
+    """Columns of a table by name, by one rule for all tables.
+
+    A name that is there as written is that column. Otherwise case, blanks, underscores and punctuation do not matter.
+    Of several usual names, the first that is there counts; of several columns that fit it, the leftmost.
+
+    Args:
+        header: Names of the columns.
+        what: What to call the table in messages.
+        layout: How it was read, for messages.
+    """
+
+    def __init__(self, header: Sequence[str], what: str = "", layout: str = "") -> None:
+        self._header = [str(name) for name in header]
+        self._by_key = {header_key(name): name for name in reversed(self._header)}
+        self._what = what
+        self._layout = layout
+
+    def find(self, *usual: str, wanted: str | None = None, option: str = "", of: str = "") -> str | None:
+        """Find a column.
+
+        Args:
+            usual: Usual names, most likely first.
+            wanted: A name that was asked for instead.
+            option: The option that asks for it, for messages.
+            of: What it holds, such as ``the raters``, for messages.
+
+        Returns:
+            The column as the header writes it; None where none of the usual ones is there.
+
+        Raises:
+            UsageError: The column that was asked for is not there, or several have its name.
+        """
+        column = self._column(usual if wanted is None else (wanted,))
+        if column is None and wanted is not None:
+            raise self.lacks(option, wanted, of=of)
+        if column is not None and (count := self._header.count(column)) > 1:
+            raise UsageError(f"{self._what}: {count} columns are called {column}; rename all but one")
+        return column
+
+    def lacks(self, option: str, *names: str, of: str = "", more: str = "") -> UsageError:
+        """Say that a column is missing, and what is there.
+
+        Args:
+            option: The option that names another column.
+            names: Names that it may have.
+            of: What it holds.
+            more: What else to say, from its own separator on.
+        """
+        found = printable(", ".join(name for name in self._header if name))[:200] or "none"
+        some = [*names[:5], *(["..."] if len(names) > 5 else [])]
+        remedy = f"; name it with {option}=NAME" if option else ""
+        layout = f"; {self._layout}" if self._layout else ""
+        missing = f"of {of} ({', '.join(some)}; found: {found})" if of else f"{' or '.join(some)} (found: {found})"
+        return UsageError(f"{self._what}: no column {missing}{remedy}{more}{layout}")
+
+    def _column(self, names: Sequence[str]) -> str | None:
+        for name in names:
+            if name in self._header:
+                return name
+            if (column := self._by_key.get(header_key(name))) is not None:
+                return column
+        return None
+
+
+def number(cell: object) -> float | None:
+    """Read a cell as a number; None where it is not a finite one."""
+    try:
+        value = float(str(cell))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def read_table(
@@ -69,7 +180,7 @@ def read_table(
     suffix = path.suffix.lower()
     if suffix in SPREADSHEETS:
         table = read_spreadsheet(path, what, sheet)
-        return table if decimal == "." else _with_points(table, every=decimal == ",")
+        return table if decimal == "." else _with_points(table, "", every=decimal == ",")
     if suffix == PARQUET:
         return _read_parquet(path, what)
     if _is_spreadsheet(path, what):
@@ -115,20 +226,30 @@ def header_of(text: str, what: str, separator: str | None = None) -> list[str]:
         separator: What separates the columns; None finds out.
 
     Raises:
-        UsageError: The separator is none.
+        UsageError: The separator is not one character.
     """
-    lines, first, mark = _start(text, what, ",", separator)
-    return _names(next(csv.reader(lines[first:], delimiter=mark), []))
+    place, _, mark = _start(text, what, ",", separator)
+    return _names(next(csv.reader(_lines(text, place), delimiter=mark), []))
 
 
-def _start(text: str, what: str, usual: str, separator: str | None) -> tuple[list[str], int, str]:
-    """The lines of text, the number of the one that is the header, and what separates the columns."""
+def _lines(text: str, place: int) -> Iterator[str]:
+    """The lines of text from a place on, with their ends."""
+    return (match[0] for match in _LINE.finditer(text, place) if match[0])
+
+
+def _start(text: str, what: str, usual: str, separator: str | None) -> tuple[int, int, str]:
+    """Where the header of a table begins, how many lines are before it, and what separates the columns."""
     mark = _mark(separator, what)
-    lines = text.splitlines(keepends=True)
-    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
-    if lines and (named := re.fullmatch(r"sep=(.)\s*", lines[first])):  # Excel's own hint
-        mark, first = mark or named[1], first + 1
-    return lines, first, mark or _separator(lines[first] if first < len(lines) else "", usual)
+    place = skipped = 0
+    header = ""
+    for line in _lines(text, 0):
+        hint = re.fullmatch(r"sep=(.)\s*", line)  # Excel's own
+        if line.strip() and hint is None:
+            header = line
+            break
+        mark = mark or (hint[1] if hint else None)
+        place, skipped = place + len(line), skipped + 1
+    return place, skipped, mark or _separator(header, usual)
 
 
 def _names(cells: Sequence[str]) -> list[str]:
@@ -146,28 +267,32 @@ def _mark(separator: str | None, what: str) -> str | None:
 def _read_text(text: str, what: str, usual: str, separator: str | None, decimal: str | None) -> RecordTable:
     if not text.strip():
         raise UsageError(f"{what}: the file is empty")
-    lines, first, found = _start(text, what, usual, separator)
-    layout = f"read as separated by {_NAMES.get(found, repr(found))}; data.separator= sets another"
-    reader = csv.reader(io.StringIO("".join(lines[first:]), newline=""), delimiter=found, strict=True)
+    place, skipped, mark = _start(text, what, usual, separator)
+    layout = f"read as separated by {_NAMES.get(mark, repr(mark))}; data.separator= sets another"
+
+    def read() -> Iterator[Record]:
+        reader = csv.reader(_lines(text, place), delimiter=mark, strict=True)
+        try:
+            next(reader, None)
+            for cells in reader:
+                where = f"line {reader.line_num + skipped}"
+                if len(cells) > len(header) and any(map(str.strip, cells[len(header) :])):
+                    raise UsageError(f"{what}, {where}: more fields than the header has ({layout})")
+                if any(map(str.strip, cells)):
+                    padded = cells if len(cells) >= len(header) else [*cells, *[""] * (len(header) - len(cells))]
+                    yield where, {name: cell for name, cell in zip(header, padded, strict=False) if name}
+        except csv.Error as error:
+            raise UsageError(f"{what}, line {reader.line_num + skipped}: not a readable table ({error})") from error
+
     try:
-        header = _names(next(reader, []))
-        records = list(_records(reader, header, what, layout, first))
+        header = _names(next(csv.reader(_lines(text, place), delimiter=mark, strict=True), []))
     except csv.Error as error:
-        raise UsageError(f"{what}, line {reader.line_num + first}: not a readable table ({error})") from error
-    table = RecordTable(header, records, layout, found)
-    return table if decimal == "." else _with_points(table, every=decimal == ",")
-
-
-def _records(
-    reader: Iterator[list[str]], header: Sequence[str], what: str, layout: str, skipped: int
-) -> Iterator[tuple[str, dict[str, object]]]:
-    for cells in reader:
-        where = f"line {reader.line_num + skipped}"  # type: ignore[attr-defined]
-        if any(cell.strip() for cell in cells[len(header) :]):
-            raise UsageError(f"{what}, {where}: more fields than the header has ({layout})")
-        if any(cell.strip() for cell in cells):
-            padded = [*cells, *[""] * (len(header) - len(cells))]
-            yield where, {name: cell for name, cell in zip(header, padded, strict=False) if name}
+        raise UsageError(f"{what}, line {skipped + 1}: not a readable table ({error})") from error
+    table = RecordTable(header, _Again(read), layout)
+    # Without a comma in a cell there is nothing to look for.
+    if decimal == "." or (decimal is None and ("," not in text or (mark == "," and '"' not in text))):
+        return table
+    return _with_points(table, mark, every=decimal == ",")
 
 
 def _is_spreadsheet(path: Path, what: str) -> bool:
@@ -190,26 +315,38 @@ def _separator(header: str, usual: str) -> str:
     return max(counts, key=lambda mark: counts[mark])
 
 
-def _with_points(table: RecordTable, *, every: bool) -> RecordTable:
+def _with_points(table: RecordTable, separator: str, *, every: bool) -> RecordTable:
     """Write decimal commas as points: in columns that hold nothing but such numbers, or wherever there is one."""
-    chosen = table.header if every else [name for name in table.header if _has_commas(table, name)]
+    chosen = set(table.header) if every else _columns_with_commas(table, separator)
     if not chosen:
         return table
-    records = [
-        (where, {name: _point(cell) if name in chosen else cell for name, cell in cells.items()})
-        for where, cells in table.records
-    ]
-    return replace(table, records=records)
+
+    def read() -> Iterator[Record]:
+        for where, cells in table.records:
+            yield where, {name: _point(cell) if name in chosen else cell for name, cell in cells.items()}
+
+    return replace(table, records=_Again(read))
 
 
-def _has_commas(table: RecordTable, name: str) -> bool:
-    cells = [cell.strip() for _, cells in table.records if isinstance(cell := cells.get(name), str)]
-    numbers = [cell for cell in cells if cell.lower() not in _MISSING]
-    if not numbers or not all(_WITH_COMMA.fullmatch(text) or _WHOLE.fullmatch(text) for text in numbers):
-        return False
-    commas = [text for text in numbers if "," in text]
+def _columns_with_commas(table: RecordTable, separator: str) -> set[str]:
+    """The columns that hold nothing but numbers, some of them with commas."""
+    left = set(table.header)
+    with_comma: set[str] = set()
+    not_thousands: set[str] = set()
+    for _, cells in table.records:
+        for name in list(left):
+            cell = cells.get(name)
+            text = cell.strip() if isinstance(cell, str) else ""
+            if text.lower() in _MISSING:
+                continue
+            if _WITH_COMMA.fullmatch(text):
+                with_comma.add(name)
+                if not _IN_THOUSANDS.fullmatch(text):
+                    not_thousands.add(name)
+            elif not _WHOLE.fullmatch(text):
+                left.discard(name)
     # 1,200 may be twelve hundred where it is the comma that separates columns.
-    return bool(commas) and not (table.separator == "," and all(_IN_THOUSANDS.fullmatch(text) for text in commas))
+    return left & with_comma & (not_thousands if separator == "," else left)
 
 
 def _point(cell: object) -> object:
@@ -266,8 +403,10 @@ def _read_parquet(path: Path, what: str) -> RecordTable:
 def _of_frame(frame: "pd.DataFrame", first: int) -> RecordTable:
     """A table of a data frame, whose first row has the number ``first`` for people."""
     frame = frame.rename(columns=lambda name: str(name).strip()).astype(object).where(frame.notna().to_numpy(), None)
-    records = [
-        (f"row {number + first}", {str(name): cell for name, cell in zip(frame.columns, cells, strict=True)})
-        for number, cells in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
-    ]
-    return RecordTable(list(map(str, frame.columns)), records)
+    header = list(map(str, frame.columns))
+
+    def read() -> Iterator[Record]:
+        for row, cells in zip(frame.index, frame.itertuples(index=False, name=None), strict=True):
+            yield f"row {row + first}", dict(zip(header, cells, strict=True))
+
+    return RecordTable(header, _Again(read))

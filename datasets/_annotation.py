@@ -1,6 +1,5 @@
 """Common ground of the readers of public datasets: finding the annotation, checking its rows, finding the videos."""
 
-import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from scipy.io.matlab import MatReadError
 
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.tables import RecordTable, header_key, read_table
+from cover.tables import Columns, RecordTable, header_key, number, read_table
 
 from ._listing import Listing
 from .labels_txt import Label, is_labels_txt, read_labels_txt
@@ -185,21 +184,18 @@ class Record:
         Raises:
             UsageError: It is none.
         """
-        value = self.text(column)
+        text = self.text(column)
         try:
-            return float(value)
+            return float(text)  # whether it can be a MOS, its dataset decides
         except ValueError:
-            raise UsageError(f"{self.where}: {column} is {value!r}, not a number") from None
+            raise UsageError(f"{self.where}: {column} is {text!r}, not a number") from None
 
     def numbers(self, **columns: str) -> dict[str, object]:
         """Those of the named columns that are there and hold a finite number: ``numbers(fps="framerate")``."""
         found: dict[str, object] = {}
         for name, column in columns.items():
-            try:
-                value = float(self._values.get(header_key(column), ""))
-            except ValueError:
-                continue
-            if math.isfinite(value):
+            value = number(self._values.get(header_key(column)))
+            if value is not None:
                 found[name] = value
         return found
 
@@ -239,10 +235,9 @@ def check_columns(path: Path, found: Sequence[str], required: Sequence[str]) -> 
     Raises:
         UsageError: One is missing; the message shows those found.
     """
-    missing = [column for column in required if header_key(column) not in map(header_key, found)]
-    if missing:
-        shown = ", ".join(name for name in found if name)[:200] or "none"
-        raise UsageError(f"{path}: no column {' or '.join(missing)} (found: {shown}); is it this dataset's annotation?")
+    columns = Columns(found, str(path))
+    if missing := [column for column in required if columns.find(column) is None]:
+        raise columns.lacks("", *missing, more="; is it this dataset's annotation?")
 
 
 def is_matlab(path: Path) -> bool:

@@ -1,11 +1,15 @@
 """Finding the files that lists name, however their names are written."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from cover.tables import western
+
+_AROUND = " \t\r\n\f\v\"'"
+_MEANT = re.compile(r"^~|\\")  # the home folder, or Windows' separator
 
 
 class Listing:
@@ -23,6 +27,7 @@ class Listing:
 
     def __init__(self, root: Path, *, fold_case: bool = False) -> None:
         self._root = root
+        self._prefix = "" if root == Path() else os.path.join(root, "")  # noqa: PTH118 - a million names
         self._fold_case = fold_case
         self._folders: dict[str, tuple[set[str], dict[str, str]]] = {}
 
@@ -30,9 +35,23 @@ class Listing:
         """Give ``name`` as it is really written, relative to the root unless absolute; None where no such file is."""
         if "\0" in name:
             return None
-        if os.path.lexists(self._root / name):
+        if os.path.lexists(self._prefix + name if self._is_plain(name) else self._root / name):
             return name
+        if not self._fold_case and name.isascii() and name.strip(_AROUND) == name and not _MEANT.search(name):
+            return None  # there is no other way to write it
         return next(filter(None, map(self._walk, _spellings(name))), None)
+
+    def placed(self, name: str) -> tuple[str, str]:
+        """Give the path of a name, and the name as seen from the root; outside the root it stays as it is."""
+        if self._is_plain(name):
+            return self._prefix + name, name
+        inside = os.path.relpath(self._root / name, self._root)
+        return str(self._root / name), name if inside.startswith(os.pardir) else inside
+
+    @staticmethod
+    def _is_plain(name: str) -> bool:
+        """Whether a name is relative and in its shortest form: a million names are looked at in no time, then."""
+        return not name.startswith((os.sep, os.pardir)) and os.path.normpath(name) == name
 
     def _walk(self, name: str) -> str | None:
         path = Path(name)

@@ -1,24 +1,30 @@
 """Columns of a table that say which part of a video a row is: seconds, ``HH:MM:SS.mmm``, or numbers of frames."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from cover.errors import UsageError
 from cover.parts import Bound, Part, read_bound
+from cover.tables import Columns
 
 OPTIONS = ("start", "end", "start_frame", "end_frame")
 """Names of the columns, and of the options that name others."""
 
 
-def part_columns(find: Callable[[str], str | None]) -> dict[str, str]:
+def part_columns(columns: Columns, wanted: Mapping[str, str | None]) -> dict[str, str]:
     """Choose the columns of parts.
 
     Args:
-        find: Finds the column of an option, None where the table has none.
+        columns: Of the table.
+        wanted: Option -> header; an empty text takes no column, None the option's own name.
 
     Returns:
         Option -> column, of those that the table has.
     """
-    return {option: column for option in OPTIONS if (column := find(option)) is not None}
+    found = {
+        option: None if wanted[option] == "" else columns.find(option, wanted=wanted[option], option=f"data.{option}")
+        for option in OPTIONS
+    }
+    return {option: column for option, column in found.items() if column is not None}
 
 
 def read_part(cells: dict[str, object], columns: dict[str, str], what: str, layout: str = "") -> Part:

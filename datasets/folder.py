@@ -54,7 +54,7 @@ class Folder:
         if self.root in files:  # a folder of frames needs a name, as seen from the one above
             self.root = self.root.absolute().parent
             files = [file.absolute() for file in files]
-        self._rows = [Row(path=file, name=os.path.relpath(file, self.root)) for file in sorted(files)]
+        self._rows = [Row(file, os.path.relpath(file, self.root)) for file in sorted(files)]
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)

@@ -1,7 +1,6 @@
 """Ratings of single raters: what subjective tests and crowd platforms give, before anybody has taken a mean."""
 
 import glob
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,37 +9,28 @@ from pathlib import Path
 
 from cover.errors import UsageError
 from cover.rows import Rating, Row
-from cover.tables import PARQUET, SPREADSHEETS, TEXT, RecordTable, header_key, read_table
-from cover.text import printable
+from cover.tables import (
+    NOT_JUDGEMENTS,
+    PARQUET,
+    SPREADSHEETS,
+    TEXT,
+    VIDEO_COLUMNS,
+    Columns,
+    Record,
+    RecordTable,
+    header_key,
+    number,
+    read_table,
+)
 
 from ._listing import Listing
 
-VIDEO = ("filename", "path", "file", "video", "videoname", "videofile", "clip", "stimulus", "pvs", "name", "videoid")
 RATER = (
     *("subjectno", "subjectnumber", "participantno", "participantnumber", "raterno", "observerno"),
     *("participantid", "participant", "raterid", "rater", "subjectid", "subject", "observerid", "observer", "workerid"),
     *("worker", "userid", "user", "annotatorid", "annotator", "assessorid", "assessor", "viewerid", "viewer", "tester"),
 )
 RATING = ("rating", "score", "vote", "opinion", "opinionscore", "acr", "value", "response", "answer", "quality", "os")
-# Columns of a wide table that are no raters.
-_NO_RATER = {
-    "mos",
-    "mean",
-    "std",
-    "sd",
-    "stdev",
-    "n",
-    "count",
-    "ci",
-    "ci95",
-    "index",
-    "videoindex",
-    "id",
-    "split",
-    "fps",
-}
-_NO_RATER |= {"age", "year", "session", "order", "trial", "time", "timestamp", "responsetime", "responsetimeseconds"}
-_NO_RATER |= {"content", "scene", "source", "reference", "duration", "width", "height", "bitrate", "level", "crf", "qp"}
 _LIKE_RATING = re.compile(r"rating|score|opinion|\bvote", re.IGNORECASE)
 _TABLES = {*TEXT, *SPREADSHEETS, PARQUET, ".txt"}
 
@@ -56,7 +46,7 @@ class Ratings:
     Args:
         path: A table, a glob, or a folder of tables.
         root: Folder that relative paths of videos start from; by default that of the (first) table.
-        video: Header of the videos; by default the first of :data:`VIDEO` that is there.
+        video: Header of the videos; by default the first of :data:`cover.tables.VIDEO_COLUMNS` that is there.
         rater: Header of the raters, likewise of :data:`RATER`.
         rating: Header of the ratings, likewise of :data:`RATING`.
         raters: Pattern of the headers that are raters of a wide table; by default every column of numbers that has no
@@ -126,22 +116,23 @@ class Ratings:
             self.remarks.append(f"{rater} rated {video} {times} times{more}: the mean of them counts")
 
     def _read(self, file: Path, table: RecordTable) -> Iterator[Rating]:
-        video = self._column(file, table, "video", VIDEO)
-        rating = self._column(file, table, "rating", RATING)
+        columns = Columns(table.header, f"data={file}", table.layout)
+        video = self._column(columns, "video", VIDEO_COLUMNS)
+        rating = self._column(columns, "rating", RATING)
         if video is None:
-            raise self._lacks(file, table, "video", VIDEO)
+            raise columns.lacks("ratings.video", *VIDEO_COLUMNS, of="the video")
+        records = list(table.records)
         if rating is None:
-            yield from self._read_wide(file, table, video)
+            yield from self._read_wide(file, columns, table.header, records, video)
             return
-        rater = self._column(file, table, "rater", RATER)
+        rater = self._column(columns, "rater", RATER)
         others = [name for name in table.header if name not in (video, rater, rating)]
         if rater is None:
-            names = [name for _, cells in table.records if (name := _text(cells[video]))]
+            names = [name for _, cells in records if (name := _text(cells[video]))]
             if len(set(names)) < len(names):  # not one rater's, then
-                raise self._lacks(
-                    file, table, "rater", RATER, f"; {max(names, key=names.count)} is rated several times"
-                )
-        for where, cells in table.records:
+                several = f"; {max(names, key=names.count)} is rated several times"
+                raise columns.lacks("ratings.rater", *RATER, of="the rater", more=several)
+        for where, cells in records:
             name = _text(cells[video])
             value = self._number(file, where, rating, cells[rating])
             if name and value is not None:
@@ -150,18 +141,21 @@ class Ratings:
                     raise UsageError(f"data={file}: {where} has no {rater}")
                 yield Rating(self._name(name, {key: cells[key] for key in others}), by, value)
 
-    def _read_wide(self, file: Path, table: RecordTable, video: str) -> Iterator[Rating]:
-        raters = [name for name in table.header if name != video and self._is_rater(name, table)]
+    def _read_wide(
+        self, file: Path, columns: Columns, header: Sequence[str], records: Sequence[Record], video: str
+    ) -> Iterator[Rating]:
+        raters = [name for name in header if name != video and self._is_rater(name, records)]
         if self._raters is None and (like := [name for name in raters if _LIKE_RATING.search(name)]):
-            raise self._lacks(
-                file, table, "rating", [like[0]], "; or ratings.raters=PATTERN, if its columns are raters"
-            )
+            more = "; or ratings.raters=PATTERN, if its columns are raters"
+            raise columns.lacks("ratings.rating", like[0], of="the rating", more=more)
         if not raters:
-            raise self._lacks(file, table, "rating", RATING, "; mean opinion scores are read by data=table")
+            raise columns.lacks(
+                "ratings.rating", *RATING, of="the rating", more="; mean opinion scores are read by data=table"
+            )
         some = ", ".join(raters[:3]) + (", ..." if len(raters) > 3 else "")
         self.remarks.append(f"{file}: read as a column for each of {len(raters)} raters ({some})")
-        others = [name for name in table.header if name not in (video, *raters)]
-        for where, cells in table.records:
+        others = [name for name in header if name not in (video, *raters)]
+        for where, cells in records:
             if not (name := _text(cells[video])):
                 continue
             name = self._name(name, {key: cells[key] for key in others})
@@ -169,13 +163,16 @@ class Ratings:
                 if (value := self._number(file, where, rater, cells[rater])) is not None:
                     yield Rating(name, rater, value)
 
-    def _is_rater(self, name: str, table: RecordTable) -> bool:
+    def _column(self, columns: Columns, what: str, usual: Sequence[str]) -> str | None:
+        return columns.find(*usual, wanted=self._wanted[what], option=f"ratings.{what}", of=f"the {what}")
+
+    def _is_rater(self, name: str, records: Sequence[Record]) -> bool:
         if self._raters is not None:
             return fnmatchcase(name, self._raters)
-        cells = [_text(cells[name]) for _, cells in table.records]
-        there = [cell for cell in cells if cell]
-        # A cell that is no number is an error of its own, in what is a column of ratings otherwise.
-        return header_key(name) not in _NO_RATER and 2 * sum(map(_is_number, there)) > len(there)
+        cells = [cell for _, record in records if (cell := _text(record[name]))]
+        # A cell that is not a number is an error of its own, in what is a column of ratings otherwise.
+        numbers = sum(number(cell) is not None for cell in cells)
+        return header_key(name) not in NOT_JUDGEMENTS and 2 * numbers > len(cells)
 
     def _name(self, text: str, extras: dict[str, object]) -> str:
         """The name of a video as the others have it, and what is alike in all that is said of it."""
@@ -190,36 +187,15 @@ class Ratings:
                 del known[key]
         return name
 
-    def _column(self, file: Path, table: RecordTable, what: str, usual: Sequence[str]) -> str | None:
-        by_key = {header_key(name): name for name in reversed(table.header)}
-        wanted = self._wanted[what]
-        names = usual if wanted is None else (header_key(wanted),)
-        found = next((by_key[name] for name in names if name in by_key), None)
-        if found is None and wanted is not None:
-            raise self._lacks(file, table, what, names)
-        if found is not None and table.header.count(found) > 1:
-            raise UsageError(f"data={file}: {table.header.count(found)} columns are called {found}; rename all but one")
-        return found
-
-    def _lacks(self, file: Path, table: RecordTable, what: str, names: Sequence[str], more: str = "") -> UsageError:
-        found = printable(", ".join(table.header))[:200] or "none"
-        listed = ", ".join(names[:4]) + ("..." if len(names) > 4 else "")
-        layout = f"; {table.layout}" if table.layout else ""
-        return UsageError(
-            f"data={file}: no column of the {what} ({listed}; found: {found}); name it with ratings.{what}=NAME"
-            f"{more}{layout}"
-        )
-
     def _number(self, file: Path, where: str, column: str, cell: object) -> float | None:
         """A rating, or None where the cell is empty."""
         text = _text(cell)
-        if not text:
-            return None
-        if not _is_number(text):
+        value = number(text)
+        if text and value is None:
             raise UsageError(
                 f"data={file}: {where} has {column} {cell!r}, not a number; ratings.rating=NAME takes another column"
             )
-        return float(text)
+        return value
 
 
 def _files(path: Path) -> list[Path]:
@@ -241,10 +217,3 @@ def _text(cell: object) -> str:
     if cell is None:
         return ""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

@@ -1,20 +1,30 @@
 """A list of videos, or of parts of videos, in a file: a table with named columns, or text with one video a line."""
 
-import math
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cover.errors import UsageError
-from cover.rows import Row, part_of
-from cover.tables import PARQUET, SPREADSHEETS, TEXT, RecordTable, header_of, read_table, read_text
-from cover.text import printable
+from cover.parts import WHOLE
+from cover.results.names import MOS
+from cover.results.record import is_before_07
+from cover.rows import NO_EXTRAS, Row, part_of
+from cover.tables import (
+    PARQUET,
+    SPREADSHEETS,
+    TEXT,
+    VIDEO_COLUMNS,
+    Columns,
+    RecordTable,
+    header_of,
+    number,
+    read_table,
+    read_text,
+)
 
 from ._listing import Listing
-from ._parts import OPTIONS, part_columns, read_part
+from ._parts import part_columns, read_part
 from .labels_txt import is_labels_txt, read_labels_txt
 
-_PATH_COLUMNS = ("path", "filename", "file", "video", "name")
 _MOS_COLUMNS = ("mos", "score")
 _LABELS = ("path", "duration", "fps", "mos")
 
@@ -28,17 +38,17 @@ class Table:
             the form ``path, duration, fps, mos`` (:mod:`datasets.labels_txt`), or one path a line, where blank lines
             and lines that begin with ``#`` are passed over.
         root: Folder that relative paths start from; by default the list's own.
-        column: Header of the column of paths; by default the first of path, filename, file, video, name that is there,
-            in any case.
-        mos: Header of the column of scores; by default mos or score, in any case, or no scores where there is neither.
-            An empty cell stands for a video that nobody rated.
+        column: Header of the column of paths; by default the first of :data:`cover.tables.VIDEO_COLUMNS` that is there.
+            Headers are found as :class:`cover.tables.Columns` says.
+        mos: Header of the column of scores; by default mos or score, or no scores where there is neither. An empty cell
+            stands for a video that nobody rated.
         separator: What separates columns of text; by default what the header shows.
         decimal: The decimal mark of text, ``.`` or ``,``; by default that of each column.
         sheet: Sheet of a spreadsheet, by name or by number from 0; by default the first.
-        start: Header of the column of starts, by default start in any case: seconds after the first frame, or
-            ``HH:MM:SS.mmm``. A row with a start or an end is that part of the video, so that a video may have several.
-            An empty text takes no column, here and for the next three.
-        end: Header of the column of ends, likewise; the frame shown then is the first that does not belong to the part.
+        start: Header of the column of starts, by default start: seconds after the first frame, or ``HH:MM:SS.mmm``. A
+            row with a start or an end is that part of the video, so that a video may have several. An empty text takes
+            no column, here and for the next three.
+        end: Header of the column of ends; the frame shown then is the first that does not belong to the part.
         start_frame: Header of the column of starts as numbers of frames, from 0, for rows without seconds; by default
             start_frame.
         end_frame: Header of the column of ends, likewise, exclusive; by default end_frame.
@@ -69,23 +79,24 @@ class Table:
         self.root = Path(root) if root is not None else self.path.parent
         self._what = f"data={self.path}"
         table = self._read(column, separator, decimal, sheet)
-        of_path = self._find(table, "column", column, _PATH_COLUMNS)
+        columns = Columns(table.header, self._what, table.layout)
+        of_path = columns.find(*VIDEO_COLUMNS, wanted=column, option="data.column")
         if of_path is None:
-            raise self._lacks(table, "column", " or ".join(_PATH_COLUMNS))
-        of_mos = self._find(table, "mos", mos, _MOS_COLUMNS)
+            raise columns.lacks("data.column", *VIDEO_COLUMNS)
+        of_mos = self._mos_column(columns, mos)
         if of_mos == of_path:
             of_mos = None
         named = {"start": start, "end": end, "start_frame": start_frame, "end_frame": end_frame}
-        of_part = part_columns(lambda option: self._find(table, option, named[option], (option,)))
+        of_part = part_columns(columns, named)
         listing = Listing(self.root)
         rows: dict[str, Row] = {}
         for where, cells in table.records:
             if name := _text(cells.pop(of_path)):
                 name = listing.find(name) or name.strip()
                 score = None if of_mos is None else self._number(where, of_mos, cells.pop(of_mos), table.layout)
-                part = read_part(cells, of_part, f"{self._what}: {where}", table.layout)
-                extras = {key: cell.strip() if isinstance(cell, str) else cell for key, cell in cells.items()}
-                row = part_of(Row(self.root / name, self._relative(name), score, extras), *part)
+                part = read_part(cells, of_part, f"{self._what}: {where}", table.layout) if of_part else WHOLE
+                row = Row(*listing.placed(name), score, _stripped(cells) if cells else NO_EXTRAS)
+                row = row if part == WHOLE else part_of(row, *part)
                 if rows.setdefault(row.name, row).mos != score:
                     raise UsageError(f"{self._what}: {where} gives {row.name} another MOS than a line before it")
         if not rows:
@@ -112,52 +123,35 @@ class Table:
             return RecordTable(list(_LABELS), records)
         text = read_text(self.path, self._what)
         header = header_of(text, self._what, separator)  # Excel's "Unicode text" is a table, too
-        known = {*_PATH_COLUMNS, *([column.strip().lower()] if column else [])}
-        if len(header) > 1 and known & {name.lower() for name in header}:
+        names = (*VIDEO_COLUMNS, *([column] if column else []))
+        if len(header) > 1 and Columns(header).find(*names) is not None:
             return read_table(self.path, self._what, separator=separator, decimal=decimal)
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        names = [line for line in lines if line.strip() and not line.startswith("#")]
-        return RecordTable(["path"], [("", {"path": line}) for line in names])
+        paths = [line for line in lines if line.strip() and not line.startswith("#")]
+        return RecordTable(["path"], [("", {"path": path}) for path in paths])
 
-    def _find(self, table: RecordTable, option: str, wanted: str | None, usual: tuple[str, ...]) -> str | None:
-        """A column as the header writes it: the one that is wanted, or the first of the usual ones."""
-        if wanted == "" and option in OPTIONS:  # a column of that name holds something else
-            return None
-        by_lower_case = {name.lower(): name for name in reversed(table.header)}
-        names = usual if wanted is None else (wanted.strip().lower(),)
-        found = next((by_lower_case[name] for name in names if name in by_lower_case), None)
-        if found is None and wanted is not None:
-            raise self._lacks(table, option, wanted)
-        if found is not None and table.header.count(found) > 1:
-            raise UsageError(
-                f"{self._what}: {table.header.count(found)} columns are called {found}; rename all but one"
-            )
-        return found
-
-    def _lacks(self, table: RecordTable, option: str, names: str) -> UsageError:
-        found = printable(", ".join(table.header))[:200] or "none"
-        layout = f"; {table.layout}" if table.layout else ""
-        return UsageError(f"{self._what}: no column {names} (found: {found}); name it with data.{option}=NAME{layout}")
+    def _mos_column(self, columns: Columns, mos: str | None) -> str | None:
+        """The column of the MOS; before 0.7, ``MOS`` in a results folder was the predicted one."""
+        column = columns.find(*_MOS_COLUMNS, wanted=mos, option="data.mos")
+        is_predicted = mos is None and column == MOS and is_before_07(self.path.parent)
+        return columns.find(*_MOS_COLUMNS[1:]) if is_predicted else column
 
     def _number(self, where: str, column: str, cell: object, layout: str) -> float | None:
         """A score, or None where the cell is empty."""
         if cell is None or not str(cell).strip():
             return None
-        try:
-            value = float(str(cell))
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
+        value = number(cell)
+        if value is None:
             marks = f"; {layout}, data.decimal= the decimal mark" if layout else ""
             raise UsageError(
                 f"{self._what}: {where} has {column} {cell!r}, not a number; data.mos=NAME takes another column{marks}"
             )
         return value
 
-    def _relative(self, name: str) -> str:
-        """``name`` as seen from the root; one outside the root keeps the form it was given in."""
-        inside = os.path.relpath(self.root / name, self.root)
-        return name if inside.startswith(os.pardir) else inside
+
+def _stripped(cells: dict[str, object]) -> Mapping[str, object]:
+    """Cells without blanks around them."""
+    return {key: cell.strip() if isinstance(cell, str) else cell for key, cell in cells.items()}
 
 
 def _text(cell: object) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from cover.apps.session import as_code, frame_with_map, in_words, read_scored, score_files
 from cover.errors import CoverError
+from cover.results.names import SCORES_TABLE
 from cover.scores import SCORES
 from cover.text import visible
 
@@ -202,7 +203,7 @@ def _score(
         str(folder),
         table,
         f"Not scored:\n{failed}" if failed else "",
-        str(folder / "scores.csv"),
+        str(folder / SCORES_TABLE),
         str(folder / "report.html"),
         choice,
     )

@@ -50,8 +50,8 @@ def dataset_rows(data: DataOptions, option: str = "data") -> DatasetRows:
     """
     dataset: Dataset = instantiate(_at_home(data.rows), f"{option}.rows")
     rows = list(dataset)
-    twice = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
-    if twice:
+    if len({row.name for row in rows}) < len(rows):
+        twice = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
         raise UsageError(f"{option}: {len(twice)} names stand for more than one file, the first is {twice[0]!r}")
     if not rows:
         raise UsageError(f"{option}: the dataset names no file")

@@ -17,7 +17,8 @@ from cover.evaluation.gain import Gain
 from cover.evaluation.measures import measure
 from cover.files import write_text
 from cover.reporting.plots import scatter
-from cover.reporting.tables import write_table
+from cover.reporting.tables import write_predictions, write_table
+from cover.results.names import METRICS, PREDICTIONS
 
 
 def folds_passing(folds: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
@@ -47,8 +48,8 @@ def write_adaptation(
         fit: The curve for PLCC and RMSE.
         resamples: Resamplings for the intervals; 0 for none.
     """
-    for name, frame in (("predictions.csv", table), ("rungs.csv", rungs)):
-        write_table(folder / name, frame)
+    write_predictions(folder / PREDICTIONS, table)
+    write_table(folder / "rungs.csv", rungs)
     names = {"overall": "overall", "before": "overall_before", "trained": "overall_trained"}
     found = {name: measure(table[column], table["mos"], fit=fit, resamples=resamples) for name, column in names.items()}
     errors = {
@@ -62,7 +63,7 @@ def write_adaptation(
     figures = {name: values.as_dict() for name, values in found.items()}
     ladder = {**about, "rmse_predicted_mos": errors}
     text = json.dumps({**figures, "gain": gain.as_dict(), "ladder": ladder, "best": best}, indent=2)
-    write_text(folder / "metrics.json", text + "\n")
+    write_text(folder / METRICS, text + "\n")
 
 
 def _draw(path: Path, rungs: pd.DataFrame) -> None:

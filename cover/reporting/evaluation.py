@@ -16,8 +16,7 @@ from cover.files import write_text
 from cover.reporting.console import measures_table, standard_table, study_lines
 from cover.reporting.plots import scatter
 from cover.reporting.tables import write_table
-
-_METRICS = "metrics.json"
+from cover.results.names import METRICS
 
 
 def write_measures(
@@ -55,7 +54,7 @@ def write_measures(
     if splits is None:
         for name, found in standard_all(table, fit, resolving=resolving).items():
             metrics[name]["p1401"] = found.as_dict()
-    write_text(folder / _METRICS, json.dumps(metrics, indent=2) + "\n")
+    write_text(folder / METRICS, json.dumps(metrics, indent=2) + "\n")
     scored = table.dropna(subset=["overall"])
     curve = fit_curve(scored["overall"], scored["mos"], fit)
     half = scored.get("ci95")
@@ -81,7 +80,7 @@ def write_study(folder: Path, study: Study) -> None:
 
 def metrics_in(folder: Path) -> dict[str, dict[str, Any]]:
     """Read ``metrics.json``."""
-    return json.loads((folder / _METRICS).read_text(encoding="utf-8"))
+    return json.loads((folder / METRICS).read_text(encoding="utf-8"))
 
 
 def show_evaluation(

@@ -18,6 +18,7 @@ from cover.evaluation.raters.study import Study
 from cover.files import write_text
 from cover.reporting.console import NumberTable, study_lines, with_ends
 from cover.reporting.tables import write_table
+from cover.results.names import METRICS, PAIRS, PREDICTIONS, RANKING
 
 _SHOWN_PAIRS = 10
 _LABELS = {
@@ -40,14 +41,14 @@ def write_ranking(folder: Path, table: pd.DataFrame, found: Ranking, fit: Fit, s
         fit: The curve that it stands on.
         study: How far the raters agree, where that is known.
     """
-    for name, frame in (("predictions.csv", table), ("ranking.csv", found.ranking()), ("pairs.csv", found.pairs)):
+    for name, frame in ((PREDICTIONS, table), (RANKING, found.ranking()), (PAIRS, found.pairs)):
         write_table(folder / name, frame)
     _draw(folder / "ranking.png", found, study)
     metrics: dict[str, Any] = {metric.name: _figures(metric, len(table)) for metric in found.metrics}
     pairs = found.pairs.astype(object).where(found.pairs.notna(), None).to_dict("records")
     extra = {} if study is None else {"raters": study.agreement.as_dict()}
     figures = {"fit": fit, "criterion": found.criterion, "metrics": metrics, "pairs": pairs, **extra}
-    write_text(folder / "metrics.json", json.dumps(figures, indent=2) + "\n")
+    write_text(folder / METRICS, json.dumps(figures, indent=2) + "\n")
 
 
 def _figures(metric: Metric, total: int) -> dict[str, Any]:

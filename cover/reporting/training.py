@@ -18,9 +18,9 @@ from cover.evaluation.tables.predictions import score_names
 from cover.files import write_text
 from cover.reporting.console import measures_table, study_lines
 from cover.reporting.plots import draw_curves, scatter
-from cover.reporting.tables import write_table
+from cover.reporting.tables import write_predictions, write_table
+from cover.results.names import METRICS, PREDICTIONS
 
-_METRICS = "metrics.json"
 _FEW = 30  # videos to validate on, below which a word is said of the epoch that they chose
 _VARIANTS = {"raw": "", "ema": ", averaged weights"}
 
@@ -49,7 +49,7 @@ def write_figures(
         logger: One of Lightning's, if any.
         gain: How much better what was trained agrees with the MOS than the start; None where that means nothing.
     """
-    write_table(folder / "predictions.csv", table)
+    write_predictions(folder / PREDICTIONS, table)
     held_out = table[(table["split"] == "validation") & (table["dataset"] == dataset)]
     targets = {name: f"{name}_rated" if f"{name}_rated" in table else "mos" for name in score_names(table)}
     measures = {
@@ -70,7 +70,7 @@ def write_figures(
             compared[name] = found.as_dict()
         compared["gain"] = gain.as_dict()
     plain = {**figures, **compared, "best": {**best, "calibrated": "predicted_mos" in table}}
-    write_text(folder / _METRICS, json.dumps(plain, indent=2) + "\n")  # last: all is there
+    write_text(folder / METRICS, json.dumps(plain, indent=2) + "\n")  # last: all is there
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _ladder_lines(ladder: Mapping[str, Any], kept: bool) -> list[str]:
 
 def read_figures(folder: Path) -> TrainingFigures:
     """Read the figures of a finished run."""
-    figures = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
+    figures = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     best, gain, ladder = figures.pop("best"), figures.pop("gain", None), figures.pop("ladder", None)
     before, trained = (
         Measures.from_dict(found) if (found := figures.pop(name, None)) else None for name in ("before", "trained")

@@ -26,7 +26,8 @@ from cover.parts import Part
 from cover.ranks import is_main_process
 from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.reporting.progress import working
-from cover.reporting.tables import write_table
+from cover.reporting.tables import write_predictions
+from cover.results.names import PREDICTIONS
 from cover.results.record import write_run_record
 from cover.rows import Row
 from cover.tasks.report import end_with_report
@@ -86,8 +87,8 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
     from cover.reporting import evaluation
 
     table = prediction_table(rows, scores, uncertainties(rows, options.columns.model_dump()))
-    for path in (folder / "predictions.csv", *([options.output] if names_table(options.output) else [])):
-        write_table(path, with_parts(table, rows, placed))
+    for path in (folder / PREDICTIONS, *([options.output] if names_table(options.output) else [])):
+        write_predictions(path, with_parts(table, rows, placed))
     if study is not None:
         evaluation.write_study(folder, study)
     with working(f"measuring {len(table)} videos"):

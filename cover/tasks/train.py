@@ -13,6 +13,7 @@ from cover.config.compose import checked
 from cover.config.record import run_record
 from cover.config.schema import TrainOptions
 from cover.ranks import is_main_process
+from cover.results.names import ERRORS
 
 _SEEN = re.compile(r"\+*(model|views)[.=]")  # options that scoring must be given too
 
@@ -73,7 +74,7 @@ def train(config: dict[str, Any], folder: Path) -> bool:
 
 def _complete(folders: Sequence[Path]) -> bool:
     """Whether every video could be read."""
-    return all(len((folder / "errors.csv").read_text(encoding="utf-8").splitlines()) <= 1 for folder in folders)
+    return all(len((folder / ERRORS).read_text(encoding="utf-8").splitlines()) <= 1 for folder in folders)
 
 
 def _show(folder: Path, study: Any) -> dict[str, Any]:

@@ -22,10 +22,11 @@ from cover.evaluation.splits.contents import contents
 from cover.files import LOCK, set_aside, write_rows
 from cover.models import COVER
 from cover.ranks import is_main_process
+from cover.results.names import ERRORS, METRICS, MISSING, RUN
 from cover.results.record import RunRecord, read_run_record, write_run_record
 from cover.scores import REVISION, SCORES
 from cover.training.checkpoints import write_weights
-from cover.training.data.features import ERRORS, start_errors
+from cover.training.data.features import start_errors
 from cover.training.data.sets import RatedSet
 from cover.training.recipe import Recipe
 from cover.training.stages import StageResult, run_stage, run_start
@@ -33,7 +34,7 @@ from cover.training.stages import StageResult, run_stage, run_start
 log = logging.getLogger(__name__)
 
 _LEVEL = 0.99  # of the gain's intervals: the best of several epochs was chosen on the videos that it stands on
-FINISHED = "metrics.json"  # the last file of a run: where it is, all is there
+FINISHED = METRICS  # the last file of a run: where it is, all is there
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,9 @@ def open_run(
     if earlier is not None and not (is_same and resume):
         if not is_same:
             log.info("the run in %s has other options or data; this one starts fresh", folder)
-        file = folder / "run.yaml"
+        file = folder / RUN
         # What this run has written already stays.
-        stays = {"previous", "missing.csv", "train.log", LOCK, file.name}
+        stays = {"previous", MISSING, "train.log", LOCK, file.name}
         set_aside([file, *(path for path in folder.iterdir() if path.name not in stays)])
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"identity": identity, "run_id": run_id, "base": dict(kept["base"])}

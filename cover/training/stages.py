@@ -16,9 +16,10 @@ from torch import nn
 from cover.errors import UsageError
 from cover.models import COVER, FrameBackbone, fan_in_, whiten_
 from cover.ranks import is_main_process
+from cover.results.names import ERRORS
 from cover.scores import BRANCHES, SCORES
 from cover.training.adapt.ridge import fit_heads
-from cover.training.data.features import ERRORS, add_error, caches, prepare
+from cover.training.data.features import add_error, caches, prepare
 from cover.training.data.loader import TrainingData
 from cover.training.data.selection import auxiliary_columns
 from cover.training.data.sets import RatedSet

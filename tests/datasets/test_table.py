@@ -101,9 +101,9 @@ def test_parquet_that_is_damaged(tmp_path: Path) -> None:
         ("list.csv", "", {}, "the file is empty"),
         (
             "list.csv",
-            "clip,mos\na.mp4,3\n",
+            "thing,mos\na.mp4,3\n",
             {},
-            r"no column path or .* \(found: clip, mos\); name it with data.column=NAME",
+            r"no column path or .* \(found: thing, mos\); name it with data.column=NAME",
         ),
         ("list.csv", "path\na.mp4\n", {"mos": "MOS"}, r"no column MOS \(found: path\); name it with data.mos=NAME"),
         ("list.csv", "path,mos\n", {}, "the list names no file"),

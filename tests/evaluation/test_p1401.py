@@ -183,7 +183,7 @@ class TestComparison:
 
 
 def test_a_table_of_metrics_has_gaps_where_a_score_is_missing() -> None:
-    rows = [Row(None, name, mos) for name, mos in (("a", 1.0), ("b", 2.0))]  # type: ignore[arg-type]
+    rows = [Row("nowhere", name, mos) for name, mos in (("a", 1.0), ("b", 2.0))]
     table = tabulate(rows, {"x": {"a": 5.0}}, None)
     assert table.to_dict("list")["Filename"] == ["a", "b"]
     assert table["x"].isna().to_list() == [False, True]

@@ -180,11 +180,9 @@ def test_fine_tuned_weights_predict_the_mos(evaluate: Run, tmp_path: Path) -> No
     assert evaluate(*options, "output=tuned", "weights=best.safetensors") == 1
     assert evaluate(*options, "output=plain") == 1
     tuned, plain = (pd.read_csv(f"{name}/predictions.csv") for name in ("tuned", "plain"))
-    assert tuned.columns.tolist() == [*plain.columns, "predicted_mos"]
-    assert tuned["predicted_mos"].to_list() == pytest.approx(
-        (2 * tuned["overall"] + 3).to_list(), abs=3e-6, nan_ok=True
-    )
-    assert tuned["predicted_mos"].isna().sum() == 1
+    assert tuned.columns.tolist() == [*plain.columns, "PredictedMOS"]
+    assert tuned["PredictedMOS"].to_list() == pytest.approx((2 * tuned["overall"] + 3).to_list(), abs=3e-6, nan_ok=True)
+    assert tuned["PredictedMOS"].isna().sum() == 1
     pd.testing.assert_frame_equal(tuned[plain.columns], plain)
     assert metrics("tuned") == metrics("plain")
 

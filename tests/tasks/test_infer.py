@@ -378,7 +378,7 @@ def test_fine_tuned_weights_score_on_the_scale_of_their_ratings(
     assert "predicted_mos" in capsys.readouterr().out
     assert infer(f"data={clips}", "output=plain") == 1
     header, *lines = table(Path("out/scores.csv"))
-    assert header == ["Filename", "Semantic", "Technical", "Aesthetic", "Overall", "MOS"]
+    assert header == ["Filename", "Semantic", "Technical", "Aesthetic", "Overall", "PredictedMOS"]
     for name, *values in lines:
         *branches, overall, mos = map(float, values)
         assert [*branches, overall] == pytest.approx(

@@ -125,7 +125,7 @@ def test_what_a_run_leaves(
     scores = pd.read_csv("scored/scores.csv").set_index("Filename").sort_index()
     predicted = pd.read_csv("out/predictions.csv").set_index("Filename").sort_index()
     assert scores["Overall"].to_list() == pytest.approx(predicted["overall"].to_list(), abs=6e-5)
-    assert scores["MOS"].to_list() == pytest.approx(predicted["predicted_mos"].to_list(), abs=6e-4)
+    assert scores["PredictedMOS"].to_list() == pytest.approx(predicted["PredictedMOS"].to_list(), abs=6e-4)
 
 
 def test_python_needs_no_config_to_score_with_it(train: Run, rated: Path) -> None:
@@ -730,7 +730,7 @@ class TestAgainstTheStart:
         assert small("infer", f"data={tellable}", "model=tiny", "weights=out/best.ckpt", "output=again") == 0
         again, mos = pd.read_csv("again/scores.csv"), pd.read_csv(tellable)["mos"]
         assert again["Overall"].corr(mos) > pd.read_csv("scores/scores.csv")["Overall"].corr(mos)
-        assert (again["MOS"] - mos).abs().mean() < mos.std()
+        assert (again["PredictedMOS"] - mos).abs().mean() < mos.std()
         capsys.readouterr()
         assert train(*options, "output=out") == 0  # shown again, not computed again
         assert "training helped" in capsys.readouterr().out

@@ -5,19 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cover.errors import UsageError
 from cover.evaluation.arrays import Array
 from cover.rows import Row
-from cover.tables import header_key
+from cover.tables import SPREAD_COLUMNS, Columns, number
 
 log = logging.getLogger(__name__)
-
-NAMES = {
-    "ci95": ("ci95", "mosci95", "ci", "mosci"),
-    "std": ("std", "mosstd", "sd", "stdev", "stddev", "mossd", "stdmos", "sdmos"),
-    "n": ("n", "votes", "nvotes", "numvotes", "ratings", "nratings", "numratings", "raters", "nraters", "count"),
-}
-"""Headers of columns with half-widths of 95 % intervals, standard deviations and numbers of ratings, in any case."""
 
 
 def half_width(std: np.ndarray | float, n: np.ndarray | float) -> Array:
@@ -40,7 +32,8 @@ def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tup
 
     Args:
         rows: The videos.
-        columns: Header of the columns ``ci95``, ``std`` and ``n``; None finds one of :data:`NAMES`.
+        columns: Header of the columns ``ci95``, ``std`` and ``n``; None finds a usual one
+            (:data:`cover.tables.SPREAD_COLUMNS`).
 
     Returns:
         Half-widths of the 95 % intervals and standard errors, (n,) each, NaN where unknown; None where no column says.
@@ -48,7 +41,7 @@ def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tup
     Raises:
         UsageError: There is no column of a name that was given.
     """
-    found = {what: _column(rows, what, columns.get(what)) for what in NAMES}
+    found = {what: _column(rows, what, columns.get(what)) for what in SPREAD_COLUMNS}
     n, std, half = found["n"], found["std"], found["ci95"]
     if half is None and (std is None or n is None):
         return None
@@ -69,20 +62,9 @@ def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tup
 
 
 def _column(rows: Sequence[Row], what: str, wanted: str | None) -> Array | None:
-    headers = {header_key(str(name)): name for row in rows[:1] for name in reversed(list(row.extras))}
-    names = NAMES[what] if wanted is None else (header_key(wanted),)
-    found = next((headers[name] for name in names if name in headers), None)
-    if found is None:
-        if wanted is None:
-            return None
-        listed = ", ".join(map(str, headers.values())) or "none"
-        raise UsageError(f"columns.{what}={wanted}: there is no such column (found: {listed})")
-    values = np.array([_number(row.extras.get(found)) for row in rows])
-    return np.where(values >= 0, values, np.nan)
-
-
-def _number(cell: object) -> float:
-    try:
-        return float(str(cell))
-    except ValueError:
-        return np.nan
+    columns = Columns(list(rows[0].extras) if rows else [], "the rated videos")
+    column = columns.find(*SPREAD_COLUMNS[what], wanted=wanted, option=f"columns.{what}")
+    if column is None:
+        return None
+    values = [number(row.extras.get(column)) for row in rows]
+    return np.array([np.nan if value is None or value < 0 else value for value in values])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cover.rows import Row
+from cover.tables import Columns
 
 COLUMNS = ("content", "scene", "reference", "ref")
 """Headers of columns that name the content, in any case."""
@@ -55,9 +56,8 @@ def contents(rows: Sequence[Row], column: str | None = None) -> Contents | None:
     Returns:
         None where no column says and names tell nothing: every video is then taken to show something else.
     """
-    extras = {name.strip().lower(): name for row in rows[:1] for name in reversed(list(row.extras))}
-    names = COLUMNS if column is None else (column.strip().lower(),)
-    found = next((extras[name] for name in names if name in extras), None)
+    columns = Columns(list(rows[0].extras) if rows else [])
+    found = columns.find(*(COLUMNS if column is None else (column,)))
     if found is not None:
         values = [row.extras.get(found) for row in rows]
         if all(value not in (None, "") and value == value for value in values):

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from cover.errors import UsageError
 from cover.files import csv_line, write_bytes
-from cover.tables import read_table
+from cover.tables import Columns, read_table
 
 
 class Named(Protocol):
@@ -206,10 +206,10 @@ def read_split(path: str | Path, rows: Iterable[R], content: str | None = None) 
 
 def _lines(path: Path) -> list[tuple[str, str, str]]:
     table = read_table(path, str(path))
-    if absent := [column for column in HEADER if column not in table.header]:
-        found = ", ".join(table.header) or "none"
-        raise UsageError(f"{path}: no column {' or '.join(absent)} (found: {found})")
-    name, split = HEADER
+    columns = Columns(table.header, str(path))
+    name, split = map(columns.find, HEADER)
+    if name is None or split is None:
+        raise columns.lacks("", *(header for header in HEADER if columns.find(header) is None))
     lines = [(where, str(cells[name]), str(cells[split]).strip()) for where, cells in table.records]
     if not lines:
         raise UsageError(f"{path}: it names no video")

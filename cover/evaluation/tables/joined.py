@@ -11,30 +11,13 @@ from typing import Any
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.evaluation.raters.uncertainty import NAMES
 from cover.evaluation.tables.predictions import PredictionTable, read_predictions
+from cover.results.names import PREDICTIONS, SCORES_TABLE
 from cover.rows import Row
-from cover.tables import TEXT, header_key, header_of
+from cover.tables import NOT_JUDGEMENTS, TEXT, header_key, header_of
 
 _TAKEN = ("Filename", "mos", "ci95", "se")  # names of other columns beside those of metrics
-_RESULTS = ("predictions.csv", "scores.csv")  # of a results folder, the first that is there
-# Columns of numbers that are no scores, as compared without blanks and underscores.
-_NO_SCORE = {"index", "videoindex", "id", "unnamed0", "duration", "fps", "framerate", "frames", "width", "height"}
-_NO_SCORE |= {
-    "percentile",
-    "predictedmos",
-    "dmos",
-    "content",
-    "scene",
-    "bitrate",
-    "level",
-    "crf",
-    "qp",
-    "split",
-    "size",
-    "se",
-}
-_NO_SCORE |= {name for names in NAMES.values() for name in names}
+_RESULTS = (PREDICTIONS, SCORES_TABLE)  # of a results folder, the first that is there
 
 
 @dataclass(frozen=True)
@@ -79,7 +62,7 @@ def header_in(path: Path, columns: Mapping[str, str | None], separator: str | No
     with path.open("rb") as file:
         start = file.read(1 << 16).decode("utf-8-sig", "replace")
     header = header_of(start, f"predictions={path}", separator)
-    others = [name for name in header if header_key(name) not in _NO_SCORE | {"mos"} and name != columns["path"]]
+    others = [name for name in header if header_key(name) not in NOT_JUDGEMENTS and name != columns["path"]]
     return header if len(others) > 1 else None
 
 
@@ -178,7 +161,7 @@ def _score_columns(table: PredictionTable, wanted: Sequence[str] | None) -> list
 
 
 def _is_score(name: str, cells: "pd.Series[Any]") -> bool:
-    if header_key(name) in _NO_SCORE:
+    if header_key(name) in NOT_JUDGEMENTS:
         return False
     there = cells[cells.astype(str).str.strip() != ""].dropna()
     return len(there) > 0 and bool(pd.to_numeric(there, errors="coerce").notna().all())

@@ -10,12 +10,14 @@ import pandas as pd
 
 from cover.errors import UsageError
 from cover.parts import WHOLE, Part, read_bound
+from cover.results.names import MOS, PART
+from cover.results.record import is_before_07
 from cover.rows import Row, part_of
 from cover.scores import SCORES
-from cover.tables import read_table
+from cover.tables import VIDEO_COLUMNS, Columns, read_table
 
-_INFER_HEADER = ("Filename", "Semantic", "Technical", "Aesthetic", "Overall")  # as cover.results.store writes it
-_NAMES = ("filename", "path", "file", "video", "name")
+_FEWEST = 5  # videos: of fewer, a MOS may follow Overall exactly by chance
+_DECIMALS = 4  # of scores in a table
 
 
 @dataclass(frozen=True)
@@ -84,33 +86,38 @@ def read_predictions(
 ) -> PredictionTable:
     """Read predictions, and MOS where there are some, from a table.
 
+    A MOS that is a strictly monotone function of ``overall`` is what a model predicts, and not what people said: it is
+    refused, unless ``columns`` names it otherwise than by default.
+
     Args:
         path: A table with a header (:mod:`cover.tables`).
-        columns: Header of the columns ``path``, ``mos``, ``overall`` and the branches, in any case; branches may be
-            absent. Where that of ``path`` is None, it is the first of Filename, path, file, video, name that is there,
-            in any case.
+        columns: Header of the columns ``path``, ``mos``, ``overall`` and the branches, found as
+            :class:`cover.tables.Columns` says; branches may be absent. Where that of ``path`` is None, it is the first
+            of :data:`cover.tables.VIDEO_COLUMNS` that is there.
         needs_mos: Whether it must have a MOS.
         needs_overall: Whether it must have an overall score.
         separator: What separates columns of text; None finds out.
-        decimal: The decimal mark of text, likewise.
+        decimal: The decimal mark of text; None finds out.
         sheet: Sheet of a spreadsheet, by name or by number from 0; None for the first.
 
     Raises:
-        UsageError: The table cannot be read, lacks a column, names a video twice, or has a MOS that is no number.
+        UsageError: The table cannot be read, lacks a column, names a video twice, or has a MOS that is not a number or
+            not what people said.
     """
     what = f"predictions={path}"
     read = read_table(path, what, separator=separator, decimal=decimal, sheet=sheet)
-    names_column = columns["path"] or _names_column(read.header)
-    columns = _as_written(columns, read.header)
+    header = Columns(read.header, what, read.layout)
+    by_default = columns["mos"] == "mos"
+    columns = {name: _as_written(header, column) for name, column in columns.items()}
+    names_column = columns["path"] or header.find(*VIDEO_COLUMNS) or "Filename"
+    if by_default and columns["mos"] == MOS and is_before_07(path.parent):
+        columns["mos"] = "mos"  # MOS is the predicted one there
     table = pd.DataFrame([cells for _, cells in read.records], columns=read.header)
     wanted = {"path": names_column, "mos": columns["mos"], "overall": columns["overall"]}
     needed = ["path", *(["mos"] if needs_mos else []), *(["overall"] if needs_overall else [])]
     apart = "; data=table data.path=FILE (or data=ratings) has MOS apart from predictions" if needs_mos else ""
     if absent := [str(wanted[name]) for name in needed if wanted[name] not in table]:
-        raise UsageError(
-            f"{what}: no column {', '.join(absent)} (found: {', '.join(map(str, table)) or 'none'}); "
-            f"name it with columns.path, columns.mos, columns.overall{apart}{'; ' + read.layout if read.layout else ''}"
-        )
+        raise header.lacks("", *absent, more=f"; name it with columns.path, columns.mos, columns.overall{apart}")
     for column in (columns["mos"], *(columns[name] for name in SCORES)):
         if column in table:
             table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
@@ -122,6 +129,8 @@ def read_predictions(
         raise UsageError(f"{what}: {names[names.duplicated()].iloc[0]!r} is there twice")
     if columns["mos"] in table and table[columns["mos"]].isna().any():
         raise UsageError(f"{what}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
+    if by_default and {columns["mos"], columns["overall"]} <= {*table}:
+        _refuse_predicted(what, str(columns["mos"]), table[columns["overall"]], table[columns["mos"]])
     return PredictionTable(what, rows, names_column, of_part, columns, table)
 
 
@@ -188,32 +197,41 @@ def score_names(table: pd.DataFrame) -> list[str]:
     return [name for name in ("overall", *SCORES[:-1]) if name in table]
 
 
-def _as_written(columns: Mapping[str, str | None], header: Sequence[str]) -> dict[str, str | None]:
-    """Headers as the table writes them, in any case; what ``infer`` writes as MOS is a prediction, and no MOS."""
-    by_lower_case = {name.strip().lower(): name for name in reversed(header)}
-    ours = set(_INFER_HEADER) <= set(header)
-    found = {}
-    for what, name in columns.items():
-        other = by_lower_case.get(str(name).lower()) if isinstance(name, str) and name not in header else None
-        found[what] = name if other is None or (what == "mos" and ours) else other
-    return found
+def _as_written(header: Columns, column: str | None) -> str | None:
+    """A column as the header writes it; as it is, for messages, where it is not there."""
+    return None if column is None else header.find(column) or column
+
+
+def _refuse_predicted(what: str, column: str, overall: "pd.Series[float]", mos: "pd.Series[float]") -> None:
+    """Refuse a MOS that rises or falls strictly with overall, as far as tables of four decimals show.
+
+    Raises:
+        UsageError: It does.
+    """
+    scored = pd.DataFrame({"overall": overall, "mos": mos}).dropna().round(_DECIMALS)
+    if len(scored) < _FEWEST or scored["mos"].nunique() < _FEWEST:
+        return
+    for rising in (True, False):
+        ordered = scored.sort_values(["overall", "mos"], ascending=[True, rising])
+        steps = ordered.diff().dropna() * (1 if rising else -1)
+        # Rounding makes close values equal; whatever is further apart has to move.
+        apart = steps["overall"].abs() > 2 * 10**-_DECIMALS
+        if (steps["mos"] >= 0).all() and (steps["mos"][apart] > 0).all():
+            raise UsageError(
+                f"{what}: {column} is a strictly monotone function of Overall, so a model predicted it; "
+                f"columns.mos=NAME names what people said"
+            )
 
 
 def _parts(table: pd.DataFrame) -> tuple[list[str], list[Part]]:
     """The columns of starts and ends, and each row's; none where columns of these names mean something else."""
-    by_lower_case = {str(name).strip().lower(): str(name) for name in reversed(list(table))}
-    columns = [by_lower_case.get(name) for name in ("start", "end")]
-    whole: list[Part] = [WHOLE] * len(table)
+    header = Columns([str(name) for name in table])
+    columns = [header.find(name) for name in PART]
+    whole = [WHOLE] * len(table)
     if None in columns:
         return [], whole
     try:
-        read = [[read_bound(cell) for cell in table[column]] for column in columns]
+        bounds = [[read_bound(cell) for cell in table[column]] for column in columns]
     except ValueError:
         return [], whole
-    return [str(column) for column in columns], list(map(Part, *read))
-
-
-def _names_column(header: Sequence[str]) -> str:
-    """The column that names the videos, as the header writes it; a usual name where there is none, for the message."""
-    by_lower_case = {name.strip().lower(): name for name in reversed(header)}
-    return next((by_lower_case[name] for name in _NAMES if name in by_lower_case), "Filename")
+    return [str(column) for column in columns], list(map(Part, *bounds))

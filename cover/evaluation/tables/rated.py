@@ -7,11 +7,10 @@ from pathlib import Path
 
 from cover.errors import UsageError
 from cover.files import write_rows
+from cover.results.names import FILENAME, MISSING, PART
 from cover.rows import Row
 
 log = logging.getLogger(__name__)
-
-MISSING = "missing.csv"
 
 
 def rated_rows(rows: Sequence[Row], option: str = "data") -> list[Row]:
@@ -36,7 +35,7 @@ def rated_rows(rows: Sequence[Row], option: str = "data") -> list[Row]:
 def write_missing(folder: Path, missing: Sequence[Row]) -> Path:
     """Write ``missing.csv``: the names of videos that are not there, of parts with start and end."""
     if any(row.is_part for row in missing):
-        write_rows(folder / MISSING, ("Filename", "Start", "End"), ((row.video, *row.part.cells()) for row in missing))
+        write_rows(folder / MISSING, (FILENAME, *PART), ((row.video, *row.part.cells()) for row in missing))
     else:
-        write_rows(folder / MISSING, ("Filename",), ((row.name,) for row in missing))
+        write_rows(folder / MISSING, (FILENAME,), ((row.name,) for row in missing))
     return folder / MISSING

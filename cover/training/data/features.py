@@ -18,6 +18,7 @@ from cover.files import append_line, csv_line, write_rows
 from cover.models import COVER
 from cover.parts import Part
 from cover.ranks import is_main_process
+from cover.results.names import ERRORS
 from cover.rows import Failure, Row
 from cover.scoring.distributed import ProgressCallback, VideoDataModule
 from cover.scoring.scorer import stacked
@@ -29,7 +30,6 @@ from cover.video import ViewSpec
 log = logging.getLogger(__name__)
 
 Caches = Mapping[str, TensorCache]
-ERRORS = "errors.csv"
 
 
 class Extraction(lightning.LightningModule):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from cover.datasets.generated import Synthetic, codecs, dataset, distortions
+from cover.datasets.generated import Synthetic, clips, codecs, distortions
 from cover.datasets.generated.clips import MIXED, PRISTINE, plan
 from cover.datasets.generated.distortions import KINDS
 from cover.datasets.generated.pseudo_mos import LEVELS, rate
@@ -434,11 +434,11 @@ def test_wrong_options(sources: Path, tmp_path: Path, options: dict[str, object]
 
 def test_encoders_that_are_not_there(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(distortions, "has_encoder", lambda name: name != "libx265")
-    assert set(KINDS) - set(dataset._kinds(None)) == {"hevc"}
+    assert set(KINDS) - set(clips._kinds(None)) == {"hevc"}
     assert "left out, because the installed PyAV lacks their encoders: hevc (libx265)" in caplog.text
-    assert dataset._kinds(["blur"]) == ["blur"]
+    assert clips._kinds(["blur"]) == ["blur"]
     with pytest.raises(UsageError, match=r"data.kinds: .* lacks encoders for hevc \(libx265\); leave these kinds out"):
-        dataset._kinds(["hevc"])
+        clips._kinds(["hevc"])
     assert not codecs.has_encoder("no such encoder")
 
 
