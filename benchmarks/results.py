@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -78,8 +77,10 @@ def measure(phase: str, folder: Path, count: int) -> None:
     from cover.config.listing import dataset_rows
     from cover.tasks.report import report
 
-    store_module = "cover.results.store" if find_spec("cover.results.store") else "cover.scoring.store"
-    ResultStore = importlib.import_module(store_module).ResultStore  # noqa: N806 - a class
+    try:
+        store = importlib.import_module("cover.results.store")
+    except ModuleNotFoundError:  # before 0.7
+        store = importlib.import_module("cover.scoring.store")
     raw = {"width": None, "height": None, "pixel_format": "yuv420p", "fps": 25}
     rows = {"_target_": "cover.datasets.table.Table", "path": str(folder / "list.csv")}
     data = checked({"name": "stub", "rows": rows, "raw": raw}, DataOptions)
@@ -90,13 +91,13 @@ def measure(phase: str, folder: Path, count: int) -> None:
         listing = dataset_rows(data)
     if phase in ("open", "close", "resume"):
         started = time.perf_counter()
-        store = ResultStore(folder / "run", {"model": "stub"}, listing.rows)
-        pending = store.open(resume=True)
+        results = store.ResultStore(folder / "run", {"model": "stub"}, listing.rows)
+        pending = results.open(resume=True)
         assert len(pending) == (count if phase == "open" else 0)
     if phase == "close":
         append_line(folder / "run" / "journal.jsonl", json.dumps({"Filename": "another.mp4", "error": "stub"}))
         started = time.perf_counter()
-        store.close()
+        results.close()
     print(json.dumps([time.perf_counter() - started, peak_mb()]))
 
 
@@ -114,7 +115,7 @@ def fill(folder: Path, count: int) -> None:
         for number in range(count):
             name, values = f"videos/clip_{number:07}.mp4", [number % 997 / 997, number % 31 / 31, number % 7 / 7]
             named = dict(zip(("semantic", "technical", "aesthetic"), values, strict=True)) | {"overall": sum(values)}
-            facts = {"duration": 10.0, "width": 1920, "height": 1080, "fps": 25.0, "bitrate": 4000.0}
+            facts: dict[str, object] = {"duration": 10.0, "width": 1920, "height": 1080, "fps": 25.0, "bitrate": 4000.0}
             facts |= {"bits_per_pixel": 0.08, "codec": "h264", "lossless": False}
             record = {"Filename": name, "fingerprint": [str((folder / name).absolute())], "scores": named}
             journal.write(json.dumps({**record, "notes": [], "facts": facts}) + "\n")

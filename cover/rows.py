@@ -66,7 +66,7 @@ class Row:
     @property
     def is_part(self) -> bool:
         """Whether this is a part of a video and not the whole."""
-        return self.part != WHOLE
+        return self.part is not WHOLE and self.part != WHOLE
 
     @property
     def video(self) -> str:

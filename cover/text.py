@@ -9,7 +9,7 @@ _ESCAPES = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
 def printable(text: str) -> str:
     r"""Make text valid UTF-8 for files: bytes of a name that are not UTF-8 (lone surrogates) become ``\udcXX``."""
-    return text.encode("utf-8", errors="backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def visible(text: str | os.PathLike[str]) -> str:

@@ -13,15 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
+import orjson
+
 from cover.files import append_line, replacing
 from cover.results.names import FILENAME, JOURNAL
 from cover.text import printable
 
 Kind = Literal["score", "error", "plan"]
 
-_KEYS: tuple[tuple[bytes, Kind], ...] = ((b'"error": ', "error"), (b'"scores": ', "score"), (b'"parts": ', "plan"))
-# Quotes inside a JSON string are escaped, so that a key cannot be mistaken for a part of a name.
-_START = re.compile(rb'\{"Filename": "((?:[^"\\]|\\.)*)", ')
+_KINDS: dict[str, Kind] = {"error": "error", "scores": "score", "parts": "plan"}  # by the key that only it has
+_START = re.compile(rb'\{"Filename": "([^"\\]*)", "(error|fingerprint)": ')
 
 
 class Entry(NamedTuple):
@@ -127,11 +128,12 @@ class Places:
 
     def put(self, name: str, place: int) -> None:
         """Set the place of a row's score; -1 for none."""
-        number = self._numbers.setdefault(name, len(self._places))
-        if number == len(self._places):
-            self._places.append(place)
-        else:
+        number = self._numbers.get(name)
+        if number is not None:
             self._places[number] = place
+        else:
+            self._numbers[name] = len(self._places)
+            self._places.append(place)
 
 
 def append_entry(folder: Path, entry: Mapping[str, Any]) -> int:
@@ -181,22 +183,33 @@ def same_scores(theirs: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> bo
 def parsed(line: bytes) -> dict[str, Any]:
     """Parse a line; empty where it is damaged."""
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:  # it takes neither NaN nor bytes of a name that are not UTF-8
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            return {}
     return found if isinstance(found, dict) else {}
 
 
 def _entry(line: bytes, place: int) -> Entry | None:
     match = _START.match(line)
-    if match is None or b"\\" in match[1] or not line.endswith(b"}\n"):
+    if match is None or not line.endswith(b"}\n"):
         return _entry_of(parsed(line), line, place)
-    kind = next((kind for key, kind in _KEYS if line.find(key, match.end() - 2) >= 0), None)
-    return None if kind is None else Entry(kind, match[1].decode("ascii", "replace"), place, line)
+    # Quotes inside a JSON string are escaped, so that a key cannot be mistaken for a part of a text.
+    if match[2] == b"error":
+        kind: Kind = "error"
+    elif b', "scores": ' in line:
+        kind = "score"
+    elif b', "parts": ' in line:
+        kind = "plan"
+    else:
+        return None
+    return Entry(kind, match[1].decode("ascii", "replace"), place, line)
 
 
 def _entry_of(entry: Mapping[str, Any], line: bytes, place: int) -> Entry | None:
     """The same of a line with an unusual name, that another program wrote, or that is damaged."""
     name = entry.get(FILENAME)
-    kind = next((kind for key, kind in _KEYS if key.decode().strip('": ') in entry), None)
+    kind = next((kind for key, kind in _KINDS.items() if key in entry), None)
     return Entry(kind, name, place, line) if isinstance(name, str) and kind is not None else None

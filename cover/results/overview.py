@@ -73,7 +73,8 @@ class Tally:
 
     def __init__(self, *, in_parts: bool = False) -> None:
         self._numbers = array("q")
-        self._values: dict[str, array[float]] = {}
+        self._names: tuple[str, ...] = ()
+        self._values = array("d")
         self._videos: set[str] | None = set() if in_parts else None
         self._noted = 0
 
@@ -87,8 +88,8 @@ class Tally:
             noted: Whether there are notes on it.
         """
         self._numbers.append(number)
-        for name, value in scores.items():
-            self._values.setdefault(name, array("d")).append(value)
+        self._names = self._names or tuple(scores)
+        self._values.extend(scores.values())
         self._noted += noted
         if self._videos is not None:
             self._videos.add(row.video)
@@ -103,7 +104,8 @@ class Tally:
             part_of: Gives start and end of a part in seconds; None for a whole video.
             errors: Why rows have no score, by name.
         """
-        values = {name: np.frombuffer(column) for name, column in self._values.items()}
+        columns = np.frombuffer(self._values).reshape(len(self._numbers), -1).T
+        values = dict(zip(self._names, columns, strict=True)) if self._names else {}
         overall = values.get(SCORES[-1], np.zeros(0))
         order = np.argsort(-overall, kind="stable")
 

@@ -196,11 +196,11 @@ class ResultStore:
             append_line(self.folder / EVIDENCE, evidence_line(self._layout.name(row, record), *looked_at))
         # Before the table: what the table lists can always be resumed.
         self._places.put(name, append_entry(self.folder, record))
-        score_cells = self._layout.score_cells(row, record, self._derived(outcome.scores))
-        append_line(self.folder / SCORES_TABLE, csv_line(*score_cells))
-        append_line(self.folder / FACTS_TABLE, csv_line(*self._layout.facts_cells(row, record)))
+        cells = self._layout.cells(row, record)
+        append_line(self.folder / SCORES_TABLE, self._layout.score_line(cells, self._derived(outcome.scores)))
+        append_line(self.folder / FACTS_TABLE, self._layout.facts_line(row, record, cells))
         for note in outcome.notes:
-            append_line(self.folder / NOTES, csv_line(*self._layout.cells(row, record), note))
+            append_line(self.folder / NOTES, csv_line(*cells, note))
 
     def close(self) -> None:
         """Gather what all ranks wrote and put the tables into the order of the rows."""
@@ -221,8 +221,11 @@ class ResultStore:
         with JournalReader(self.folder) as reader:
             for row in self._every_row():
                 place = self._places.get(row.name)
-                line = b"" if place < 0 else reader.line(place)
-                yield row, parsed(line), line
+                if place < 0:
+                    yield row, {}, b""
+                else:
+                    line = reader.line(place)
+                    yield row, parsed(line), line
 
     def _pending(self) -> list[Row]:
         return [row for row in self._every_row() if self._places.get(row.name) < 0]
@@ -296,6 +299,8 @@ class ResultStore:
 
     def _derived(self, scores: Mapping[str, float]) -> dict[str, float]:
         # Worked out from the overall score each time, which alone is in the journal.
+        if not self.calibration and not self.reference:
+            return dict(scores)
         derived = {}
         if self.calibration:
             derived["predicted_mos"] = float(self.calibration(scores["overall"]))

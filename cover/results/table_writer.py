@@ -1,12 +1,14 @@
 """The tables of a results folder: lines as they are added, and whole tables in the order of the rows."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
-from cover.files import replacing
+from cover.files import csv_line, replacing
 from cover.parts import Part, name_from_cells
 from cover.results.names import (
     ERRORS,
@@ -29,6 +31,9 @@ from cover.rows import Row
 from cover.scores import SCORES
 from cover.text import printable
 
+_FACTS = tuple(FACT_COLUMNS.values())
+_QUOTED = re.compile('["\r\n]')
+
 Record = Mapping[str, Any]
 """A scored row as the journal has it."""
 
@@ -49,6 +54,10 @@ class TableLayout:
         self._rated = any(row.mos is not None for row in rows)
         names = (FILENAME, *PART) if in_parts else (FILENAME,)
         score_columns = [name for name, score in SCORE_COLUMNS.items() if score in SCORES]
+        self._scores = itemgetter(
+            *SCORES, *(["predicted_mos"] if predicted_mos else []), *(["percentile"] if percentile else [])
+        )
+        self._format = ",".join(["%.4f"] * (len(SCORES) + predicted_mos) + ["%.1f"] * percentile)
         derived = [*([PREDICTED_MOS] if predicted_mos else []), *([PERCENTILE] if percentile else [])]
         of_dataset = [*([MOS] if self._rated else []), *map(str, self._extras)]
         self.headers: dict[str, Sequence[str]] = {
@@ -64,26 +73,35 @@ class TableLayout:
         Start and end are as they were asked for; numbers of frames are turned into seconds where these are known.
         """
         if not self.in_parts:
-            return (printable(row.video),)
+            return (printable(row.name),)
         return (printable(row.video), *_placed(row, record).cells())
 
     def name(self, row: Row, record: Record) -> str:
         """Name a row as its cells in the tables do."""
-        return name_from_cells(printable(row.video), *_placed(row, record).cells())
+        cells = self.cells(row, record)
+        return name_from_cells(*cells) if self.in_parts else cells[0]  # type: ignore[call-arg]
 
-    def score_cells(self, row: Row, record: Record, scores: Mapping[str, float]) -> tuple[str, ...]:
-        """Give a line of ``scores.csv``: scores to four decimals, percentiles to one."""
-        # Adding 0.0 turns -0.0 into 0.0: a rounded score has no sign without a value.
-        values = [f"{round(scores[name], 4) + 0.0:.4f}" for name in (*SCORES, "predicted_mos") if name in scores]
-        percentile = [f"{scores['percentile']:.1f}"] if "percentile" in scores else []
-        return (*self.cells(row, record), *values, *percentile)
+    def score_line(self, cells: tuple[str, ...], scores: Mapping[str, float]) -> str:
+        """Write a line of ``scores.csv``: scores to four decimals, percentiles to one.
 
-    def facts_cells(self, row: Row, record: Record) -> tuple[str, ...]:
-        """Give a line of ``facts.csv``: the facts of the file, then what the dataset says of the video."""
+        Args:
+            cells: The first cells.
+            scores: By name.
+        """
+        line = self._format % self._scores(scores)
+        if "-0.0000" in line:  # a rounded score has no sign without a value
+            line = ",".join("0.0000" if cell == "-0.0000" else cell for cell in line.split(","))
+        return f"{quick_line(cells)},{line}"
+
+    def facts_line(self, row: Row, record: Record, cells: tuple[str, ...]) -> str:
+        """Write a line of ``facts.csv``: the facts of the file, then what the dataset says of the video."""
         facts = record.get("facts") or {}
-        values = [facts.get(name) for name in FACT_COLUMNS.values()] + ([row.mos] if self._rated else [])
-        values += [row.extras.get(name) for name in self._extras]
-        return (*self.cells(row, record), *("" if value is None else str(value) for value in values))
+        values = [facts.get(name) for name in _FACTS]
+        if self._rated:
+            values.append(row.mos)
+        if self._extras:
+            values += map(row.extras.get, self._extras)
+        return quick_line([*cells, *["" if value is None else str(value) for value in values]])
 
     @contextmanager
     def writing(self, folder: Path) -> Iterator["TableWriter"]:
@@ -109,23 +127,24 @@ class TableWriter:
 
     def __init__(self, layout: TableLayout, files: Mapping[str, TextIO]) -> None:
         self._layout = layout
-        self._write = {name: csv.writer(_Lines(file), lineterminator="\r\n").writerow for name, file in files.items()}
+        self._write = {name: file.write for name, file in files.items()}
         self._sums = VideoSums()
         for name, header in layout.headers.items():
-            self._write[name](header)
+            self._write[name](quick_line(header) + "\n")
 
     def add_score(self, row: Row, record: Record, scores: Mapping[str, float]) -> None:
         """Add a scored row to all tables."""
-        self._write[SCORES_TABLE](self._layout.score_cells(row, record, scores))
-        self._write[FACTS_TABLE](self._layout.facts_cells(row, record))
+        cells = self._layout.cells(row, record)
+        self._write[SCORES_TABLE](self._layout.score_line(cells, scores) + "\n")
+        self._write[FACTS_TABLE](self._layout.facts_line(row, record, cells) + "\n")
         for note in record.get("notes") or ():
-            self._write[NOTES]((*self._layout.cells(row, record), note))
+            self._write[NOTES](quick_line((*cells, note)) + "\n")
         if self._layout.in_parts:
             self._sums.add(row, record, scores)
 
     def add_error(self, row: Row, reason: str) -> None:
         """Add a row that failed."""
-        self._write[ERRORS]((*self._layout.cells(row), reason))
+        self._write[ERRORS](quick_line((*self._layout.cells(row), reason)) + "\n")
         if self._layout.in_parts:
             self._sums.add_failure(row)
 
@@ -136,11 +155,19 @@ class TableWriter:
 
     def add_remark(self, video: str, remark: str) -> None:
         """Add a remark on how a video was cut."""
-        self._write[NOTES]((printable(video), "", "", remark))
+        self._write[NOTES](quick_line((printable(video), "", "", remark)) + "\n")
 
     def video_lines(self) -> Iterator[str]:
         """Give the lines of ``videos.csv``."""
         return self._sums.lines()
+
+
+def quick_line(cells: Sequence[str]) -> str:
+    """Write a line as :func:`cover.files.csv_line` does, at once where no cell needs quotes."""
+    line = ",".join(cells)
+    if line.count(",") == len(cells) - 1 and not _QUOTED.search(line) and line:
+        return line
+    return csv_line(*cells)
 
 
 def listed_lines(path: Path) -> Iterator[list[str]]:
@@ -157,19 +184,6 @@ def listed_names(path: Path) -> set[str]:
     lines = listed_lines(path)
     in_parts = next(lines, [])[1:3] == [*PART]
     return {name_from_cells(*line[:3]) if in_parts and len(line) > 2 else line[0] for line in lines}
-
-
-class _Lines:
-    """A text file for a CSV writer, whose own line ends have to be two characters.
-
-    Before Python 3.13 a field is quoted only for the characters of the line end, and names may hold either of them.
-    """
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, line: str) -> int:
-        return self._file.write(line[:-2] + "\n")
 
 
 @contextmanager
