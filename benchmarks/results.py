@@ -86,7 +86,7 @@ def measure(phase: str, folder: Path, count: int) -> None:
     data = checked({"name": "stub", "rows": rows, "raw": raw}, DataOptions)
     started = time.perf_counter()
     if phase == "report":
-        report(ReportOptions(folder=folder / "run"))
+        report(ReportOptions(folder=folder / "run", fit="logistic4"))
     else:
         listing = dataset_rows(data)
     if phase in ("open", "close", "resume"):

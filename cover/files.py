@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from cover.errors import UsageError
 from cover.text import printable
@@ -45,6 +46,16 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def replaced_text(path: Path) -> Iterator[TextIO]:
+    """Write a text file that takes the place of an old one when the block ends (:func:`replacing`)."""
+    with (
+        replacing(path) as partial,
+        partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
+    ):
+        yield file
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file (see :func:`replacing`), and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +70,10 @@ def write_text(path: Path, text: str) -> None:
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a whole CSV file (see :func:`replacing`): a header and one line a row."""
-    lines = [csv_line(*header), *(csv_line(*map(str, row)) for row in rows)]
-    write_text(path, "".join(line + "\n" for line in lines))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced_text(path) as file:
+        file.write(csv_line(*header) + "\n")
+        file.writelines(csv_line(*map(str, row)) + "\n" for row in rows)
 
 
 def append_line(path: Path, line: str) -> int:

@@ -104,7 +104,7 @@ class Tally:
             part_of: Gives start and end of a part in seconds; None for a whole video.
             errors: Why rows have no score, by name.
         """
-        columns = np.frombuffer(self._values).reshape(len(self._numbers), -1).T
+        columns = np.frombuffer(self._values).reshape(-1, len(self._names) or 1).T
         values = dict(zip(self._names, columns, strict=True)) if self._names else {}
         overall = values.get(SCORES[-1], np.zeros(0))
         order = np.argsort(-overall, kind="stable")

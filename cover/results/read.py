@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,32 @@ class Results:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     in_parts: bool = False
 
+    @property
+    def numbers(self) -> pd.DataFrame:
+        """Numbers of every scored row: at least the scores, ``duration``, ``percentile`` and ``mos`` where known."""
+        return self.table.dropna(subset=["overall"])
+
+    @property
+    def failed(self) -> int:
+        """How many rows have no score."""
+        return len(self.errors)
+
+    def chunks(self) -> Iterator[pd.DataFrame]:
+        """Give the scored rows of :attr:`table` in their order, as tables that fit into memory."""
+        yield self.table.dropna(subset=["overall"])
+
+    def rows_at(self, places: Sequence[int]) -> pd.DataFrame:
+        """Give some of the scored rows.
+
+        Args:
+            places: Their places in :attr:`numbers`, ascending.
+        """
+        return self.numbers.iloc[list(places)]
+
+    def notes_of(self, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Give the notes on some rows, by name."""
+        return {name: self.notes[name] for name in names if name in self.notes}
+
 
 def read_results(folder: Path) -> Results:
     """Read a results folder of ``infer`` or ``evaluate``, finished or interrupted.
@@ -75,20 +101,39 @@ def read_results(folder: Path) -> Results:
     """
     run = read_run_record(folder) or RunRecord()
     table = _scores(folder, predicted=run.predictions)
-    in_parts = {*_PART.values()} <= {*table}
+    facts = read_table_of(folder / FACTS_TABLE) if (folder / FACTS_TABLE).is_file() else None
+    table, extras = joined(table, facts)
+    notes = {str(name): list(group) for name, group in _lines(folder, NOTES, NOTE).groupby(level=0)}
+    errors = {str(name): reason for name, reason in _lines(folder, ERRORS, REASON).items()}
+    return Results(folder, table, extras, errors, notes, run, _metrics(folder), is_in_parts(table))
+
+
+def joined(scores: pd.DataFrame, facts: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
+    """Join scores with the facts of the files, numbers as numbers, by name.
+
+    Args:
+        scores: With the names that the columns of :attr:`Results.table` have.
+        facts: ``facts.csv`` as read; None where there is none.
+
+    Returns:
+        :attr:`Results.table` and :attr:`Results.extras`.
+    """
+    table, in_parts = scores, is_in_parts(scores)
     extras: list[str] = []
-    if (folder / FACTS_TABLE).is_file():
-        read = _read(folder / FACTS_TABLE)
-        facts, extras = _facts(read.drop(columns=[*_PART.values()]) if in_parts else read)
-        table = table.join(facts.drop(columns=[name for name in facts if name in table]))
-    for name in {*SCORES, *_NUMBERS, *(("start", "end") if in_parts else ())}.intersection(table):
+    if facts is not None:
+        known, extras = _facts(facts.drop(columns=[*_PART.values()]) if in_parts else facts)
+        table = table.join(known.drop(columns=[name for name in known if name in table]))
+    for name in {*SCORES, *_NUMBERS, *(PART.values() if in_parts else ())}.intersection(table):
         table[name] = pd.to_numeric(table[name], errors="coerce").replace([math.inf, -math.inf], math.nan)
     for name in FACTS:
         if name not in table:
             table[name] = pd.Series(None, index=table.index, dtype=object if name in ("codec", "lossless") else float)
-    notes = {str(name): list(group) for name, group in _lines(folder, NOTES, NOTE).groupby(level=0)}
-    errors = {str(name): reason for name, reason in _lines(folder, ERRORS, REASON).items()}
-    return Results(folder, table, extras, errors, notes, run, _metrics(folder), in_parts)
+    return table, extras
+
+
+def is_in_parts(table: pd.DataFrame) -> bool:
+    """Decide whether the rows of a table are parts of videos."""
+    return {*_PART.values()} <= {*table}
 
 
 def videos(table: pd.DataFrame) -> list[str]:
@@ -111,19 +156,22 @@ def _scores(folder: Path, *, predicted: bool) -> pd.DataFrame:
         raise UsageError(f"{folder}: no such results folder")
     scores, predictions = folder / SCORES_TABLE, folder / PREDICTIONS
     if scores.is_file() and not (predicted and predictions.is_file()):
-        # Before 0.7, the predicted MOS was called MOS there.
-        columns = {**SCORE_COLUMNS, MOS: "predicted_mos" if is_before_07(folder) else "mos"}
-        table = _read(scores).rename(columns=columns)
+        table = read_table_of(scores).rename(columns=score_columns(folder))
         if predictions.is_file():
-            rated = _read(predictions)
+            rated = read_table_of(predictions)
             table = table.join(rated[[name for name in ("mos", "ci95") if name in rated and name not in table]])
     elif predictions.is_file():
-        table = _read(predictions).rename(columns={PREDICTED_MOS: "predicted_mos"})
+        table = read_table_of(predictions).rename(columns={PREDICTED_MOS: "predicted_mos"})
     else:
         raise UsageError(f"{folder}: a folder without {SCORES_TABLE}; name the results folder of infer or evaluate")
     if "overall" not in table:
         raise UsageError(f"{folder}: its table has no column Overall")
     return table
+
+
+def score_columns(folder: Path) -> dict[str, str]:
+    """Name the columns of ``scores.csv``; before 0.7, the predicted MOS was called MOS there."""
+    return {**SCORE_COLUMNS, MOS: "predicted_mos" if is_before_07(folder) else "mos"}
 
 
 def _facts(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -134,21 +182,34 @@ def _facts(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return table.rename(columns={**ours, **others}), [*others.values()]
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """A table of ours; names of videos are texts whatever they look like."""
+def read_table_of(path: Path) -> pd.DataFrame:
+    """Read a table of a results folder by name; names of videos are text whatever they look like.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    (table,) = read_in_chunks(path)
+    return table
+
+
+def read_in_chunks(path: Path, rows: int | None = None) -> Iterator[pd.DataFrame]:
+    """Read a table of a results folder, so many rows at a time; None reads all at once.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     try:
         header = pd.read_csv(path, nrows=0).columns
-        empty = {name: [""] for name in header if name not in TEXTS}
-        table = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(TEXTS.intersection(header), str),
-            keep_default_na=False,
-            na_values=empty,
-        )
-        table = _by_name(table)
+        options: Any = {
+            "dtype": dict.fromkeys(TEXTS.intersection(header), str),
+            "keep_default_na": False,
+            "na_values": {name: [""] for name in header if name not in TEXTS},
+        }
+        for chunk in [pd.read_csv(path, **options)] if rows is None else pd.read_csv(path, chunksize=rows, **options):
+            table = _by_name(chunk)
+            yield table[~table.index.duplicated(keep="last")]
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error
-    return table[~table.index.duplicated(keep="last")]
 
 
 def _by_name(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,13 +2,13 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
-from cover.files import csv_line, replacing
+from cover.files import csv_line, replaced_text
 from cover.parts import Part, name_from_cells
 from cover.results.names import (
     ERRORS,
@@ -54,9 +54,8 @@ class TableLayout:
         self._rated = any(row.mos is not None for row in rows)
         names = (FILENAME, *PART) if in_parts else (FILENAME,)
         score_columns = [name for name, score in SCORE_COLUMNS.items() if score in SCORES]
-        self._scores = itemgetter(
-            *SCORES, *(["predicted_mos"] if predicted_mos else []), *(["percentile"] if percentile else [])
-        )
+        derived_scores = [*(["predicted_mos"] if predicted_mos else []), *(["percentile"] if percentile else [])]
+        self._scores: Callable[[Mapping[str, float]], tuple[float, ...]] = itemgetter(*(*SCORES, *derived_scores))
         self._format = ",".join(["%.4f"] * (len(SCORES) + predicted_mos) + ["%.1f"] * percentile)
         derived = [*([PREDICTED_MOS] if predicted_mos else []), *([PERCENTILE] if percentile else [])]
         of_dataset = [*([MOS] if self._rated else []), *map(str, self._extras)]
@@ -79,7 +78,7 @@ class TableLayout:
     def name(self, row: Row, record: Record) -> str:
         """Name a row as its cells in the tables do."""
         cells = self.cells(row, record)
-        return name_from_cells(*cells) if self.in_parts else cells[0]  # type: ignore[call-arg]
+        return name_from_cells(*cells) if self.in_parts else cells[0]
 
     def score_line(self, cells: tuple[str, ...], scores: Mapping[str, float]) -> str:
         """Write a line of ``scores.csv``: scores to four decimals, percentiles to one.
@@ -184,16 +183,6 @@ def listed_names(path: Path) -> set[str]:
     lines = listed_lines(path)
     in_parts = next(lines, [])[1:3] == [*PART]
     return {name_from_cells(*line[:3]) if in_parts and len(line) > 2 else line[0] for line in lines}
-
-
-@contextmanager
-def replaced_text(path: Path) -> Iterator[TextIO]:
-    """Write a text file that takes the place of an old one when the block ends (:func:`cover.files.replacing`)."""
-    with (
-        replacing(path) as partial,
-        partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
-    ):
-        yield file
 
 
 def _placed(row: Row, record: Record | None) -> Part:

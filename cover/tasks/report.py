@@ -37,10 +37,10 @@ def end_with_report(folder: Path, fit: Fit = "logistic4") -> None:
 
 def _write(folder: Path, fit: Fit) -> None:
     # pandas, which decoding need not wait for.
-    from cover.results.read import read_results
+    from cover.results.streamed import read_results_of_any_size
 
-    results = read_results(folder)
-    with working(f"writing the report of {len(results.table)} videos"):
+    results = read_results_of_any_size(folder)
+    with working(f"writing the report of {len(results.numbers)} videos"):
         from cover.reporting.page.report import write_report
 
         page = write_report(results, fit)

@@ -5,6 +5,7 @@ import math
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ from cover.reporting.page.render import plain_numbers, render
 from cover.results.evidence import EvidenceFile
 from cover.results.names import FACTS, MOMENTS, REPORT, REPORT_FILES
 from cover.results.read import Results, identifier, videos
+from cover.results.streamed import MANY, count_videos
 from cover.scores import BRANCHES, SCORES
 from cover.text import visible
 
 _PAGE = 7_900_000  # bytes of a page, as far as leaving out pictures can keep it there
 _REST = 700_000  # of them libraries and text
 _LEAST_ROOM = 1_000_000
-_LISTED = 100_000  # of more videos, a sample is listed
-_SAMPLE = 20_000
+_SAMPLE = 20_000  # listed of more than MANY videos
 _STEPS = 200  # of a threshold
 _LEVELS = 30  # groups shown of a column
 _ALIKE = 0.9  # a column with a level for almost every video groups nothing
@@ -61,14 +62,14 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
     Returns:
         The page.
     """
-    table = results.table.dropna(subset=["overall"])
+    numbers = results.numbers
     evidence = EvidenceFile(None if results.run.predictions else results.folder)
-    spreads = {name: float(table[name].std()) for name in BRANCHES if name in table and len(table) >= _SPREAD_OF}
-    listed = _listed(table)
+    spreads = {name: float(numbers[name].std()) for name in BRANCHES if name in numbers and len(numbers) >= _SPREAD_OF}
+    listed = results.rows_at(_listed(numbers["overall"]))
     data = _table_data(listed, results)
     data |= {"parts": part_data(listed, results), "of": "parts" if results.in_parts else "videos"}
-    data |= {"total": len(table), "tally": _tallies(table), "curve": _fitted(table, listed, fit)}
-    data |= _seen(listed, table, evidence, spreads, results.folder / MOMENTS)
+    data |= {"total": len(numbers), "tally": _tallies(numbers), "curve": _fitted(numbers, listed, fit)}
+    data |= _seen(listed, results, evidence, spreads)
     shutil.rmtree(results.folder / REPORT_FILES, ignore_errors=True)  # of an earlier report
     shelf = Shelf(results.folder / REPORT_FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
     _shelve(listed, evidence, data, shelf)
@@ -77,7 +78,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         "report",
         data,
         title=f"{results.folder.resolve().name}: video quality",
-        run=_run(results, len(table)),
+        run=_run(results, numbers),
         results=results,
         failed=[(visible(name), visible(why)) for name, why in list(results.errors.items())[:_FAILED_SHOWN]],
         measures=_measures(results.metrics),
@@ -85,7 +86,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         listed=len(listed),
         seen=bool(data["words"]) or results.run.predictions,
         whole=results.run.splits == "full",
-        total=len(table),
+        total=len(numbers),
         of=data["of"],
         parts=data["parts"],
     )
@@ -99,31 +100,23 @@ def _near(folder: Path) -> str:
     return str(folder.relative_to(here) if folder.is_relative_to(here) and folder != here else folder)
 
 
-def _listed(table: pd.DataFrame) -> pd.DataFrame:
-    """The videos that the page lists: all, or of very many the best, the worst and a random sample, in their order."""
-    if len(table) <= _LISTED:
-        return table
-    places: list[int] = []
-    for number in by_weight(table["overall"].tolist(), sample=2):
-        places.append(number)
-        if len(places) == _SAMPLE:
-            break
-    return table.iloc[sorted(places)]
+def _listed(overall: "pd.Series[float]") -> list[int]:
+    """Places of the videos that the page lists: all, or of very many the best, the worst and a random sample."""
+    if len(overall) <= MANY:
+        return list(range(len(overall)))
+    return sorted(islice(by_weight(overall.tolist(), sample=2), _SAMPLE))
 
 
 def _table_data(table: pd.DataFrame, results: Results) -> dict[str, Any]:
     names = [str(name) for name in table.index]
+    notes = results.notes_of(names)
     numbers = [name for name in (*_ORDER, *_NUMBERS) if name in table and pd.to_numeric(table[name]).notna().any()]
     return {
         "names": labels(table),
         "columns": {name: plain_numbers(pd.to_numeric(table[name])) for name in numbers},
         "codec": [value if isinstance(value, str) else None for value in table["codec"]],
         "groups": _groups(table, results.extras),
-        "notes": {
-            place: [visible(note) for note in results.notes[name]]
-            for place, name in enumerate(names)
-            if name in results.notes
-        },
+        "notes": {place: [visible(note) for note in notes[name]] for place, name in enumerate(names) if name in notes},
     }
 
 
@@ -202,11 +195,7 @@ def _fitted(table: pd.DataFrame, listed: pd.DataFrame, fit: Fit) -> dict[str, An
 
 
 def _seen(
-    listed: pd.DataFrame,
-    table: pd.DataFrame,
-    evidence: EvidenceFile,
-    spreads: Mapping[str, float],
-    moments: Path,
+    listed: pd.DataFrame, results: Results, evidence: EvidenceFile, spreads: Mapping[str, float]
 ) -> dict[str, Any]:
     """Go through the evidence of every video: weak stretches of all, curves and worst cells of those listed."""
     names = [str(name) for name in listed.index]
@@ -214,33 +203,42 @@ def _seen(
     scale = map_scale(evidence[name] for name in names if name in evidence)
     timelines: dict[int, Timeline] = {}
     found: dict[str, dict[int, Any]] = {key: {} for key in ("spans", "cells", "tiles", "stretches", "words")}
-    lines = []
-    rows = zip(map(str, table.index), videos(table), pd.to_numeric(table["duration"]), starts(table), strict=True)
-    for name, video, duration, start in rows:
-        if name not in evidence:
-            continue
-        one = evidence[name]
-        line = timeline(one.maps, one.times, one.frames, duration, start)
-        stretches = weak_stretches(line, spreads)
-        lines += [[video, *_cells(stretch)] for stretch in stretches]
-        number = numbers.get(name)
-        if number is None:
-            continue
-        worst, best = extreme(line, one.maps), extreme(line, one.maps, best=True)
-        timelines[number] = line
-        found["spans"][number] = _span(line)
-        found["cells"][number] = worst_cells(one)
-        found["tiles"][number] = [*one.size, *(size for branch in MAPPED for size in one.maps[branch].shape[:0:-1])]
-        found["words"][number] = [worst.words(), best.words(), worst.row, best.row, worst.branch, best.branch]
-        if stretches:
-            found["stretches"][number] = [_cells(stretch) for stretch in stretches]
-    write_rows(moments, ("Filename", "Start", "End", "Branch", "Below", "Time", "Frame"), lines)
+
+    def weak() -> Iterator[list[Any]]:
+        """Weak stretches of every video, one at a time."""
+        for name, video, duration, start in _rows_in_time(results):
+            if name not in evidence:
+                continue
+            one = evidence[name]
+            line = timeline(one.maps, one.times, one.frames, duration, start)
+            stretches = weak_stretches(line, spreads)
+            yield from ([video, *_cells(stretch)] for stretch in stretches)
+            number = numbers.get(name)
+            if number is None:
+                continue
+            worst, best = extreme(line, one.maps), extreme(line, one.maps, best=True)
+            timelines[number] = line
+            found["spans"][number] = _span(line)
+            found["cells"][number] = worst_cells(one)
+            found["tiles"][number] = [*one.size, *(size for branch in MAPPED for size in one.maps[branch].shape[:0:-1])]
+            found["words"][number] = [worst.words(), best.words(), worst.row, best.row, worst.branch, best.branch]
+            if stretches:
+                found["stretches"][number] = [_cells(stretch) for stretch in stretches]
+
+    write_rows(results.folder / MOMENTS, ("Filename", "Start", "End", "Branch", "Below", "Time", "Frame"), weak())
     ends = {name: _range([line.curves[name] for line in timelines.values()]) for name in _ORDER}
     found["curves"] = {
         number: packed_curves(line.times - line.start, line.curves, ends) for number, line in timelines.items()
     }
     ranges = {name: [scale.low, scale.high] for name, scale in ends.items()}
     return {**found, "scale": [round(scale.low, 4), round(scale.high, 4)], "ranges": ranges}
+
+
+def _rows_in_time(results: Results) -> Iterator[tuple[str, str, float, float]]:
+    """Name, video, duration and start of every scored row."""
+    for table in results.chunks():
+        durations = pd.to_numeric(table["duration"])
+        yield from zip(map(str, table.index), videos(table), durations, starts(table), strict=True)
 
 
 def _shelve(listed: pd.DataFrame, evidence: EvidenceFile, data: Mapping[str, Any], shelf: Shelf) -> None:
@@ -281,7 +279,7 @@ def _range(curves: Sequence[np.ndarray]) -> Scale:
     return Scale(round(min(curve.min() for curve in curves), 4), round(max(curve.max() for curve in curves), 4))
 
 
-def _run(results: Results, scored: int) -> list[tuple[str, str]]:
+def _run(results: Results, numbers: pd.DataFrame) -> list[tuple[str, str]]:
     """The facts of the run, for people."""
     run = results.run
     sums = run.weights_sha256
@@ -295,9 +293,9 @@ def _run(results: Results, scored: int) -> list[tuple[str, str]]:
         ("Started", run.started),
         ("Versions", ", ".join(f"{name} {value}" for name, value in run.versions.items())),
     ]
-    hours = pd.to_numeric(results.table["duration"]).sum() / 3600
-    counted = f"{scored:,} scored, {len(results.errors):,} failed" + (f", {hours:.2f} hours" if hours else "")
-    of = f"Parts of {len(set(videos(results.table)))} videos" if results.in_parts else "Videos"
+    hours = pd.to_numeric(numbers["duration"]).sum() / 3600
+    counted = f"{len(numbers):,} scored, {results.failed:,} failed" + (f", {hours:.2f} hours" if hours else "")
+    of = f"Parts of {count_videos(results)} videos" if results.in_parts else "Videos"
     return [(of, counted), *((name, str(value)) for name, value in facts if value)]
 
 

@@ -107,7 +107,7 @@ def test_a_new_report_leaves_no_pictures_of_the_old_one(tmp_path: Path, monkeypa
 
 
 def test_of_very_many_a_sample_is_listed_and_all_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "_LISTED", 50)
+    monkeypatch.setattr(reports, "MANY", 50)
     monkeypatch.setattr(reports, "_SAMPLE", 20)
     found = reported(make_results(tmp_path, 80, moments=12, mos=True))
     assert len(found["names"]) == len(found["curve"]["residual"]) == 20

@@ -1,0 +1,125 @@
+"""Results folders with very many rows, for readers that keep a sample of them in memory."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cover.results.names import ERRORS, FACTS_TABLE, NOTE, NOTES, PREDICTIONS, REASON, SCORES_TABLE
+from cover.results.read import Results, is_in_parts, joined, read_in_chunks, read_results, score_columns, videos
+from cover.results.record import RunRecord, read_run_record
+from cover.scores import SCORES
+
+MANY = 100_000
+"""Rows up to which a folder is read at once."""
+
+_CHUNK = 50_000
+_ERRORS_KEPT = 2_000
+_NUMBERS = (*SCORES, "duration", "percentile", "mos")
+
+
+@dataclass(frozen=True)
+class StreamedResults(Results):
+    """The content of a results folder that is read from disk whenever it is asked for.
+
+    In memory are seven numbers a row (:attr:`numbers`), and what :meth:`rows_at` gives. Rows of an interrupted run may
+    lack their facts.
+
+    Attributes:
+        table: The first rows.
+        errors: The first errors.
+        notes: Empty; see :meth:`notes_of`.
+    """
+
+    every_number: pd.DataFrame = field(default_factory=pd.DataFrame)
+    failures: int = 0
+
+    @property
+    def numbers(self) -> pd.DataFrame:
+        """Numbers of every scored row."""
+        return self.every_number
+
+    @property
+    def failed(self) -> int:
+        """How many rows have no score."""
+        return self.failures
+
+    def chunks(self) -> Iterator[pd.DataFrame]:
+        """Give the scored rows in their order, as tables that fit into memory."""
+        return (table for table, _ in _chunks(self.folder))
+
+    def rows_at(self, places: Sequence[int]) -> pd.DataFrame:
+        """Give some of the scored rows, whose places are ascending."""
+        wanted, begin, found = np.asarray(places), 0, []
+        for table in self.chunks():
+            here = wanted[(wanted >= begin) & (wanted < begin + len(table))] - begin
+            found.append(table.iloc[here])
+            begin += len(table)
+        return pd.concat(found)
+
+    def notes_of(self, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Give the notes on some rows, by name."""
+        wanted = set(names)
+        notes: dict[str, list[str]] = {}
+        for table in read_in_chunks(self.folder / NOTES, _CHUNK):
+            for name, note in table.loc[table.index.isin(wanted), NOTE].items():
+                notes.setdefault(str(name), []).append(str(note))
+        return notes
+
+
+def read_results_of_any_size(folder: Path) -> Results:
+    """Read a results folder: with very many rows, what does not fit into memory is left on disk.
+
+    Raises:
+        UsageError: There are no results, or a file cannot be read.
+    """
+    run = read_run_record(folder) or RunRecord()
+    scores = folder / SCORES_TABLE
+    if run.predictions or (folder / PREDICTIONS).is_file() or not scores.is_file() or not _is_long(scores):
+        return read_results(folder)
+    numbers, first = [], pd.DataFrame()
+    extras: list[str] = []
+    for table, extras in _chunks(folder):  # noqa: B007 - those of the last chunk are those of all
+        first = table if first.empty else first
+        numbers.append(table[[name for name in _NUMBERS if name in table]].reset_index(drop=True))
+    errors: dict[str, str] = {}
+    failures = 0
+    if (folder / ERRORS).is_file():
+        for table in read_in_chunks(folder / ERRORS, _CHUNK):
+            failures += len(table)
+            some = table[REASON].head(_ERRORS_KEPT - len(errors))
+            errors |= {str(name): str(reason) for name, reason in some.items()}
+    return StreamedResults(
+        folder,
+        first,
+        extras,
+        errors,
+        {},
+        run,
+        in_parts=is_in_parts(first),
+        every_number=pd.concat(numbers, ignore_index=True).astype(float),
+        failures=failures,
+    )
+
+
+def count_videos(results: Results) -> int:
+    """Count the videos whose parts were scored."""
+    return len({video for table in results.chunks() for video in videos(table)})
+
+
+def _is_long(path: Path) -> bool:
+    with path.open("rb") as file:
+        return next(itertools.islice(file, MANY + 1, None), None) is not None
+
+
+def _chunks(folder: Path) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+    """The scored rows with their facts, and the dataset's columns."""
+    names = score_columns(folder)
+    has_facts = (folder / FACTS_TABLE).is_file()
+    facts: Iterator[pd.DataFrame] = read_in_chunks(folder / FACTS_TABLE, _CHUNK) if has_facts else iter(())
+    for scores in read_in_chunks(folder / SCORES_TABLE, _CHUNK):
+        table, extras = joined(scores.rename(columns=names), next(facts, None))
+        yield table.dropna(subset=["overall"]), extras
