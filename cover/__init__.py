@@ -7,7 +7,7 @@ never pay for importing torch.
 from typing import Any
 
 __all__ = ["load_model", "score"]
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -119,7 +119,7 @@ def view_spec(views: ViewOptions) -> ViewSpec:
     Raises:
         UsageError: A value makes no sense.
     """
-    values = {name: getattr(views, name) for name in ViewOptions.model_fields if name != "replay"}
+    values = {name: getattr(views, name) for name in ViewOptions.model_fields if name not in ("replay", "record")}
     try:
         return ViewSpec(**values)
     except ValueError as error:

@@ -29,10 +29,13 @@ def segments(options: InferOptions | EvaluateOptions) -> Segments | None:
 
 
 def check_parts(options: InferOptions | EvaluateOptions, rows: Sequence[Row], cut: Segments | None) -> None:
-    """Make sure that nothing stands against scoring parts, where there are any.
+    """Refuse samplings that cannot be replayed or recorded.
 
     Raises:
-        UsageError: Samplings are to be replayed, which are of whole videos.
+        UsageError: Samplings are to be replayed or recorded of parts of videos, or several of one video are.
     """
-    if options.views.replay is not None and (cut is not None or any(row.is_part for row in rows)):
-        raise UsageError("views.replay: recorded samplings are of whole videos; leave them out to score parts")
+    for name in ("replay", "record"):
+        if getattr(options.views, name) is not None and (cut is not None or any(row.is_part for row in rows)):
+            raise UsageError(f"views.{name}: recorded samplings are of whole videos; leave them out to score parts")
+    if options.views.record is not None and options.views.samples > 1:
+        raise UsageError("views.record: a recorded file holds one sampling; leave views.samples out")

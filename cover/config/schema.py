@@ -48,6 +48,7 @@ class ViewOptions(Options):
     samples: int = Field(description="with random: how many samplings of a video are averaged")
     rotate: bool = Field(description="show phone videos and photos upright, as players do")
     replay: Path | None = Field(description="use the samplings recorded in DIR/<file name>.npz")
+    record: Path | None = Field(description="record the sampling of each video in DIR/<file name>.npz")
 
 
 class DecodeOptions(Options):

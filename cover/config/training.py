@@ -97,7 +97,7 @@ def centered(options: TrainOptions) -> ViewSpec:
     Raises:
         UsageError: The views are not sampled at the centre.
     """
-    if options.views.sampling != "center" or options.views.replay is not None:
+    if options.views.sampling != "center" or options.views.replay or options.views.record:
         raise UsageError("views.sampling: training validates on the centre; augment.samplings= adds random ones")
     return components.view_spec(options.views)
 

@@ -31,7 +31,7 @@ from cover.decoding.parts import (
 from cover.errors import VideoError
 from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
 from cover.rows import Failure, Row, part_of
-from cover.video import LoadedViews, RawFormat, Segments, ViewSpec, load_views, read_sampling
+from cover.video import LoadedViews, RawFormat, Segments, ViewSpec, load_views, read_sampling, write_sampling
 
 Decoded = tuple[Row, LoadedViews | Failure]
 Planned = Callable[[Row, Sequence[Row], str | None], None]
@@ -72,6 +72,7 @@ class Decoder:
         spec: ViewSpec,
         *,
         replay: Path | None = None,
+        record: Path | None = None,
         in_order: bool = False,
         planned: Planned = unheard,
     ) -> AbstractContextManager[Iterator[Decoded]]:
@@ -81,6 +82,7 @@ class Decoder:
             rows: The videos and parts.
             spec: The views to make.
             replay: A folder with ``<file name>.npz`` for each video: recorded samplings to use.
+            record: A folder to record the (first) sampling of each video in, likewise.
             in_order: Whether to yield in the order of the rows, each decoded for itself; else as videos finish.
             planned: Told the rows of the parts of each video that is cut, before the first of them is yielded.
 
@@ -88,11 +90,17 @@ class Decoder:
             A block in which decoding goes on. It gives an iterator over the rows, each with its views, or with why it
             has none; a row that is cut is replaced by those of its parts.
         """
-        return self._decoding(list(rows), spec, replay, in_order, planned)
+        return self._decoding(list(rows), spec, replay, record, in_order, planned)
 
     @contextmanager
     def _decoding(
-        self, rows: Sequence[Row], spec: ViewSpec, replay: Path | None, in_order: bool, planned: Planned
+        self,
+        rows: Sequence[Row],
+        spec: ViewSpec,
+        replay: Path | None,
+        record: Path | None,
+        in_order: bool,
+        planned: Planned,
     ) -> Iterator[Iterator[Decoded]]:
         threads = max(1, available_cpus() // self.workers) if self.workers else 0
         cut = not in_order and any(self.in_parts(row) for row in rows)
@@ -100,10 +108,10 @@ class Decoder:
             decoding = _Decoding(self, spec, replay, planned, threads, Path(folder) if folder else None)
             runs = decoding.runs(rows)
             if self.workers == 0:
-                yield decoding.results(WorkHere(decoding.do, runs))
+                yield _recorded(decoding.results(WorkHere(decoding.do, runs)), record)
                 return
             with completed(decoding.schedule, runs, self.workers, in_order=in_order) as work:
-                yield decoding.results(work)
+                yield _recorded(decoding.results(work), record)
 
     def in_parts(self, row: Row) -> bool:
         """Tell whether a row is a part, or is cut into parts."""
@@ -304,6 +312,15 @@ class _Decoding:
         if doing == _Step.SHOTS.value and isinstance(error, ProcessExpired) and error.exitcode == STALLED:
             return Failure(row, f"no frame came for {limit}")
         return Failure(row, _without_path(failure_reason(error, doing=doing, worker="decoder", limit=limit), row))
+
+
+def _recorded(decoded: Iterator[Decoded], folder: Path | None) -> Iterator[Decoded]:
+    """Pass decoded videos on, and record the sampling of each, where a folder is given."""
+    for row, outcome in decoded:
+        if folder is not None and isinstance(outcome, LoadedViews):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_sampling(folder / f"{row.path.name}.npz", outcome.samplings[0])
+        yield row, outcome
 
 
 def _done(outcome: object) -> "Future[Any]":

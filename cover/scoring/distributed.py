@@ -48,6 +48,7 @@ class VideoDataModule(lightning.LightningDataModule):
         decoder: Decodes them.
         batch_size: Videos a batch at most; only videos whose views have one shape share a batch.
         replay: A folder with ``<file name>.npz`` for each video: recorded samplings to use.
+        record: A folder to record them in.
         wanted: Which of its rows a rank decodes, asked once they are shared out; None: all.
         planned: Told of each video that is cut into parts, on the rank that decodes it.
     """
@@ -60,6 +61,7 @@ class VideoDataModule(lightning.LightningDataModule):
         *,
         batch_size: int = 1,
         replay: Path | None = None,
+        record: Path | None = None,
         wanted: Callable[[Row], bool] | None = None,
         planned: Planned = unheard,
     ) -> None:
@@ -69,6 +71,7 @@ class VideoDataModule(lightning.LightningDataModule):
         self.decoder = decoder
         self.batch_size = batch_size
         self.replay = replay
+        self.record = record
         self.wanted = wanted
         self.planned = planned
 
@@ -102,7 +105,9 @@ class _DecodedBatches(IterableDataset):
     def __iter__(self) -> Iterator[Batch]:
         source = self.source
         decoder, spec = source.decoder, source.spec
-        with decoder.views(self.rows, spec, replay=source.replay, planned=source.planned) as decoded:
+        with decoder.views(
+            self.rows, spec, replay=source.replay, record=source.record, planned=source.planned
+        ) as decoded:
             yield from batches(decoded, source.batch_size)
 
 

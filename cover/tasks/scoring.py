@@ -74,7 +74,7 @@ def _score(
         return _score_distributed(options, decoder, store, pending)
     # Decoding starts first, so that the first views are there when torch is imported and the model is built.
     progress, planned = _progress(store)
-    with decoder.views(pending, spec, replay=replay, planned=planned) as decoded, progress:
+    with decoder.views(pending, spec, replay=replay, record=options.views.record, planned=planned) as decoded, progress:
         from cover.scoring.scorer import Scorer
 
         engine = components.local_engine(options.trainer)
@@ -110,6 +110,7 @@ def _score_distributed(
         decoder,
         batch_size=options.batch_size,
         replay=components.replay_folder(options.views),
+        record=options.views.record,
         planned=planned,
     )
     module = CoverModule(Scorer(components.inference_model(options), spec), thumbnails=options.report)

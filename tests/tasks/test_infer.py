@@ -23,7 +23,6 @@ import cover.weights
 from cover.api import score
 from cover.curves import Logistic, from_plain, to_plain
 from cover.models import COVER
-from cover.video import choose_sampling, probe, write_sampling
 from cover.weights import load_weights, save_weights, sha256_of
 from tests.helpers.clips import numbered_frame
 from tests.helpers.tiny import tiny_model, tiny_views
@@ -127,14 +126,12 @@ def test_random_draws_are_seeded_for_each_file(infer: Run, clips: Path) -> None:
     assert scores(Path("averaged"))["b.mkv"] != scores(Path("alone"))["b.mkv"]
 
 
-def test_recorded_draws_are_replayed(infer: Run, clips: Path, tmp_path: Path) -> None:
-    info = probe(clips / "a.mp4")
-    spec = tiny_views("views.sampling=random", "views.seed=5")
-    (tmp_path / "draws").mkdir()
-    write_sampling(tmp_path / "draws/a.mp4.npz", choose_sampling(spec, info.frames, info.height, info.width, "a.mp4"))
-    infer(f"data={clips}/a.mp4", "output=drawn", "views.sampling=random", "views.seed=5")
-    infer(f"data={clips}/*.m*", "output=replayed", "views.replay=draws")
-    assert scores(Path("replayed"))["a.mp4"] == scores(Path("drawn"))["a.mp4"]
+def test_recorded_samplings_are_replayed(infer: Run, clips: Path) -> None:
+    infer(
+        f"data={clips}/a.mp4", "output=random", "views.sampling=random", "views.seed=5", "views.record=kept/samplings"
+    )
+    infer(f"data={clips}/*.m*", "output=replayed", "views.replay=kept/samplings")
+    assert scores(Path("replayed"))["a.mp4"] == scores(Path("random"))["a.mp4"]
     assert "b.mkv.npz" in dict(table(Path("replayed/errors.csv")))["b.mkv"]
 
 
@@ -321,6 +318,10 @@ def test_paths_that_are_no_files_cost_themselves_only(infer: Run, clips: Path, t
         ([], "no input: pass data=PATH or data=NAME"),
         (["data={clips}", "views.sampling=psychic"], "views: .*sampling"),
         (["data={clips}", "views.samples=4"], "views: .*samples"),
+        (
+            ["data={clips}", "views.sampling=random", "views.samples=2", "views.record=out"],
+            "views.record: a recorded file holds one sampling",
+        ),
         (["data={clips}", "views.replay=nowhere"], "views.replay=nowhere: no such directory"),
         (["data={clips}", "weights=nowhere.pth"], "weights=nowhere.pth: No such file"),
         (["data={clips}", "decode.workers=-1"], "decode.workers=-1: takes a whole number"),

@@ -137,6 +137,7 @@ def test_rows_that_are_no_parts_fail_alone(infer: Run, films: Path, tmp_path: Pa
             "segments.min_seconds=9: is more than segments.max_seconds=3",
         ),
         (["segments=5", "views.replay=."], "views.replay: recorded samplings are of whole videos"),
+        (["segments=5", "views.record=."], "views.record: recorded samplings are of whole videos"),
     ],
 )
 def test_options_that_make_no_sense(
