@@ -4,10 +4,13 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Fit: TypeAlias = Literal["logistic4", "logistic5", "cubic", "cubic_free", "linear", "rescale", "none"]
+"""Kinds of curves that :mod:`cover.evaluation.fits` fits."""
 
 _Array: TypeAlias = NDArray[np.float64]
 

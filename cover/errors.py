@@ -18,3 +18,8 @@ class WeightsError(UsageError):
 
 class VideoError(CoverError):
     """One file cannot be scored; the others of a batch can (exit code 1)."""
+
+
+def renamed(old: str, new: str) -> str:
+    """Say that something has another name since 0.7; its old name works for two minor versions."""
+    return f"{old} is called {new}; the old name goes in 0.9"

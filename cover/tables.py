@@ -59,7 +59,7 @@ _MISSING = {"", "-", "na", "n/a", "nan", "none", "null"}
 _THOUSANDS = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))")
 
 
-Record = tuple[str, dict[str, object]]
+TableLine = tuple[str, dict[str, object]]
 """Where a row is in its table (``line 3``), and its cells by column; None or an empty text where one is empty."""
 
 
@@ -74,17 +74,17 @@ class RecordTable:
     """
 
     header: list[str]
-    records: Iterable[Record]
+    records: Iterable[TableLine]
     layout: str = ""
 
 
 class _Again:
     """Rows that are read again whenever they are iterated over."""
 
-    def __init__(self, read: Callable[[], Iterator[Record]]) -> None:
+    def __init__(self, read: Callable[[], Iterator[TableLine]]) -> None:
         self._read = read
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[TableLine]:
         return self._read()
 
 
@@ -270,7 +270,7 @@ def _read_text(text: str, what: str, usual: str, separator: str | None, decimal:
     place, skipped, mark = _start(text, what, usual, separator)
     layout = f"read as separated by {_NAMES.get(mark, repr(mark))}; data.separator= sets another"
 
-    def read() -> Iterator[Record]:
+    def read() -> Iterator[TableLine]:
         reader = csv.reader(_lines(text, place), delimiter=mark, strict=True)
         try:
             next(reader, None)
@@ -321,7 +321,7 @@ def _with_points(table: RecordTable, separator: str, *, every: bool) -> RecordTa
     if not chosen:
         return table
 
-    def read() -> Iterator[Record]:
+    def read() -> Iterator[TableLine]:
         for where, cells in table.records:
             yield where, {name: _point(cell) if name in chosen else cell for name, cell in cells.items()}
 
@@ -405,7 +405,7 @@ def _of_frame(frame: "pd.DataFrame", first: int) -> RecordTable:
     frame = frame.rename(columns=lambda name: str(name).strip()).astype(object).where(frame.notna().to_numpy(), None)
     header = list(map(str, frame.columns))
 
-    def read() -> Iterator[Record]:
+    def read() -> Iterator[TableLine]:
         for row, cells in zip(frame.index, frame.itertuples(index=False, name=None), strict=True):
             yield f"row {row + first}", dict(zip(header, cells, strict=True))
 

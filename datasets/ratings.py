@@ -16,8 +16,8 @@ from cover.tables import (
     TEXT,
     VIDEO_COLUMNS,
     Columns,
-    Record,
     RecordTable,
+    TableLine,
     header_key,
     number,
     read_table,
@@ -54,9 +54,13 @@ class Ratings:
         separator: What separates columns of text; by default what the header shows.
         decimal: The decimal mark of text; by default that of each column.
         sheet: Sheet of a spreadsheet, by name or by number from 0; by default the first.
+        screening: How raters are screened (:func:`cover.evaluation.raters.study.evaluate_ratings`).
+        threshold: The least correlation of a rater with the MOS, for ``p913``.
+        scale: Ends of the rating scale; by default the smallest usual one that holds all ratings.
 
     Attributes:
         root: The folder that names are relative to.
+        screening: The last three, as arguments of that function.
         ratings: Every rating; the mean of those that a rater gave one video.
         remarks: What was joined, and what was there twice, one line each.
 
@@ -75,8 +79,12 @@ class Ratings:
         separator: str | None = None,
         decimal: str | None = None,
         sheet: str | int | None = None,
+        screening: str = "none",
+        threshold: float = 0.75,
+        scale: Sequence[float] | None = None,
     ) -> None:
         files = _files(Path(path))
+        self.screening = {"screening": screening, "threshold": threshold, "scale": scale}
         self.root = Path(root) if root is not None else files[0].parent
         self._wanted = {"video": video, "rater": rater, "rating": rating}
         self._raters = raters
@@ -142,7 +150,7 @@ class Ratings:
                 yield Rating(self._name(name, {key: cells[key] for key in others}), by, value)
 
     def _read_wide(
-        self, file: Path, columns: Columns, header: Sequence[str], records: Sequence[Record], video: str
+        self, file: Path, columns: Columns, header: Sequence[str], records: Sequence[TableLine], video: str
     ) -> Iterator[Rating]:
         raters = [name for name in header if name != video and self._is_rater(name, records)]
         if self._raters is None and (like := [name for name in raters if _LIKE_RATING.search(name)]):
@@ -166,7 +174,7 @@ class Ratings:
     def _column(self, columns: Columns, what: str, usual: Sequence[str]) -> str | None:
         return columns.find(*usual, wanted=self._wanted[what], option=f"ratings.{what}", of=f"the {what}")
 
-    def _is_rater(self, name: str, records: Sequence[Record]) -> bool:
+    def _is_rater(self, name: str, records: Sequence[TableLine]) -> bool:
         if self._raters is not None:
             return fnmatchcase(name, self._raters)
         cells = [cell for _, record in records if (cell := _text(record[name]))]

@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from cover.config.describe import ANY, path_options
 from cover.config.resolvers import names_table
 from cover.config.types import at_home
-from cover.errors import UsageError
+from cover.errors import UsageError, renamed
 from cover.tables import PARQUET, SPREADSHEETS, TEXT
 
 _TABLE_SUFFIXES = {".txt", PARQUET, *TEXT, *SPREADSHEETS}
@@ -29,8 +29,9 @@ _NAMES_DATA = ("data=", "experiment=", "predictions=")
 _TABLE_TEXTS = re.compile(
     r"(?:data|validation|also\.\w+)\.(?:separator|decimal|sheet|column|mos|(?:start|end)(?:_frame)?)"
 )
-# Options that have another name now.
+# Options that have another name now; the old one goes in 0.9.
 _RENAMED = (
+    (r"data\.(screening|threshold|scale)", r"ratings.\1"),
     (r"protocol\.part", "protocol.{}"),  # which depends on the command
     (r"augment\.draws", "augment.samplings"),
     (r"auxiliary\.weight", "auxiliary.factor"),
@@ -137,7 +138,7 @@ def _current(key: str, task: str) -> str:
     for pattern, new in _RENAMED:
         if re.fullmatch(pattern, name):
             today = re.sub(pattern, new.format("validation" if task == "train" else "split"), name)
-            sys.stderr.write(f"warning: {name}= is called {today}= now\n")  # logging is not set up yet
+            sys.stderr.write(f"warning: {renamed(f'{name}=', f'{today}=')}\n")  # logging is not set up yet
             return plus + today
     return key
 

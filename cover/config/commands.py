@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field
 
 from cover.config.compose import checked
-from cover.config.types import Fit, Options, PositiveFloat, PositiveInt, WholeNumber, members
+from cover.config.types import FitOption, Options, PositiveFloat, PositiveInt, WholeNumber, members
 from cover.errors import UsageError
 
 
@@ -17,7 +17,7 @@ class ReportOptions(Options):
     """Options of ``report``."""
 
     folder: Path = Field(description="a results folder")
-    fit: Fit = Field("logistic4", description="curve from overall score to MOS")
+    fit: FitOption = Field("logistic4", description="curve from overall score to MOS")
 
 
 class CompareOptions(Options):

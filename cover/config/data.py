@@ -56,9 +56,6 @@ class DataOptions(Options):
     end: str | None = Field(None, description="data=table: header of their ends; default: end")
     start_frame: str | None = Field(None, description="data=table: the same as frame numbers; default: start_frame")
     end_frame: str | None = Field(None, description="data=table: likewise, exclusive; default: end_frame")
-    screening: Literal["none", "bt500", "p913", "mle"] = "none"
-    threshold: float = 0.75
-    scale: tuple[float, float] | None = None
     path: Path | None = Field(None, description="data=folder, table: a directory, file, glob or list")
     root: Path | None = Field(None, description="where relative paths start")
     annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")

@@ -55,7 +55,7 @@ def dataset_rows(data: DataOptions, option: str = "data") -> DatasetRows:
         raise UsageError(f"{option}: {len(twice)} names stand for more than one file, the first is {twice[0]!r}")
     if not rows:
         raise UsageError(f"{option}: the dataset names no file")
-    study = _study(dataset, data, option)
+    study = _study(dataset, option)
     if study is not None:
         rows = _with_mos(rows, study)
     declared = getattr(dataset, "lower_is_better", False)
@@ -65,7 +65,7 @@ def dataset_rows(data: DataOptions, option: str = "data") -> DatasetRows:
     )
 
 
-def _study(dataset: Dataset, data: DataOptions, option: str) -> "Study | None":
+def _study(dataset: Any, option: str) -> "Study | None":
     """Evaluate the ratings of single raters, where the dataset has some."""
     ratings = getattr(dataset, "ratings", None)
     if ratings is None:
@@ -73,7 +73,7 @@ def _study(dataset: Dataset, data: DataOptions, option: str) -> "Study | None":
     from cover.evaluation.raters.study import evaluate_ratings
 
     try:
-        return evaluate_ratings(ratings, data.screening, threshold=data.threshold, scale=data.scale)
+        return evaluate_ratings(ratings, **dataset.screening)
     except UsageError as error:
         raise UsageError(f"{option}: {error}") from error
 

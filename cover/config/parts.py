@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from cover.config.schema import EvaluateOptions, InferOptions
+from cover.config.schema import InferOptions, ResultOptions
 from cover.errors import UsageError
 from cover.rows import Row
 from cover.video import Segments
 from cover.video.shots import require_shots
 
 
-def segments(options: InferOptions | EvaluateOptions) -> Segments | None:
+def segments(options: ResultOptions) -> Segments | None:
     """Give the way videos are cut; None where they are scored whole, as by ``evaluate``: people rated what they saw.
 
     Raises:
@@ -28,7 +28,7 @@ def segments(options: InferOptions | EvaluateOptions) -> Segments | None:
     return Segments(chosen.by, chosen.threshold, chosen.min_seconds, chosen.max_seconds)
 
 
-def check_parts(options: InferOptions | EvaluateOptions, rows: Sequence[Row], cut: Segments | None) -> None:
+def check_parts(options: ResultOptions, rows: Sequence[Row], cut: Segments | None) -> None:
     """Refuse samplings that cannot be replayed or recorded.
 
     Raises:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from cover.config.data import DataOptions, RatingsOptions, SegmentOptions
 from cover.config.types import (
-    Fit,
+    FitOption,
     Fraction,
     Free,
     NonNegative,
@@ -78,15 +78,20 @@ class ScoringOptions(Options):
     decode: DecodeOptions
 
 
-class InferOptions(ScoringOptions):
+class ResultOptions(ScoringOptions):
+    """Options of what a scoring run keeps beside scores."""
+
+    maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
+    report: bool = Field(description="write report.html, and keep what it shows: evidence.jsonl, moments.csv")
+
+
+class InferOptions(ResultOptions):
     """Options of ``infer``."""
 
     segments: SegmentOptions
     reference: Path | None = Field(
         description="results of other videos (a folder, or its scores.csv): adds where each score stands among them"
     )
-    maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
-    report: bool = Field(description="write report.html, and keep what it shows: evidence.jsonl, moments.csv")
 
 
 class ColumnOptions(Options):
@@ -124,16 +129,16 @@ class EvaluationProtocol(ProtocolOptions):
     write: Path | None = Field(description="a folder for files of the splits that were used")
 
 
-class EvaluateOptions(ScoringOptions):
+class EvaluateOptions(ResultOptions):
     """Options of ``evaluate``."""
 
-    maps: bool = Field(description="keep each video's score maps: maps/<Filename>.npz")
-    report: bool = Field(description="write report.html, and keep what it shows: evidence.jsonl, moments.csv")
     predictions: Path | list[Path] | None = Field(
         description="a table of predictions (and MOS, else data= has them) to measure; of several metrics: a.csv,b.csv"
     )
     columns: ColumnOptions
-    fit: Fit = Field(description="curve for PLCC and RMSE: the published one, or cubic (ITU-T P.1401), linear, ...")
+    fit: FitOption = Field(
+        description="curve for PLCC and RMSE: the published one, or cubic (ITU-T P.1401), linear, ..."
+    )
     resamples: WholeNumber = Field(description="bootstrap resamplings for 95% intervals; 0 for none")
     resolving_power: bool = Field(description="also compute J.149's resolving power, where the MOS have intervals")
     strict: bool = Field(description="true: a missing or failed video is an error")
@@ -256,7 +261,7 @@ class TrainOptions(ScoringOptions):
     loss: LossOptions
     augment: AugmentOptions
     cache: CacheOptions
-    fit: Fit = Field(description="curve for PLCC and RMSE")
+    fit: FitOption = Field(description="curve for PLCC and RMSE")
     resamples: WholeNumber = Field(description="bootstrap resamplings for 95% intervals; 0 for none")
     seed: WholeNumber
     logger: Free | None = Field(description="none, csv or wandb (logger.offline=true sends nothing)")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Options that change no result, so that a run may be resumed with others.
-_ANYWHERE = ("output", "resume", "logger", "decode", "trainer", "cache", "published")
+_ANYWHERE = ("output", "resume", "logger", "decode", "trainer", "cache")
 
 
 def check_options(options: TrainOptions) -> None:

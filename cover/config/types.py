@@ -1,5 +1,6 @@
 """Types of options: what a number may be, paths that begin at home, and the base of every node."""
 
+import logging
 import os
 import types
 from collections.abc import Callable, Sequence
@@ -7,6 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from cover.curves import Fit
+from cover.errors import renamed
+
+log = logging.getLogger(__name__)
 
 
 def _number(kinds: tuple[type, ...], fits: Callable[[Any], bool], words: str) -> BeforeValidator:
@@ -41,6 +47,14 @@ def at_home(value: Any) -> Any:
     return os.path.expanduser(value) if isinstance(value, str) else value  # noqa: PTH111 - keeps the form it is in
 
 
+def _current_fit(value: object) -> object:
+    """Accept the earlier name of a fit, with a warning."""
+    if value == "logistic":
+        log.warning("%s", renamed("fit=logistic", "fit=logistic4"))
+        return "logistic4"
+    return value
+
+
 PositiveInt = Annotated[int, _number((int,), lambda n: n > 0, "a positive number")]
 PositiveFloat = Annotated[float, _number((int, float), lambda n: n > 0, "a positive number")]
 WholeNumber = Annotated[int, _number((int,), lambda n: n >= 0, "a whole number")]
@@ -51,10 +65,7 @@ SegmentLength = Annotated[
 ]
 Fraction = Annotated[float, _number((float,), lambda n: 0 < n < 1, "a number between 0 and 1, or null")]
 Free = dict[str, Any]
-Fit = Annotated[
-    Literal["logistic4", "logistic5", "cubic", "cubic_free", "linear", "rescale", "none"],
-    BeforeValidator(lambda value: "logistic4" if value == "logistic" else value),  # its earlier name
-]
+FitOption = Annotated[Fit, BeforeValidator(_current_fit)]
 Splits = Literal["full", "random", "grouped", "column", "file"]
 
 

@@ -28,9 +28,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.special import expit
 
-from cover.curves import Curve, Line, Logistic
+from cover.curves import Curve, Fit, Line, Logistic
 from cover.evaluation.arrays import Array, correlated, pairs, pearson
-from cover.evaluation.fits.curve import Fit, fit_curve
+from cover.evaluation.fits.curve import fit_curve
 
 
 def srocc(pred: ArrayLike, mos: ArrayLike) -> float:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cover.curves import Fit
 from cover.evaluation.arrays import FEWEST_CORRELATED, Array, constant, finite, pairs, plain
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
-from cover.evaluation.fits.curve import FEWEST, Fit, fitter, known
+from cover.evaluation.fits.curve import FEWEST, fitter, known
 from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, Resampling, resampled_statistic, within
 
 _FEWEST, _UNLIKELY = 8, 1.96  # the latter: standard deviations

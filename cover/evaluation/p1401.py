@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from cover.curves import Fit
 from cover.evaluation.arrays import Array, correlated, pearson, plain
 from cover.evaluation.correlation import plcc_of
-from cover.evaluation.fits.curve import Fit, degrees, fitter
+from cover.evaluation.fits.curve import degrees, fitter
 
 _NORMAL = 1.96  # standard deviations, as the recommendation writes it
 _FEW = 30  # videos, below which it takes Student's t

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cover.curves import Fit
 from cover.evaluation import p1401
 from cover.evaluation.arrays import Array
-from cover.evaluation.fits.curve import Fit, fit_curve
+from cover.evaluation.fits.curve import fit_curve
 from cover.evaluation.measures import Measures, measure
 from cover.evaluation.resampling import FEWEST_RESAMPLED, Resampling, Sample, Statistic, resampled_statistic, within
 from cover.evaluation.tables.predictions import rated_table

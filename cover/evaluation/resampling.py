@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cover.curves import Fit
 from cover.evaluation.arrays import Array, correlated, finite
 from cover.evaluation.fits.cubics import fitted_cubics
-from cover.evaluation.fits.curve import FEWEST, Fit, degrees, known
+from cover.evaluation.fits.curve import FEWEST, degrees, known
 from cover.evaluation.fits.logistics import Logistics
 from cover.processes import available_cpus
 

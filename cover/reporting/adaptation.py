@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
+from cover.curves import Fit
 from cover.evaluation.arrays import plain
-from cover.evaluation.fits.curve import Fit, fit_curve
+from cover.evaluation.fits.curve import fit_curve
 from cover.evaluation.gain import Gain
 from cover.evaluation.measures import measure
 from cover.files import write_text

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from cover.evaluation.fits.curve import Fit, fit_curve
+from cover.curves import Fit
+from cover.evaluation.fits.curve import fit_curve
 from cover.evaluation.measures import Measures, median
 from cover.evaluation.raters.study import Study
 from cover.evaluation.tables.agreement import measure_all, measure_splits, standard_all

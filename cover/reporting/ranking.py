@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.text import Text
 
+from cover.curves import Fit
 from cover.evaluation.arrays import plain
-from cover.evaluation.fits.curve import Fit
 from cover.evaluation.ranking import FEW, Metric, Ranking
 from cover.evaluation.raters.study import Study
 from cover.files import write_text

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from cover.evaluation.fits.curve import Fit, fit_curve
+from cover.curves import Fit
+from cover.evaluation.fits.curve import fit_curve
 from cover.evaluation.gain import Gain
 from cover.evaluation.measures import MEASURES, Measures, measure, median
 from cover.evaluation.raters.study import Study

@@ -19,9 +19,9 @@ from cover.files import append_line, replacing
 from cover.results.names import FILENAME, JOURNAL
 from cover.text import printable
 
-Kind = Literal["score", "error", "plan"]
+EntryKind = Literal["score", "error", "plan"]
 
-_KINDS: dict[str, Kind] = {"error": "error", "scores": "score", "parts": "plan"}  # by the key that only it has
+_KINDS: dict[str, EntryKind] = {"error": "error", "scores": "score", "parts": "plan"}  # by the key that only it has
 _START = re.compile(rb'\{"Filename": "([^"\\]*)", "(error|fingerprint)": ')
 
 
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
         line: The line.
     """
 
-    kind: Kind
+    kind: EntryKind
     name: str
     place: int
     line: bytes
@@ -198,7 +198,7 @@ def _entry(line: bytes, place: int) -> Entry | None:
         return _entry_of(parsed(line), line, place)
     # Quotes inside a JSON string are escaped, so that a key cannot be mistaken for a part of a text.
     if match[2] == b"error":
-        kind: Kind = "error"
+        kind: EntryKind = "error"
     elif b', "scores": ' in line:
         kind = "score"
     elif b', "parts": ' in line:

@@ -64,7 +64,7 @@ class Overview:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-class Tally:
+class ScoreTally:
     """Scores of a run, one number a row and score.
 
     Args:

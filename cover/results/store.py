@@ -23,7 +23,7 @@ from cover.results.journal import (
 )
 from cover.results.maps import maps_file, write_maps
 from cover.results.names import ERRORS, EVIDENCE, FACTS_TABLE, JOURNAL, NOTES, OF_A_READER, OF_A_RUN, SCORES_TABLE
-from cover.results.overview import Overview, Tally
+from cover.results.overview import Overview, ScoreTally
 from cover.results.reference import Reference
 from cover.results.table_writer import TableLayout, listed_lines, listed_names
 from cover.rows import Failure, Row, fingerprint, part_of
@@ -93,7 +93,7 @@ class ResultStore:
         self._places = Places()
         self._written = -1  # size of the journal that the tables were written from
         self._fingerprint: tuple[str, list[Any]] = "", []  # the last one taken
-        self._tally = Tally()
+        self._tally = ScoreTally()
         self.errors: dict[str, str] = {}
         self._layout = TableLayout(
             rows, in_parts=self.in_parts, predicted_mos=calibration is not None, percentile=reference is not None
@@ -282,7 +282,7 @@ class ResultStore:
         Args:
             records: Every row with its record, in the order of the rows; empty for no score.
         """
-        self._tally = Tally(in_parts=self.in_parts)
+        self._tally = ScoreTally(in_parts=self.in_parts)
         remarks = {name: plan.remark for name, plan in self._plans.items() if plan.remark}
         with self._layout.writing(self.folder) as tables:
             for number, (row, record) in enumerate(records):

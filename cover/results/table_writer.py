@@ -34,7 +34,7 @@ from cover.text import printable
 _FACTS = tuple(FACT_COLUMNS.values())
 _QUOTED = re.compile('["\r\n]')
 
-Record = Mapping[str, Any]
+ScoreRecord = Mapping[str, Any]
 """A scored row as the journal has it."""
 
 
@@ -66,7 +66,7 @@ class TableLayout:
             FACTS_TABLE: (*names, *FACT_COLUMNS, *of_dataset),
         }
 
-    def cells(self, row: Row, record: Record | None = None) -> tuple[str, ...]:
+    def cells(self, row: Row, record: ScoreRecord | None = None) -> tuple[str, ...]:
         """Give the first cells of a line: ``Filename``, and where parts are scored ``Start`` and ``End``.
 
         Start and end are as they were asked for; numbers of frames are turned into seconds where these are known.
@@ -75,7 +75,7 @@ class TableLayout:
             return (printable(row.name),)
         return (printable(row.video), *_placed(row, record).cells())
 
-    def name(self, row: Row, record: Record) -> str:
+    def name(self, row: Row, record: ScoreRecord) -> str:
         """Name a row as its cells in the tables do."""
         cells = self.cells(row, record)
         return name_from_cells(*cells) if self.in_parts else cells[0]
@@ -92,7 +92,7 @@ class TableLayout:
             line = ",".join("0.0000" if cell == "-0.0000" else cell for cell in line.split(","))
         return f"{quick_line(cells)},{line}"
 
-    def facts_line(self, row: Row, record: Record, cells: tuple[str, ...]) -> str:
+    def facts_line(self, row: Row, record: ScoreRecord, cells: tuple[str, ...]) -> str:
         """Write a line of ``facts.csv``: the facts of the file, then what the dataset says of the video."""
         facts = record.get("facts") or {}
         values = [facts.get(name) for name in _FACTS]
@@ -131,7 +131,7 @@ class TableWriter:
         for name, header in layout.headers.items():
             self._write[name](quick_line(header) + "\n")
 
-    def add_score(self, row: Row, record: Record, scores: Mapping[str, float]) -> None:
+    def add_score(self, row: Row, record: ScoreRecord, scores: Mapping[str, float]) -> None:
         """Add a scored row to all tables."""
         cells = self._layout.cells(row, record)
         self._write[SCORES_TABLE](self._layout.score_line(cells, scores) + "\n")
@@ -185,6 +185,6 @@ def listed_names(path: Path) -> set[str]:
     return {name_from_cells(*line[:3]) if in_parts and len(line) > 2 else line[0] for line in lines}
 
 
-def _placed(row: Row, record: Record | None) -> Part:
+def _placed(row: Row, record: ScoreRecord | None) -> Part:
     known = (record or {}).get("part")
     return row.part.placed(None if known is None else Part(*known))

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from cover.curves import Calibration
 from cover.errors import VideoError
 from cover.models import COVER, branch_scores
 from cover.results.reference import Reference
@@ -30,7 +29,6 @@ class Scorer:
     Args:
         model: The network, in evaluation mode, on the device it is to run on.
         views: The views it is given; by default those it was trained on, else the published ones.
-        calibration: From overall scores to the scale of a MOS; by default the one in the model's weights.
         reference: Scores of other videos, among which a score stands; by default those that come with the model's
             weights, if there are any, and if the views are those they were made with.
     """
@@ -39,12 +37,11 @@ class Scorer:
         self,
         model: COVER,
         views: ViewSpec | None = None,
-        calibration: Calibration | None = None,
         reference: Reference | None = None,
     ) -> None:
         self.model = model
         self.views = views or model.views or ViewSpec()
-        self.calibration = calibration or model.calibration
+        self.calibration = model.calibration
         self.reference = reference or (model.reference if self.views == model.views else None)
 
     def score(

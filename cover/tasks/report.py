@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cover.config.commands import ReportOptions
-from cover.config.types import Fit
+from cover.config.types import FitOption
 from cover.reporting.progress import working
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ def report(options: ReportOptions) -> int:
     return 0
 
 
-def end_with_report(folder: Path, fit: Fit = "logistic4") -> None:
+def end_with_report(folder: Path, fit: FitOption = "logistic4") -> None:
     """Write the report of a run that has ended, and say where; what goes wrong with it leaves the run as it is.
 
     Args:
@@ -35,7 +35,7 @@ def end_with_report(folder: Path, fit: Fit = "logistic4") -> None:
         log.exception("the report could not be written; the results are there, and `cover report` tries again")
 
 
-def _write(folder: Path, fit: Fit) -> None:
+def _write(folder: Path, fit: FitOption) -> None:
     # pandas, which decoding need not wait for.
     from cover.results.streamed import read_results_of_any_size
 

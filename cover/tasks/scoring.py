@@ -9,7 +9,7 @@ from typing import Any
 from cover.config import components
 from cover.config.parts import check_parts, segments
 from cover.config.record import run_record
-from cover.config.schema import EvaluateOptions, InferOptions
+from cover.config.schema import InferOptions, ResultOptions
 from cover.decoding.batches import batches
 from cover.decoding.decoder import Decoder, Planned
 from cover.ranks import is_main_process
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def score_rows(
-    options: InferOptions | EvaluateOptions, config: Mapping[str, Any], rows: Sequence[Row], root: Path, folder: Path
+    options: ResultOptions, config: Mapping[str, Any], rows: Sequence[Row], root: Path, folder: Path
 ) -> ResultStore:
     """Score what has no valid score in a results folder yet.
 
@@ -66,9 +66,7 @@ def score_rows(
     return store
 
 
-def _score(
-    options: InferOptions | EvaluateOptions, decoder: Decoder, store: ResultStore, pending: Sequence[Row]
-) -> None:
+def _score(options: ResultOptions, decoder: Decoder, store: ResultStore, pending: Sequence[Row]) -> None:
     spec, replay = components.view_spec(options.views), components.replay_folder(options.views)
     if not components.is_local(options.trainer):
         return _score_distributed(options, decoder, store, pending)
@@ -86,9 +84,7 @@ def _score(
     return None
 
 
-def _score_distributed(
-    options: InferOptions | EvaluateOptions, decoder: Decoder, store: ResultStore, pending: Sequence[Row]
-) -> None:
+def _score_distributed(options: ResultOptions, decoder: Decoder, store: ResultStore, pending: Sequence[Row]) -> None:
     try:
         from cover.scoring.distributed import CoverModule, ProgressCallback, ScoreWriter, VideoDataModule
     except ModuleNotFoundError as error:

@@ -14,9 +14,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from cover.curves import Line, Logistic
+from cover.curves import Fit, Line, Logistic
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
-from cover.evaluation.fits.curve import FITS, Fit, fit_curve
+from cover.evaluation.fits.curve import FITS, fit_curve
 from cover.evaluation.measures import MEASURES, measure, opposed
 from cover.evaluation.resampling import counts, interval
 

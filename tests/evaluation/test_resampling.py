@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cover.curves import Fit
 from cover.evaluation import resampling
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
-from cover.evaluation.fits.curve import FITS, Fit
+from cover.evaluation.fits.curve import FITS
 from cover.evaluation.measures import MEASURES, measure
 from cover.evaluation.resampling import counts, resampled, resampled_statistic
 

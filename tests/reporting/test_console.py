@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cover.evaluation.measures import measure
 from cover.reporting.console import measures_table, summary
-from cover.results.overview import Overview, Tally
+from cover.results.overview import Overview, ScoreTally
 from cover.rows import Row
 from cover.text import visible
 
@@ -28,7 +28,7 @@ def scores(count: int) -> dict[str, dict[str, float]]:
 
 def overview(scores: dict[str, dict[str, float]], errors: dict[str, str] | None = None, noted: int = 0) -> Overview:
     """The run in which these videos were scored, the first of them with notes."""
-    tally, rows = Tally(), [Row("nowhere", name) for name in scores]
+    tally, rows = ScoreTally(), [Row("nowhere", name) for name in scores]
     for number, row in enumerate(rows):
         tally.add(number, row, scores[row.name], noted=number < noted)
     return tally.overview(rows, lambda row: None, errors or {})

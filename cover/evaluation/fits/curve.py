@@ -21,18 +21,18 @@ to, which depends on the scale of the predictions (:mod:`cover.evaluation.fits.l
 the least-squares line, the line is the fit**: PLCC and RMSE are never worse than after ``linear``.
 """
 
+import warnings
 from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cover.curves import Curve, Line
+from cover.curves import Curve, Fit, Line
+from cover.errors import renamed
 from cover.evaluation.arrays import Array, correlated, finite, pairs, pearson
 from cover.evaluation.fits.cubics import fit_cubic
 from cover.evaluation.fits.logistics import Logistics
-
-Fit: TypeAlias = Literal["logistic4", "logistic5", "cubic", "cubic_free", "linear", "rescale", "none"]
 
 FITS: tuple[Fit, ...] = get_args(Fit)
 PARAMETERS = {"logistic4": 4, "logistic5": 5, "cubic": 4, "cubic_free": 4, "linear": 2, "rescale": 2, "none": 0}
@@ -40,8 +40,6 @@ PARAMETERS = {"logistic4": 4, "logistic5": 5, "cubic": 4, "cubic_free": 4, "line
 
 FEWEST = {fit: count + 1 for fit, count in PARAMETERS.items()}
 """The fewest videos that each fit is defined on."""
-
-_EARLIER: dict[str, Fit] = {"logistic": "logistic4"}
 
 
 def fit_curve(pred: ArrayLike, mos: ArrayLike, fit: Fit = "logistic4") -> Curve | None:
@@ -69,7 +67,9 @@ def known(fit: str) -> Fit:
     Raises:
         ValueError: There is none.
     """
-    fit = _EARLIER.get(fit, fit)
+    if fit == "logistic":
+        warnings.warn(renamed("fit=logistic", "fit=logistic4"), DeprecationWarning, stacklevel=2)
+        return "logistic4"
     if fit not in FITS:
         raise ValueError(f"fit={fit!r} is unknown; use one of {', '.join(FITS)}")
     return fit

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from cover.evaluation.fits.curve import Fit
+from cover.curves import Fit
 from cover.evaluation.measures import Measures, measure
 from cover.evaluation.p1401 import Standard, standard
 from cover.evaluation.tables.predictions import score_names

@@ -123,17 +123,16 @@ def middle_picture(one: Evidence) -> bytes | None:
     return thumbnail(one, len(one.times["aesthetic"]) // 2)
 
 
-def by_weight(overall: Sequence[float], sample: int, seed: int = 0) -> Iterator[int]:
+def by_weight(overall: Sequence[float], sample: int) -> Iterator[int]:
     """Order videos by how likely somebody looks at them: worst and best in turns, a random sample among them.
 
     Args:
         overall: Score of each video.
         sample: One of so many is taken at random.
-        seed: Of the random ones.
     """
     order = np.argsort(np.asarray(overall), kind="stable")
     ends = np.stack([order, order[::-1]], axis=1).ravel()[: len(order)].tolist()
-    turns = [iter(ends)] * (sample - 1) + [iter(np.random.default_rng(seed).permutation(len(order)).tolist())]
+    turns = [iter(ends)] * (sample - 1) + [iter(np.random.default_rng(0).permutation(len(order)).tolist())]
     given: set[int] = set()
     for numbers in cycle(turns):
         if len(given) == len(order):

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cover.evaluation.fits.curve import Fit, fit_curve
+from cover.curves import Fit
+from cover.evaluation.fits.curve import fit_curve
 from cover.files import write_rows, write_text
 from cover.reporting.page.moments import Stretch, Timeline, extreme, timeline, weak_stretches
 from cover.reporting.page.parts import labels, part_data, starts

@@ -1,7 +1,6 @@
 """Adaptation to few rated videos: the ladder over cached features, cross-validated, and the weights of its choice."""
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.splits.contents import Contents, contents
 from cover.models import COVER
 from cover.scores import BRANCHES
-from cover.training.adapt.ladder import CALIBRATION, UNCHANGED, Choice, HeadChange, Nested, RatedInputs, choose, nested
-from cover.training.adapt.near import PLACES, NearHeads
+from cover.training.adapt.inputs import RatedInputs, rated_inputs
+from cover.training.adapt.ladder import CALIBRATION, UNCHANGED, Choice, HeadChange, Nested, choose, nested
 from cover.training.checkpoints import write_weights
 from cover.training.data.loader import TrainingData, numbered
 from cover.training.data.sets import RatedSet
@@ -139,7 +138,7 @@ def fit_adaptation(
             f"{rated.name}: {len(np.unique(groups))} contents (by {known.source if known else 'video'}) are too few to "
             f"cross-validate over; {_FEWEST_GROUPS} at least"
         )
-    evidence = _evidence(model, data, groups, by_interval=recipe.by_interval)
+    evidence = rated_inputs(model, data, groups, by_interval=recipe.by_interval)
     worth = nested(evidence, recipe.seed, progress)
     choice = choose(evidence, recipe.seed)
     kept = choice.rung.name != CALIBRATION and (worth.gain.clear or (worth.gain.sum[0] > 0 and not recipe.require_gain))
@@ -171,43 +170,3 @@ def apply(model: COVER, change: HeadChange) -> None:
                 delta, mean = change.deltas[branch], change.means[branch]
                 layer.weight.add_(torch.from_numpy(delta).view_as(layer.weight).to(layer.weight))
                 layer.bias.sub_(float(delta @ mean))
-
-
-def _evidence(model: COVER, data: TrainingData, groups: np.ndarray, *, by_interval: bool) -> RatedInputs:
-    """Compute scores, and means of what the last layers are given, from cached features."""
-    count = data.trained
-    scores = np.full((count, len(BRANCHES)), math.nan)
-    inputs: dict[str, np.ndarray] = {}
-    heads: dict[str, Any] = {branch: model.heads[branch] for branch in BRANCHES}
-    places: dict[str, dict[int, torch.Tensor]] = {branch: {} for branch in BRANCHES}
-    for batch in data.predict_dataloader():
-        done = 0
-        for group in batch.groups:
-            with torch.no_grad():
-                gated = model.gate({branch: tensor.float() for branch, tensor in group.features.items()})
-                for place, branch in enumerate(BRANCHES):
-                    head = heads[branch]
-                    given = head.inputs(gated[branch])
-                    means = given.flatten(2).mean(2).double().numpy()
-                    videos = batch.videos[done : done + len(means)].numpy()
-                    scores[videos, place] = head.score(given).flatten(1).mean(1).double().numpy()
-                    if not head.linear:
-                        places[branch].update(zip(videos.tolist(), _some_places(gated[branch]), strict=True))
-                    inputs.setdefault(branch, np.full((count, means.shape[1]), math.nan))[videos] = means
-                done += len(videos)
-    rated = data.sets[0]
-    mos = np.array([rated.rating(row) for row in rated.train])
-    weights = np.ones(count)
-    if by_interval:
-        weights = np.array([(rated.certainties or {}).get(row.name, 1.0) for row in rated.train])
-    near = None
-    if not any(head.linear for head in heads.values()):
-        stacked = {branch: torch.stack([found[video] for video in range(count)]) for branch, found in places.items()}
-        near = NearHeads(heads, stacked)
-    return RatedInputs(scores, inputs, mos, groups, weights / weights.mean(), near)
-
-
-def _some_places(features: torch.Tensor) -> torch.Tensor:
-    """Features (B, C, T', h, w) at a few places, float32 (B, C, K), evenly spaced over time and space."""
-    flat = features.flatten(2)
-    return flat[..., torch.linspace(0, flat.shape[2] - 1, PLACES).round().long()].float().clone()

@@ -31,7 +31,7 @@ from cover.evaluation.correlation import plcc, srocc
 from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.gain import Gain, gain
 from cover.scores import BRANCHES
-from cover.training.adapt.near import NearHeads
+from cover.training.adapt.inputs import RatedInputs
 
 CALIBRATION, WEIGHTS, RIDGE, HEADS = "calibration", "weights", "ridge", "heads"
 
@@ -56,46 +56,6 @@ RUNGS = (
     Rung(HEADS, 100.0),
 )
 """The ladder, from the bottom; strengths are of squared changes beside the mean squared error."""
-
-
-@dataclass(frozen=True)
-class RatedInputs:
-    """All that the ladder knows of some rated videos.
-
-    Attributes:
-        scores: (N, 3), those of the start's branches.
-        inputs: Branch -> (N, C), means of what its last layer is given.
-        mos: (N,).
-        groups: (N,), numbers of contents; each video its own where these are unknown.
-        weights: (N,), of each video, of mean 1.
-        near: The heads, for the rung that changes both of their layers; None where they are linear.
-    """
-
-    scores: Array
-    inputs: Mapping[str, Array]
-    mos: Array
-    groups: np.ndarray
-    weights: Array
-    near: NearHeads | None = None
-
-    @property
-    def rungs(self) -> Sequence[Rung]:
-        """The rungs that there are."""
-        return [rung for rung in RUNGS if rung.name != HEADS or self.near is not None]
-
-    @property
-    def overall(self) -> Array:
-        """Overall scores of the start, (N,)."""
-        found: Array = self.scores.sum(1)
-        return found
-
-    def some(self, chosen: np.ndarray) -> "RatedInputs":
-        """Take some of the videos."""
-        inputs = {branch: values[chosen] for branch, values in self.inputs.items()}
-        near = None if self.near is None else self.near.some(chosen)
-        return RatedInputs(
-            self.scores[chosen], inputs, self.mos[chosen], self.groups[chosen], self.weights[chosen], near
-        )
 
 
 @dataclass(frozen=True)
@@ -167,6 +127,11 @@ class Nested:
     rungs: Sequence[Rung]
     folds: int
     gain: Gain
+
+
+def rungs_for(evidence: RatedInputs) -> Sequence[Rung]:
+    """List the rungs that there are: linear heads have no second layer to change."""
+    return [rung for rung in RUNGS if rung.name != HEADS or evidence.near is not None]
 
 
 def fit_rungs(evidence: RatedInputs, rungs: Sequence[Rung]) -> list[HeadChange]:
@@ -288,7 +253,7 @@ def choose(evidence: RatedInputs, seed: int) -> Choice:
         evidence: Videos of two groups at least.
         seed: Of the folds.
     """
-    rungs = evidence.rungs
+    rungs = rungs_for(evidence)
     scores = left_out_scores(evidence, seed, rungs)
     figures = [(srocc(values, evidence.mos), plcc(values, evidence.mos, "none")) for values in scores.T]
     table = [

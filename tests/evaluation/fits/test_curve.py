@@ -100,4 +100,5 @@ class TestFiveParameters:
 
 
 def test_an_earlier_name() -> None:
-    assert known("logistic") == "logistic4"
+    with pytest.warns(DeprecationWarning, match=r"fit=logistic is called fit=logistic4; the old name goes in 0\.9"):
+        assert known("logistic") == "logistic4"

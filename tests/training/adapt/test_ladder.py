@@ -14,6 +14,7 @@ from cover.models import COVER
 from cover.models.fusion import QualityHead
 from cover.scores import BRANCHES
 from cover.training.adapt.adaptation import apply
+from cover.training.adapt.inputs import RatedInputs
 from cover.training.adapt.ladder import (
     CALIBRATION,
     HEADS,
@@ -21,13 +22,13 @@ from cover.training.adapt.ladder import (
     UNCHANGED,
     WEIGHTS,
     HeadChange,
-    RatedInputs,
     Rung,
     choose,
     fit_rungs,
     folds_of,
     left_out_scores,
     nested,
+    rungs_for,
 )
 from cover.training.adapt.near import PLACES, NearHeads
 from tests.helpers.tiny import tiny_model
@@ -88,14 +89,14 @@ class TestRungs:
     def test_ratings_that_run_against_the_start(self) -> None:
         found = evidence(3)
         turned = RatedInputs(found.scores, found.inputs, -found.mos, found.groups, found.weights)
-        for change in fit_rungs(turned, turned.rungs):
+        for change in fit_rungs(turned, rungs_for(turned)):
             assert np.isfinite(change.overall(turned)).all()
             assert (change.factors >= 0).all()
 
     def test_a_start_that_scores_all_alike(self) -> None:
         found = evidence(4)
         flat = RatedInputs(np.ones_like(found.scores), found.inputs, found.mos, found.groups, found.weights)
-        assert fit_rungs(flat, flat.rungs) == [UNCHANGED] * len(flat.rungs)
+        assert fit_rungs(flat, rungs_for(flat)) == [UNCHANGED] * len(rungs_for(flat))
 
     def test_weights_of_videos_count(self) -> None:
         found = evidence(5, hidden=1.0)
@@ -103,7 +104,7 @@ class TestRungs:
         weighted = RatedInputs(
             found.scores, found.inputs, found.mos, found.groups, np.where(np.arange(72) < 36, 2.0, 1.0) / 1.5
         )
-        for one, other in zip(fit_rungs(twice, found.rungs), fit_rungs(weighted, found.rungs), strict=True):
+        for one, other in zip(fit_rungs(twice, rungs_for(found)), fit_rungs(weighted, rungs_for(found)), strict=True):
             assert one.overall(found) == pytest.approx(other.overall(found))
 
 
@@ -121,7 +122,7 @@ class TestCrossValidation:
         found = evidence(6, hidden=1.0)
         changed = RatedInputs(found.scores, found.inputs, found.mos.copy(), found.groups, found.weights)
         changed.mos[found.groups == 3] += 50
-        before, after = (left_out_scores(one, 0, found.rungs)[found.groups == 3] for one in (found, changed))
+        before, after = (left_out_scores(one, 0, rungs_for(found))[found.groups == 3] for one in (found, changed))
         np.testing.assert_allclose(before, after)
 
     @pytest.mark.parametrize(("hidden", "rung"), [(1.5, RIDGE), (0.0, WEIGHTS)])
@@ -189,10 +190,10 @@ class TestNearHeads:
 
     def test_the_ladder_has_the_rung_where_heads_have_two_layers(self, near: NearHeads) -> None:
         found = evidence(0, levels=5)
-        assert {rung.name for rung in found.rungs} == {CALIBRATION, WEIGHTS, RIDGE}
+        assert {rung.name for rung in rungs_for(found)} == {CALIBRATION, WEIGHTS, RIDGE}
         two_layers = dataclasses.replace(found, near=near)
-        assert two_layers.rungs[-1].name == HEADS
-        (change,) = fit_rungs(two_layers, two_layers.rungs[-1:])
+        assert rungs_for(two_layers)[-1].name == HEADS
+        (change,) = fit_rungs(two_layers, rungs_for(two_layers)[-1:])
         assert change.overall(two_layers).mean() == pytest.approx(found.overall.mean())
         assert np.isfinite(nested(two_layers.some(np.arange(60) < 25), 0).after).all()
 
