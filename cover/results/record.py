@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,12 @@ from cover.results.journal import read_identity
 from cover.results.names import RUN
 
 _PACKAGES = ("torch", "lightning", "av", "numpy", "pillow")
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("model", "weights", "data", "path", "splits", "started"), str),
+    **dict.fromkeys(("views", "versions", "training", "config"), dict),
+    "predictions": bool,
+    "weights_sha256": (dict, str),
+}
 _COMPARED = ("model", "weights", "clip_weights", "views", "trainer", "data", "decode")
 
 
@@ -83,10 +89,11 @@ def read_run_record(folder: Path) -> RunRecord | None:
         return None
     if not isinstance(content, dict):
         return None
-    names = {one.name for one in fields(RunRecord)}
     if "predictions" not in content:  # before 0.7
         content = _from_config(content)
-    return RunRecord(**{name: value for name, value in content.items() if name in names and value is not None})
+    # A file that others wrote may hold anything: what is not of its field's type is unknown.
+    known = {name: content[name] for name, kinds in _TYPES.items() if isinstance(content.get(name), kinds)}
+    return RunRecord(**known)
 
 
 def is_before_07(folder: Path) -> bool:

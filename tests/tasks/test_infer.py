@@ -229,7 +229,7 @@ def test_options_that_have_another_name_now(
     (tmp_path / "p.csv").write_text("path,mos,overall,split\n" + "".join(f"{n},{n},{n},b\n" for n in range(9)))
     options = ("protocol.splits=column", "protocol.column=split", "resamples=0", "output=out")
     assert run("evaluate", "predictions=p.csv", *options, "protocol.part=b") == 0
-    assert "protocol.part= is called protocol.split= now" in capfd.readouterr().err
+    assert "protocol.part= is called protocol.split=; the old name goes in 0.9" in capfd.readouterr().err
 
 
 def test_raw_video_takes_its_format_from_the_config(infer: Run, tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def read_predictions(
 ) -> PredictionTable:
     """Read predictions, and MOS where there are some, from a table.
 
-    A MOS that is a strictly monotone function of ``overall`` is what a model predicts, and not what people said: it is
-    refused, unless ``columns`` names it otherwise than by default.
+    A column ``MOS`` that is a strictly monotone function of ``overall`` is what a model predicts (so wrote versions
+    before 0.7), and not what people said. It is refused, unless ``columns`` names it explicitly.
 
     Args:
         path: A table with a header (:mod:`cover.tables`).
@@ -108,7 +108,7 @@ def read_predictions(
     read = read_table(path, what, separator=separator, decimal=decimal, sheet=sheet)
     header = Columns(read.header, what, read.layout)
     by_default = columns["mos"] == "mos"
-    columns = {name: _as_written(header, column) for name, column in columns.items()}
+    columns = {name: _as_written(header, columns[name]) for name in ("path", "mos", *SCORES)}
     names_column = columns["path"] or header.find(*VIDEO_COLUMNS) or "Filename"
     if by_default and columns["mos"] == MOS and is_before_07(path.parent):
         columns["mos"] = "mos"  # MOS is the predicted one there
@@ -129,8 +129,8 @@ def read_predictions(
         raise UsageError(f"{what}: {names[names.duplicated()].iloc[0]!r} is there twice")
     if columns["mos"] in table and table[columns["mos"]].isna().any():
         raise UsageError(f"{what}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
-    if by_default and {columns["mos"], columns["overall"]} <= {*table}:
-        _refuse_predicted(what, str(columns["mos"]), table[columns["overall"]], table[columns["mos"]])
+    if by_default and columns["mos"] == MOS and MOS in table and columns["overall"] in table:
+        _refuse_predicted(what, table[columns["overall"]], table[MOS])
     return PredictionTable(what, rows, names_column, of_part, columns, table)
 
 
@@ -202,7 +202,7 @@ def _as_written(header: Columns, column: str | None) -> str | None:
     return None if column is None else header.find(column) or column
 
 
-def _refuse_predicted(what: str, column: str, overall: "pd.Series[float]", mos: "pd.Series[float]") -> None:
+def _refuse_predicted(what: str, overall: "pd.Series[float]", mos: "pd.Series[float]") -> None:
     """Refuse a MOS that rises or falls strictly with overall, as far as tables of four decimals show.
 
     Raises:
@@ -218,8 +218,8 @@ def _refuse_predicted(what: str, column: str, overall: "pd.Series[float]", mos: 
         apart = steps["overall"].abs() > 2 * 10**-_DECIMALS
         if (steps["mos"] >= 0).all() and (steps["mos"][apart] > 0).all():
             raise UsageError(
-                f"{what}: {column} is a strictly monotone function of Overall, so a model predicted it; "
-                f"columns.mos=NAME names what people said"
+                f"{what}: {MOS} is a strictly monotone function of Overall, so a model predicted it; "
+                "columns.mos=NAME names what people said"
             )
 
 
