@@ -137,11 +137,11 @@ class Columns:
             of: What it holds.
             more: What else to say, from its own separator on.
         """
-        found = printable(", ".join(name for name in self._header if name))[:200] or "none"
+        header = printable(", ".join(name for name in self._header if name))[:200] or "none"
         some = [*names[:5], *(["..."] if len(names) > 5 else [])]
         remedy = f"; name it with {option}=NAME" if option else ""
         layout = f"; {self._layout}" if self._layout else ""
-        missing = f"of {of} ({', '.join(some)}; found: {found})" if of else f"{' or '.join(some)} (found: {found})"
+        missing = f"of {of} ({', '.join(some)}; found: {header})" if of else f"{' or '.join(some)} (found: {header})"
         return UsageError(f"{self._what}: no column {missing}{remedy}{more}{layout}")
 
     def _column(self, names: Sequence[str]) -> str | None:
@@ -366,10 +366,10 @@ def read_spreadsheet(path: Path, what: str, sheet: str | int | None = None) -> R
         with pd.ExcelFile(path, engine="calamine") as book:
             names = list(map(str, book.sheet_names))
             numbers = [str(number) for number in range(len(names))]
-            wanted = names[0] if sheet is None else str(sheet)
-            wanted = wanted if wanted in names or wanted not in numbers else names[int(wanted)]
-            known = wanted in names
-            frame = pd.read_excel(book, sheet_name=wanted, dtype=object) if known else None
+            chosen = names[0] if sheet is None else str(sheet)
+            chosen = chosen if chosen in names or chosen not in numbers else names[int(chosen)]
+            known = chosen in names
+            frame = pd.read_excel(book, sheet_name=chosen, dtype=object) if known else None
     except ImportError as error:
         raise UsageError(
             f"{what}: reading it needs python-calamine: pip install 'cover-vqa[datasets]', or save it as CSV"
@@ -382,7 +382,7 @@ def read_spreadsheet(path: Path, what: str, sheet: str | int | None = None) -> R
         raise UsageError(f"{what}: not a readable spreadsheet ({reason}){remedy}") from error
     if frame is None:
         raise UsageError(f"{what}: data.sheet={sheet}: its sheets are {', '.join(names)}")
-    layout = f"read from sheet {wanted} of {', '.join(names)}, whose first row is the header; data.sheet= sets another"
+    layout = f"read from sheet {chosen} of {', '.join(names)}, whose first row is the header; data.sheet= sets another"
     return replace(_of_frame(frame.dropna(how="all"), first=2), layout=layout)
 
 

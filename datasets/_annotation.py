@@ -114,13 +114,13 @@ class AnnotatedDataset:
 
     def _find_annotation(self) -> Path:
         names = self.annotations[self.split]
-        found = next((self.root / name for name in names if (self.root / name).is_file()), None)
-        if found is None:
+        annotation = next((self.root / name for name in names if (self.root / name).is_file()), None)
+        if annotation is None:
             raise UsageError(
                 f"data.root={self.root}: no annotation of {self.title} in it; expected {' or '.join(names)} there, or "
                 f"data.annotation=FILE; get it from {self.source}"
             )
-        return found
+        return annotation
 
     def _check(self, ratings: list[AnnotatedVideo]) -> None:
         low, high = self.mos_range
@@ -144,11 +144,11 @@ class AnnotatedDataset:
         lines: dict[str, str] = {}
         any_there = False
         for rating in ratings:
-            found = next(filter(None, map(listing.find, self._candidates(rating.path))), None)
-            name = found or rating.path
+            file = next(filter(None, map(listing.find, self._candidates(rating.path))), None)
+            name = file or rating.path
             if name in rows:
                 raise UsageError(f"{rating.where}: {name} is rated already ({lines[name]})")
-            any_there = any_there or found is not None
+            any_there = any_there or file is not None
             lines[name] = rating.where
             rows[name] = Row(self.root / name, name, rating.mos, rating.extras)
         if not any_there:
@@ -192,12 +192,12 @@ class Record:
 
     def numbers(self, **columns: str) -> dict[str, object]:
         """Those of the named columns that are there and hold a finite number: ``numbers(fps="framerate")``."""
-        found: dict[str, object] = {}
+        values: dict[str, object] = {}
         for name, column in columns.items():
             value = number(self._values.get(header_key(column)))
             if value is not None:
-                found[name] = value
-        return found
+                values[name] = value
+        return values
 
     def __contains__(self, column: str) -> bool:
         return header_key(column) in self._values
@@ -229,13 +229,13 @@ def records_of(path: Path, table: RecordTable, required: Sequence[str]) -> list[
     ]
 
 
-def check_columns(path: Path, found: Sequence[str], required: Sequence[str]) -> None:
+def check_columns(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
     """Makes sure that a table has the columns of a dataset's annotation.
 
     Raises:
         UsageError: One is missing; the message shows those found.
     """
-    columns = Columns(found, str(path))
+    columns = Columns(header, str(path))
     if missing := [column for column in required if columns.find(column) is None]:
         raise columns.lacks("", *missing, more="; is it this dataset's annotation?")
 

@@ -55,14 +55,14 @@ class Listing:
 
     def _walk(self, name: str) -> str | None:
         path = Path(name)
-        found = path.anchor
+        place = path.anchor
         for part in path.parts[1:] if path.anchor else path.parts:
-            names, by_key = self._list(str(self._root / found))
+            names, by_key = self._list(str(self._root / place))
             real = part if part in names or part in (os.curdir, os.pardir) else by_key.get(self._key(part))
             if real is None:
                 return None
-            found = os.path.join(found, real)  # noqa: PTH118 - keeps a leading .. as it is
-        return found or None
+            place = os.path.join(place, real)  # noqa: PTH118 - keeps a leading .. as it is
+        return place or None
 
     def _list(self, folder: str) -> tuple[set[str], dict[str, str]]:
         if folder not in self._folders:

@@ -20,11 +20,11 @@ def part_columns(columns: Columns, wanted: Mapping[str, str | None]) -> dict[str
     Returns:
         Option -> column, of those that the table has.
     """
-    found = {
+    names = {
         option: None if wanted[option] == "" else columns.find(option, wanted=wanted[option], option=f"data.{option}")
         for option in OPTIONS
     }
-    return {option: column for option, column in found.items() if column is not None}
+    return {option: column for option, column in names.items() if column is not None}
 
 
 def read_part(cells: dict[str, object], columns: dict[str, str], what: str, layout: str = "") -> Part:
@@ -43,11 +43,11 @@ def read_part(cells: dict[str, object], columns: dict[str, str], what: str, layo
     for option, column in columns.items():
         cell = cells.pop(column)
         try:
-            found = read_bound(cell, frames=option.endswith("_frame"))
+            bound_read = read_bound(cell, frames=option.endswith("_frame"))
         except ValueError as error:
             hint = f"; {layout}, data.decimal= the decimal mark" if layout else ""
             remedy = f"data.{option}=NAME takes another column, data.{option}= none{hint}"
             raise UsageError(f"{what} has {column} {cell!r}, not {error}; {remedy}") from None
         bound = option.removesuffix("_frame")
-        bounds[bound] = found if bounds[bound] is None else bounds[bound]
+        bounds[bound] = bound_read if bounds[bound] is None else bounds[bound]
     return Part(bounds["start"], bounds["end"])

@@ -39,15 +39,15 @@ class Folder:
             files: Collection[Path] = self._directory(here, frames) if here.is_dir() else [here]
         elif glob.has_magic(text):
             self.root = _fixed_part(text)
-            found = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
-            files = [file for file in found if not file.is_dir()]
+            matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
+            files = [file for file in matches if not file.is_dir()]
             if frames:
-                inside = [file for folder in found if folder.is_dir() for file in _search(folder)]
+                inside = [file for folder in matches if folder.is_dir() for file in _search(folder)]
                 files = _folded([*files, *filter(_is_known, inside)])
             else:
                 self._hint(files)
             if not files:
-                folders = "; of folders it takes those with images, with data.frames=true" if found else ""
+                folders = "; of folders it takes those with images, with data.frames=true" if matches else ""
                 raise UsageError(f"data={text}: the glob matches no file{folders}")
         else:
             raise UsageError(f"data={text}: no such file or directory")
@@ -74,8 +74,8 @@ class Folder:
                 f"data={path}: no video or image in it{there} (files with unusual suffixes are found by a glob)"
             )
         if others:
-            one = others.total() == 1
-            what = "1 file with another suffix was" if one else f"{others.total()} files with other suffixes were"
+            lone = others.total() == 1
+            what = "1 file with another suffix was" if lone else f"{others.total()} files with other suffixes were"
             self.remarks.append(f"{what} left out: {_counts(others)}")
         if frames:
             return _folded(files)

@@ -72,10 +72,10 @@ class KoNViD1k(AnnotatedDataset):
             for known in (_MATLAB_NAMES, _MATLAB_SCORES)
         )
         if names is None or scores is None or len(names) != len(scores):
-            found = ", ".join(name for name in variables if not name.startswith("__")) or "none"
+            header = ", ".join(name for name in variables if not name.startswith("__")) or "none"
             raise UsageError(
                 f"{path}: no variables {' or '.join(_MATLAB_NAMES)} and {' or '.join(_MATLAB_SCORES)} of one length "
-                f"(found: {found}); is it this dataset's annotation?"
+                f"(found: {header}); is it this dataset's annotation?"
             )
         for place, (name, score) in enumerate(zip(names, scores, strict=True), start=1):
             where = f"{path}, entry {place}"

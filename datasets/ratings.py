@@ -96,14 +96,14 @@ class Ratings:
         given: dict[tuple[str, str], list[float]] = defaultdict(list)
         for file in files:
             table = read_table(file, f"data={file}", separator=separator, decimal=decimal, sheet=sheet)
-            found = list(self._read(file, table))
+            of_file = list(self._read(file, table))
             # The same ratings, or, where its name is the rater's, the same bytes.
-            twin = min(seen.setdefault(frozenset(found), file), seen.setdefault(file.read_bytes(), file))
-            if twin is not file and found:
+            twin = min(seen.setdefault(frozenset(of_file), file), seen.setdefault(file.read_bytes(), file))
+            if twin is not file and of_file:
                 self.remarks.append(f"{file}: the same ratings as {twin}; they count once")
                 continue
-            for one in found:
-                given[one.video, one.rater].append(one.value)
+            for rating_given in of_file:
+                given[rating_given.video, rating_given.rater].append(rating_given.value)
         if not given:
             raise UsageError(f"data={path}: there is no rating in it")
         self.ratings = [Rating(video, rater, sum(values) / len(values)) for (video, rater), values in given.items()]
@@ -208,17 +208,17 @@ class Ratings:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.suffix.lower() in _TABLES and file.is_file())
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in _TABLES and file.is_file())
     elif path.exists():
-        found = [path]
+        files = [path]
     else:
-        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207
-    if not found:
+        files = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207
+    if not files:
         raise UsageError(f"data.path={path}: no table there; it takes a file, a folder or a glob of tables of ratings")
-    stems = [stem for stem, count in Counter(file.stem for file in found).items() if count > 1]
-    if stems and len({file.parent for file in found}) == 1:
+    stems = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
+    if stems and len({file.parent for file in files}) == 1:
         raise UsageError(f"data.path={path}: {stems[0]} is there with two suffixes; leave one of them")
-    return found
+    return files
 
 
 def _text(cell: object) -> str:

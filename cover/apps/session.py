@@ -199,11 +199,11 @@ def _model(name: str, device: str) -> COVER:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """Base names; of equal ones the second is numbered."""
-    found: list[str] = []
+    names: list[str] = []
     for path in paths:
         name, number = path.name, 1
-        while name in found:
+        while name in names:
             number += 1
             name = f"{path.stem} ({number}){path.suffix}"
-        found.append(name)
-    return found
+        names.append(name)
+    return names

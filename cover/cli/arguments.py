@@ -120,12 +120,12 @@ def _flags_last(arguments: Sequence[str]) -> list[str]:
 
 def config_dirs(arguments: Sequence[str]) -> list[Path]:
     """List the folders of configs that ``--config-dir`` (``-cd``) names."""
-    found = []
+    folders = []
     for place, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
         if flag in ("--config-dir", "-cd"):
-            found.append(value if equals else next(iter(arguments[place + 1 : place + 2]), ""))
-    return [Path(at_home(folder)) for folder in found]
+            folders.append(value if equals else next(iter(arguments[place + 1 : place + 2]), ""))
+    return [Path(at_home(folder)) for folder in folders]
 
 
 def _config_flags(arguments: Sequence[str]) -> set[str]:

@@ -53,8 +53,8 @@ def options_of(schema: type[Options], prefix: str = "") -> Iterator[Option]:
 
 def path_options() -> list[Option]:
     """List the options whose values are paths, of all commands."""
-    found = {option.name: option for schema in SCHEMAS.values() for option in options_of(schema) if option.is_path}
-    return list(found.values())
+    options = {option.name: option for schema in SCHEMAS.values() for option in options_of(schema) if option.is_path}
+    return list(options.values())
 
 
 def option_rows(task: str, defaults: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -80,10 +80,10 @@ def _study(dataset: Any, option: str) -> "Study | None":
 
 def _with_mos(rows: Sequence[Row], study: "Study") -> list[Row]:
     """Rows with what the ratings say of them; those that no rater is left for have no MOS."""
-    found: dict[str, dict[Any, Any]] = {str(line["Filename"]): line for line in study.videos.to_dict("records")}
+    lines: dict[str, dict[Any, Any]] = {str(line["Filename"]): line for line in study.videos.to_dict("records")}
     rated = []
     for row in rows:
-        line = found.get(row.name, {})
+        line = lines.get(row.name, {})
         extras = {**row.extras, **{name: line[name] for name in ("std", "n", "ci95") if name in line}}
         rated.append(dataclasses.replace(row, mos=line.get("mos"), extras=extras))
     return rated

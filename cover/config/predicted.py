@@ -30,8 +30,8 @@ def prediction_paths(options: EvaluateOptions) -> list[Path]:
     for path in given:
         if path.exists() or not glob.has_magic(str(path)):
             paths.append(path)
-        elif found := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207
-            paths += map(Path, found)
+        elif matches := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207
+            paths += map(Path, matches)
         else:
             raise UsageError(f"predictions={path}: the glob matches no file")
     if not paths:

@@ -184,15 +184,15 @@ def sources(options: TrainOptions) -> "list[TrainingSource]":
     for place, (option, node) in enumerate(nodes.items()):
         if node.name in names[:place]:
             raise UsageError(f"{option}.name={node.name}: there is a dataset of that name; give it another one")
-    found = []
+    sources_found = []
     for option, node in nodes.items():
         rows, study = _rated(node, option, options.targets)
         if options.loss.by_interval and uncertainties(rows, {}) is None:
             raise UsageError(f"loss.by_interval=true: {option} has no columns ci95, or std and n")
-        found.append(
+        sources_found.append(
             TrainingSource(option, node.name, rows, components.decoder(options.decode, node), node.share, study)
         )
-    return found
+    return sources_found
 
 
 def selection(options: TrainOptions) -> "Selection":
@@ -221,9 +221,9 @@ def selection(options: TrainOptions) -> "Selection":
 
 def identity(options: TrainOptions, config: Mapping[str, Any]) -> dict[str, Any]:
     """Collect what the result of a training follows from: options, and the weights that it starts from (``base``)."""
-    kept = {name: value for name, value in config.items() if name not in _ANYWHERE}
+    options_kept = {name: value for name, value in config.items() if name not in _ANYWHERE}
     precision = {"precision": options.trainer["precision"], "dtype": options.cache.dtype}
-    return {"options": {**kept, **precision}, "base": _base(options)}
+    return {"options": {**options_kept, **precision}, "base": _base(options)}
 
 
 def about(options: TrainOptions, base: Mapping[str, Any]) -> dict[str, Any]:

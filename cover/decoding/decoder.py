@@ -209,7 +209,7 @@ class _Decoding:
                 continue
             film_rows = together.pop(row.path, []) if row.is_part else [row]
             if film_rows:  # else they came with the first of them
-                parts = tuple(one.part for one in film_rows) if row.is_part else None
+                parts = tuple(film_row.part for film_row in film_rows) if row.is_part else None
                 reading = {**self._reading, "rotate": self._spec.rotate}
                 film = DividedVideo(row.path, self._folder / f"{number}.index", reading, parts, self._decoder.segments)
                 yield [_Planning(_Divided(film, film_rows), _Step.INDEXING)]

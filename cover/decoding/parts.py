@@ -211,11 +211,11 @@ def _plan(film: DividedVideo, index: VideoIndex, parts: Sequence[Part]) -> Plan:
             refused[place] = str(error)
     scored = list(frames)
     runs: list[tuple[PartGroup, list[int]]] = []
-    for one in in_passes(list(frames.values())):
+    for in_pass in in_passes(list(frames.values())):
         # A container that cannot be searched would be decoded from its start by each run.
-        size = _IN_A_RUN if index.seekable else len(one)
-        for begin in range(0, len(one), size):
-            places = [scored[place] for place in one[begin : begin + size]]
+        size = _IN_A_RUN if index.seekable else len(in_pass)
+        for begin in range(0, len(in_pass), size):
+            places = [scored[place] for place in in_pass[begin : begin + size]]
             first = frames[places[0]]
             run = PartGroup(
                 film.kept,

@@ -55,14 +55,14 @@ class Gain:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON: undefined values are None."""
-        found: dict[str, Any] = plain(asdict(self))
-        return found
+        figures: dict[str, Any] = plain(asdict(self))
+        return figures
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Gain":
         """Make the gain that :meth:`as_dict` converted."""
         figures = {name: [math.nan if value is None else float(value) for value in data[name]] for name in _NAMES}
-        rank, linear, both = ((found[0], found[1], found[2]) for found in figures.values())
+        rank, linear, both = ((triple[0], triple[1], triple[2]) for triple in figures.values())
         return cls(rank, linear, both, by=data["by"], n=data["n"], level=data["level"])
 
     def sentence(self) -> str:

@@ -43,8 +43,8 @@ class Measures:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON, which has no NaN: undefined values are None."""
-        found: dict[str, Any] = plain(dataclasses.asdict(self))
-        return found
+        figures: dict[str, Any] = plain(dataclasses.asdict(self))
+        return figures
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Measures":
@@ -186,14 +186,14 @@ def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
     count = columns.shape[1]
     if count < FEWEST_CORRELATED:
         return None
-    found = float(np.median([srocc_of(*pairs(values, columns[-1])) for values in columns[:-1]]))
+    correlation = float(np.median([srocc_of(*pairs(values, columns[-1])) for values in columns[:-1]]))
     # Of chance orders, SROCC has the variance 1 / (n - 1) (Kendall and Gibbons, Rank Correlation Methods).
-    sure = count >= _FEWEST and found * math.sqrt(count - 1) < -_UNLIKELY
-    if not sure and not found < _OPPOSED:
+    sure = count >= _FEWEST and correlation * math.sqrt(count - 1) < -_UNLIKELY
+    if not sure and not correlation < _OPPOSED:
         return None
     which = "median of the branches' SROCC" if len(votes) > 1 else "SROCC"
     return (
         f"scores and ratings {'' if sure else 'seem to '}run against each other "
-        f"({which}: {found:.2f} on {count} videos): "
+        f"({which}: {correlation:.2f} on {count} videos): "
         "data.lower_is_better=true is for ratings where low is good (DMOS), and for no others"
     )

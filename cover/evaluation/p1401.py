@@ -66,8 +66,8 @@ class Standard:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON, which has no NaN: undefined values are None."""
-        found: dict[str, Any] = plain(asdict(self))
-        return found
+        figures: dict[str, Any] = plain(asdict(self))
+        return figures
 
 
 def standard(

@@ -77,17 +77,21 @@ class Ranking:
                 line[name] = metric.figure(name)
                 low, high = metric.ci95.get(name, (math.nan, math.nan))
                 line |= {f"{name}_low": low, f"{name}_high": high}
-            found = metric.standard
-            line |= {"plcc_fisher_low": found.plcc_ci95[0], "plcc_fisher_high": found.plcc_ci95[1]}
-            line |= {"rmse": found.rmse, "rmse_low": found.rmse_ci95[0], "rmse_high": found.rmse_ci95[1]}
-            line |= {"rmse_star": found.rmse_star, "outlier_ratio": found.outlier_ratio}
+            p1401_figures = metric.standard
+            line |= {"plcc_fisher_low": p1401_figures.plcc_ci95[0], "plcc_fisher_high": p1401_figures.plcc_ci95[1]}
             line |= {
-                "outlier_ratio_low": found.outlier_ratio_ci95[0],
-                "outlier_ratio_high": found.outlier_ratio_ci95[1],
-                "resolving_power": found.resolving_power,
+                "rmse": p1401_figures.rmse,
+                "rmse_low": p1401_figures.rmse_ci95[0],
+                "rmse_high": p1401_figures.rmse_ci95[1],
+            }
+            line |= {"rmse_star": p1401_figures.rmse_star, "outlier_ratio": p1401_figures.outlier_ratio}
+            line |= {
+                "outlier_ratio_low": p1401_figures.outlier_ratio_ci95[0],
+                "outlier_ratio_high": p1401_figures.outlier_ratio_ci95[1],
+                "resolving_power": p1401_figures.resolving_power,
             }
             for name, value in metric.left_out.items():
-                line |= {f"{name}_left_out": value, f"{name}_gap": value - getattr(found, name)}
+                line |= {f"{name}_left_out": value, f"{name}_gap": value - getattr(p1401_figures, name)}
             lines.append(line)
         return pd.DataFrame(lines).dropna(axis="columns", how="all")
 
@@ -189,8 +193,8 @@ def _samples(
         plain = resampled_statistic(values, mos[some], fit, half)
 
         def scaled(weights: Array) -> Mapping[str, Array]:
-            found = plain(weights)
-            return {**found, "rmse": factor * found["rmse"]}
+            figures = plain(weights)
+            return {**figures, "rmse": factor * figures["rmse"]}
 
         return scaled
 
@@ -219,10 +223,10 @@ def _pair(a: Metric, b: Metric, apart: Sample, mos: Array, fit: Fit) -> list[dic
 def _test(name: str, a: Metric, b: Metric, mos: Array, fit: Fit) -> tuple[str, tuple[float, float]]:
     n = a.measures.n
     if name in ("srocc", "plcc"):
-        one, other = (
+        first, other = (
             stats.rankdata(metric.values) if name == "srocc" else _fitted(metric.values, mos, fit) for metric in (a, b)
         )
-        return "Steiger's Z", p1401.steiger(a.figure(name), b.figure(name), p1401.common(one, other), n)
+        return "Steiger's Z", p1401.steiger(a.figure(name), b.figure(name), p1401.common(first, other), n)
     if name == "outlier_ratio":
         return "two proportions", p1401.outlier_test(a.figure(name), b.figure(name), n)
     if name in ("rmse", "rmse_star"):

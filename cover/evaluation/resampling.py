@@ -94,8 +94,10 @@ class Sample:
 
     def __sub__(self, other: "Sample") -> "Sample":
         """Give the differences to another sample of the same resamplings."""
-        found = {name: values - other.found[name] for name, values in self.found.items()}
-        return Sample(found, {name: value - other.centre[name] for name, value in self.centre.items()}, self.share)
+        differences = {name: values - other.found[name] for name, values in self.found.items()}
+        return Sample(
+            differences, {name: value - other.centre[name] for name, value in self.centre.items()}, self.share
+        )
 
     def interval(self, name: str, value: float, level: float = 0.95) -> tuple[float, float]:
         """Give the interval of a measure with a value on all videos; NaN where it was not sampled or is undefined."""
@@ -120,23 +122,23 @@ def resampled(statistic: Statistic, weights: Array) -> dict[str, Array]:
     rows = max(1, _CHUNK // weights.shape[1])
     chunks = [weights[start : start + rows] for start in range(0, len(weights), rows)]
     with ThreadPoolExecutor(available_cpus()) as pool:  # NumPy lets go of the interpreter's lock
-        found = list(pool.map(statistic, chunks))
-    return {name: np.concatenate([values[name] for values in found]) for name in found[0]}
+        pieces = list(pool.map(statistic, chunks))
+    return {name: np.concatenate([values[name] for values in pieces]) for name in pieces[0]}
 
 
-def interval(value: float, found: Array, level: float = 0.95) -> tuple[float, float]:
+def interval(value: float, values: Array, level: float = 0.95) -> tuple[float, float]:
     """Give the percentiles over resamplings between which a level of them lies: the 2.5th and 97.5th.
 
     Args:
         value: The measure of all videos.
-        found: (B,), of resamplings; those in which it is undefined are NaN and do not count.
+        values: (B,), of resamplings; those in which it is undefined are NaN and do not count.
         level: Of the interval.
 
     Returns:
         The ends; NaN where the measure is undefined, and where more than half of the resamplings do not count.
     """
-    defined = found[np.isfinite(found)]
-    if not math.isfinite(value) or 2 * len(defined) < len(found) or not len(defined):
+    defined = values[np.isfinite(values)]
+    if not math.isfinite(value) or 2 * len(defined) < len(values) or not len(defined):
         return math.nan, math.nan
     low, high = np.percentile(defined, [50 - 50 * level, 50 + 50 * level]).tolist()
     return low, high
@@ -164,7 +166,7 @@ def resampled_statistic(x: Array, y: Array, fit: Fit, ci95: Array | None = None)
     def values(weights: Array) -> dict[str, Array]:
         fitted_values, raw = curve(weights), correlation(weights, x, y)
         plcc = np.abs(correlation(weights, fitted_values, y)) if known(fit) not in ("none", "rescale") else raw
-        found = {
+        statistics = {
             "srocc": correlation(weights, ranks_x.of(weights), ranks_y.of(weights)),
             "krocc": _tau(weights, signs, ranks_x, ranks_y),
             "plcc": np.where(np.isfinite(raw), plcc, math.nan),
@@ -174,9 +176,9 @@ def resampled_statistic(x: Array, y: Array, fit: Fit, ci95: Array | None = None)
             missed = np.abs(fitted_values - y)
             freedom = weights.shape[1] - degrees(fit)
             squares = (weights * np.maximum(missed - ci95, 0) ** 2).sum(1)
-            found["rmse_star"] = np.sqrt(squares / freedom) if freedom > 0 else np.full(len(weights), math.nan)
-            found["outlier_ratio"] = (weights * (missed > ci95)).sum(1) / weights.sum(1)
-        return found
+            statistics["rmse_star"] = np.sqrt(squares / freedom) if freedom > 0 else np.full(len(weights), math.nan)
+            statistics["outlier_ratio"] = (weights * (missed > ci95)).sum(1) / weights.sum(1)
+        return statistics
 
     return values
 
@@ -222,8 +224,8 @@ def correlation(weights: Array, x: Array, y: Array) -> Array:
     # Of equal values the deviations are rounding.
     tiny = 1e-24 * (weights * (x.max(1) - x.min(1))[:, None] ** 2).sum(1) * (weights * y * y).sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.where(variances > tiny, covariance / np.sqrt(variances), math.nan)
-    return np.clip(found, -1, 1)
+        correlations = np.where(variances > tiny, covariance / np.sqrt(variances), math.nan)
+    return np.clip(correlations, -1, 1)
 
 
 def _lines(weights: Array, x: Array, y: Array, *, rescaled: bool) -> Array:

@@ -45,14 +45,14 @@ class EfficientNetLite(nn.Module):
 
     def __init__(self, stages: Sequence[int]) -> None:
         super().__init__()
-        wanted = sorted(set(stages))
-        if not wanted or list(stages) != wanted or wanted[0] < 0 or wanted[-1] >= len(CHANNELS):
+        numbers = sorted(set(stages))
+        if not numbers or list(stages) != numbers or numbers[0] < 0 or numbers[-1] >= len(CHANNELS):
             raise ValueError(f"stages {list(stages)}: {NAME} has stages 0 to {len(CHANNELS) - 1}, to be named in order")
-        self.stages = tuple(wanted)
+        self.stages = tuple(numbers)
         self.conv_stem = _SameConv(3, _STEM, 3, stride=2)
         self.blocks = nn.ModuleList()
         channels = _STEM
-        for depth, kernel, stride, expansion, width in _STAGES[: wanted[-1] + 1]:
+        for depth, kernel, stride, expansion, width in _STAGES[: numbers[-1] + 1]:
             stage = nn.ModuleList()
             for number in range(depth):
                 step = stride if number == 0 else 1
@@ -63,7 +63,7 @@ class EfficientNetLite(nn.Module):
                 )
                 channels = width
             self.blocks.append(stage)
-        self.conv_head = nn.Conv2d(channels, _HEAD, 1) if wanted[-1] == len(_STAGES) else None
+        self.conv_head = nn.Conv2d(channels, _HEAD, 1) if numbers[-1] == len(_STAGES) else None
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Normalised RGB, float (B, 3, H, W) -> the maps of the stages asked for, (B, C, h, w) each."""

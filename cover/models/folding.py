@@ -45,14 +45,14 @@ def fold_batch_norms(network: nn.Module, side: int = 64) -> nn.Module:
 def _pairs(network: nn.Module, noise: Tensor) -> dict[str, str]:
     """For each batch norm behind a convolution, by their names, that convolution."""
     made: dict[int, tuple[str, Tensor]] = {}  # with the tensor, so that no other one gets its id
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
 
     def remember(name: str, _: nn.Module, __: Any, result: Tensor) -> None:
         made[id(result)] = name, result
 
     def look_up(name: str, _: nn.Module, given: tuple[Tensor, ...]) -> None:
         if id(given[0]) in made:
-            found[name] = made[id(given[0])][0]
+            pairs[name] = made[id(given[0])][0]
 
     hooks = []
     for name, module in network.named_modules():
@@ -63,7 +63,7 @@ def _pairs(network: nn.Module, noise: Tensor) -> dict[str, str]:
     network(noise)
     for hook in hooks:
         hook.remove()
-    return found
+    return pairs
 
 
 def _replace(network: nn.Module, name: str, module: nn.Module) -> None:

@@ -101,21 +101,21 @@ class SemanticBackbone(nn.Module):
         x = self._run(last, x, "class")
         return visual.ln_post(x[:, 0]) @ visual.proj
 
-    def _run(self, block: AttentionBlock, x: Tensor, wanted: Literal["all", "class"]) -> Tensor:
+    def _run(self, block: AttentionBlock, x: Tensor, tokens: Literal["all", "class"]) -> Tensor:
         if self.gradient_checkpointing and torch.is_grad_enabled():
-            return checkpoint(self._block, block, x, wanted, use_reentrant=False)
-        return self._block(block, x, wanted)
+            return checkpoint(self._block, block, x, tokens, use_reentrant=False)
+        return self._block(block, x, tokens)
 
-    def _block(self, block: AttentionBlock, x: Tensor, wanted: Literal["all", "class"]) -> Tensor:
-        """One pre-norm transformer block; ``wanted="class"`` computes its first token only: (N, L, C) -> (N, 1, C)."""
-        attended = self._attention(block.attn, block.ln_1(x), wanted)
+    def _block(self, block: AttentionBlock, x: Tensor, tokens: Literal["all", "class"]) -> Tensor:
+        """One pre-norm transformer block; ``tokens="class"`` computes its first token only: (N, L, C) -> (N, 1, C)."""
+        attended = self._attention(block.attn, block.ln_1(x), tokens)
         x = _add(x[:, : attended.shape[1]], attended)
         return _add(x, _mlp(block.mlp.c_fc, block.mlp.c_proj, block.ln_2(x)))
 
-    def _attention(self, attention: nn.MultiheadAttention, x: Tensor, wanted: Literal["all", "class"]) -> Tensor:
+    def _attention(self, attention: nn.MultiheadAttention, x: Tensor, tokens: Literal["all", "class"]) -> Tensor:
         weight, bias = attention.in_proj_weight, attention.in_proj_bias
         channels = x.shape[-1]
-        if wanted == "all":
+        if tokens == "all":
             q, k, v = _linear(x, weight, bias).chunk(3, dim=-1)
         else:
             q = _linear(x[:, :1], weight[:channels], bias[:channels])

@@ -52,16 +52,18 @@ def write_adaptation(
     write_predictions(folder / PREDICTIONS, table)
     write_table(folder / "rungs.csv", rungs)
     names = {"overall": "overall", "before": "overall_before", "trained": "overall_trained"}
-    found = {name: measure(table[column], table["mos"], fit=fit, resamples=resamples) for name, column in names.items()}
+    measures = {
+        name: measure(table[column], table["mos"], fit=fit, resamples=resamples) for name, column in names.items()
+    }
     errors = {
         name: plain(float(np.sqrt(((table[f"predicted_mos_{name}"] - table["mos"]) ** 2).mean(skipna=False))))
         for name in ("before", "trained")
     }
     title = f"{table['dataset'].iloc[0]}, cross-validated"
     curve = fit_curve(table["overall"], table["mos"], fit)
-    scatter(folder / "scatter.png", table["overall"], table["mos"], curve, title, found["overall"])
+    scatter(folder / "scatter.png", table["overall"], table["mos"], curve, title, measures["overall"])
     _draw(folder / "rungs.png", rungs)
-    figures = {name: values.as_dict() for name, values in found.items()}
+    figures = {name: values.as_dict() for name, values in measures.items()}
     ladder = {**about, "rmse_predicted_mos": errors}
     text = json.dumps({**figures, "gain": gain.as_dict(), "ladder": ladder, "best": best}, indent=2)
     write_text(folder / METRICS, text + "\n")

@@ -171,14 +171,15 @@ def standard_table(standards: Mapping[str, Mapping[str, Any]]) -> RenderableType
     Args:
         standards: By score, what :meth:`cover.evaluation.p1401.Standard.as_dict` gives.
     """
-    resolving = any(found["resolving_power"] is not None for found in standards.values())
+    resolving = any(figures["resolving_power"] is not None for figures in standards.values())
     power = ["resolving power"] if resolving else []
     table = NumberTable(["ITU-T P.1401", "PLCC", "RMSE", "RMSE*", "outlier ratio", *power])
-    for name, found in standards.items():
+    for name, figures in standards.items():
         cells = [
-            with_ends(found[key], found.get(f"{key}_ci95")) for key in ("plcc", "rmse", "rmse_star", "outlier_ratio")
+            with_ends(figures[key], figures.get(f"{key}_ci95"))
+            for key in ("plcc", "rmse", "rmse_star", "outlier_ratio")
         ]
-        table.add(name, *cells, *([with_ends(found["resolving_power"])] if resolving else []))
+        table.add(name, *cells, *([with_ends(figures["resolving_power"])] if resolving else []))
     return table
 
 

@@ -48,13 +48,13 @@ def write_measures(
         measures = measure_all(table, fit, resamples)
     else:
         every = measure_splits(table, splits, fit)
-        plain = [{name: values.as_dict() for name, values in one.items()} for one in every]
+        plain = [{name: values.as_dict() for name, values in of_split.items()} for of_split in every]
         write_text(folder / "splits.json", json.dumps(plain, indent=2) + "\n")
-        measures = {name: median([one[name] for one in every]) for name in every[0]}
+        measures = {name: median([of_split[name] for of_split in every]) for name in every[0]}
     metrics = {name: {**values.as_dict(), "of": len(table)} for name, values in measures.items()}
     if splits is None:
-        for name, found in standard_all(table, fit, resolving=resolving).items():
-            metrics[name]["p1401"] = found.as_dict()
+        for name, standard in standard_all(table, fit, resolving=resolving).items():
+            metrics[name]["p1401"] = standard.as_dict()
     write_text(folder / METRICS, json.dumps(metrics, indent=2) + "\n")
     scored = table.dropna(subset=["overall"])
     curve = fit_curve(scored["overall"], scored["mos"], fit)
@@ -108,8 +108,8 @@ def show_evaluation(
     """
     console = Console()
     console.print(measures_table(measures, published, total, *lost))
-    standards = {name: found["p1401"] for name, found in metrics_in(folder).items() if "p1401" in found}
-    if any(found["rmse_star"] is not None for found in standards.values()):
+    standards = {name: figures["p1401"] for name, figures in metrics_in(folder).items() if "p1401" in figures}
+    if any(figures["rmse_star"] is not None for figures in standards.values()):
         console.print(standard_table(standards))
     if study is not None:
         console.print(study_lines(study, folder), highlight=False, soft_wrap=True)

@@ -81,8 +81,8 @@ class VideoProgress:
     def advance(self, videos: int, failed: int = 0) -> None:
         """Count videos, of which some have failed."""
         self.failed += failed
-        shown = f" ({self.failed} failed)" if self.failed else ""
-        self._bar.update(self._task, description=f"{self.doing}{shown}")
+        failures = f" ({self.failed} failed)" if self.failed else ""
+        self._bar.update(self._task, description=f"{self.doing}{failures}")
         self._bar.advance(self._task, videos)
 
     def stop(self) -> None:

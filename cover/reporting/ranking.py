@@ -31,23 +31,23 @@ _LABELS = {
 }
 
 
-def write_ranking(folder: Path, table: pd.DataFrame, found: Ranking, fit: Fit, study: Study | None) -> None:
+def write_ranking(folder: Path, table: pd.DataFrame, ranked: Ranking, fit: Fit, study: Study | None) -> None:
     """Write ``ranking.csv``, ``pairs.csv``, ``predictions.csv``, ``metrics.json`` and ``ranking.png``.
 
     Args:
         folder: The results folder.
         table: What :func:`cover.evaluation.ranking.tabulate` gives.
-        found: The comparison.
+        ranked: The comparison.
         fit: The curve that it stands on.
         study: How far the raters agree, where that is known.
     """
-    for name, frame in ((PREDICTIONS, table), (RANKING, found.ranking()), (PAIRS, found.pairs)):
+    for name, frame in ((PREDICTIONS, table), (RANKING, ranked.ranking()), (PAIRS, ranked.pairs)):
         write_table(folder / name, frame)
-    _draw(folder / "ranking.png", found, study)
-    metrics: dict[str, Any] = {metric.name: _figures(metric, len(table)) for metric in found.metrics}
-    pairs = found.pairs.astype(object).where(found.pairs.notna(), None).to_dict("records")
+    _draw(folder / "ranking.png", ranked, study)
+    metrics: dict[str, Any] = {metric.name: _figures(metric, len(table)) for metric in ranked.metrics}
+    pairs = ranked.pairs.astype(object).where(ranked.pairs.notna(), None).to_dict("records")
     extra = {} if study is None else {"raters": study.agreement.as_dict()}
-    figures = {"fit": fit, "criterion": found.criterion, "metrics": metrics, "pairs": pairs, **extra}
+    figures = {"fit": fit, "criterion": ranked.criterion, "metrics": metrics, "pairs": pairs, **extra}
     write_text(folder / METRICS, json.dumps(figures, indent=2) + "\n")
 
 
@@ -63,36 +63,36 @@ def _figures(metric: Metric, total: int) -> dict[str, Any]:
     }
 
 
-def show_ranking(found: Ranking, fit: Fit, total: int, folder: Path, study: Study | None) -> None:
+def show_ranking(ranked: Ranking, fit: Fit, total: int, folder: Path, study: Study | None) -> None:
     """Show a comparison on the terminal.
 
     Args:
-        found: The comparison.
+        ranked: The comparison.
         fit: The curve that it stands on.
         total: Rated videos.
         folder: The results folder.
         study: How far the raters agree, where that is known.
     """
     console = Console()
-    console.print(_ranking(found))
-    n = found.metrics[0].measures.n
-    label = _LABELS[found.criterion]
+    console.print(_ranking(ranked))
+    n = ranked.metrics[0].measures.n
+    label = _LABELS[ranked.criterion]
     console.print(
         Text(f"ranked by {label} after fit={fit}, on {n} of {total} videos; ~ the test cannot tell it from the best")
     )
-    if any(metric.falls for metric in found.metrics):
+    if any(metric.falls for metric in ranked.metrics):
         console.print(Text("- low is good: turned round"))
-    reasons = dict.fromkeys(reason for metric in found.metrics for reason in metric.measures.undefined)
+    reasons = dict.fromkeys(reason for metric in ranked.metrics for reason in metric.measures.undefined)
     for reason in reasons:
         console.print(Text(f"undefined: {reason}"))
-    if any(math.isfinite(value) for metric in found.metrics for value in metric.left_out.values()):
-        console.print(_left_out(found))
+    if any(math.isfinite(value) for metric in ranked.metrics for value in metric.left_out.values()):
+        console.print(_left_out(ranked))
         console.print(
             Text(f"fewer than {FEW} videos: errors on videos that the curve was not fitted to, and how much larger")
         )
-    if len(found.pairs):
-        console.print(_pairs(found))
-        count = len(found.metrics) * (len(found.metrics) - 1) // 2
+    if len(ranked.pairs):
+        console.print(_pairs(ranked))
+        count = len(ranked.metrics) * (len(ranked.metrics) - 1) // 2
         more = f"; the first {_SHOWN_PAIRS} of {count} pairs" if count > _SHOWN_PAIRS else ""
         console.print(Text(f"p: of Steiger's Z and F, adjusted for the number of pairs (Holm){more}"))
     if study is not None:
@@ -100,31 +100,31 @@ def show_ranking(found: Ranking, fit: Fit, total: int, folder: Path, study: Stud
     console.print(f"results: {folder} (ranking.csv, pairs.csv, ranking.png)", highlight=False, soft_wrap=True)
 
 
-def _ranking(found: Ranking) -> NumberTable:
+def _ranking(ranked: Ranking) -> NumberTable:
     names = ["srocc", "plcc", "krocc", "rmse"]
-    names += ["rmse_star", "outlier_ratio"] if found.criterion == "rmse_star" else []
+    names += ["rmse_star", "outlier_ratio"] if ranked.criterion == "rmse_star" else []
     table = NumberTable(["metric", *(_LABELS[name] for name in names)])
-    alike = found.ranking()["like_best"].tolist()
-    for place, (metric, like) in enumerate(zip(found.metrics, alike, strict=True), start=1):
+    alike = ranked.ranking()["like_best"].tolist()
+    for place, (metric, like) in enumerate(zip(ranked.metrics, alike, strict=True), start=1):
         mark = ("~" if like and place > 1 else "") + ("-" if metric.falls else "")
         cells = (with_ends(metric.figure(name), metric.ci95.get(name), digits=3) for name in names)
         table.add(f"{place} {metric.name} {mark}".strip(), *cells)
     return table
 
 
-def _left_out(found: Ranking) -> NumberTable:
-    names = list(found.metrics[0].left_out)
+def _left_out(ranked: Ranking) -> NumberTable:
+    names = list(ranked.metrics[0].left_out)
     table = NumberTable(["left out, one by one", *(_LABELS[name] for name in names)])
-    for metric in found.metrics:
+    for metric in ranked.metrics:
         gaps = {name: value - metric.figure(name) for name, value in metric.left_out.items()}
         table.add(metric.name, *(f"{metric.left_out[name]:.3f} ({gaps[name]:+.3f})" for name in names))
     return table
 
 
-def _pairs(found: Ranking) -> NumberTable:
-    measures = ["srocc", "plcc", *dict.fromkeys(["rmse", found.criterion])]
+def _pairs(ranked: Ranking) -> NumberTable:
+    measures = ["srocc", "plcc", *dict.fromkeys(["rmse", ranked.criterion])]
     table = NumberTable(["difference", *(_LABELS[name] for name in measures)])
-    for (a, b), lines in list(found.pairs.groupby(["a", "b"], sort=False))[:_SHOWN_PAIRS]:
+    for (a, b), lines in list(ranked.pairs.groupby(["a", "b"], sort=False))[:_SHOWN_PAIRS]:
         by_name = lines.set_index("measure")
         cells = []
         for name in measures:
@@ -140,15 +140,15 @@ def _pairs(found: Ranking) -> NumberTable:
     return table
 
 
-def _draw(path: Path, found: Ranking, study: Study | None) -> None:
+def _draw(path: Path, ranked: Ranking, study: Study | None) -> None:
     """Draw each metric's SROCC, PLCC and criterion with their intervals, as PNG."""
-    names = ["srocc", "plcc", found.criterion]
-    figure = Figure(figsize=(10, 1.2 + 0.45 * len(found.metrics)), layout="constrained")
+    names = ["srocc", "plcc", ranked.criterion]
+    figure = Figure(figsize=(10, 1.2 + 0.45 * len(ranked.metrics)), layout="constrained")
     every = figure.subplots(1, len(names), sharey=True)
-    places = np.arange(len(found.metrics))[::-1]
+    places = np.arange(len(ranked.metrics))[::-1]
     for axes, name in zip(every, names, strict=True):
-        values = np.array([metric.figure(name) for metric in found.metrics])
-        ends = np.array([metric.ci95.get(name, (math.nan, math.nan)) for metric in found.metrics])
+        values = np.array([metric.figure(name) for metric in ranked.metrics])
+        ends = np.array([metric.ci95.get(name, (math.nan, math.nan)) for metric in ranked.metrics])
         axes.hlines(places, ends[:, 0], ends[:, 1], color="tab:blue", linewidth=2, alpha=0.6)
         axes.plot(values, places, "o", color="tab:blue")
         axes.set(title=_LABELS[name], ylim=(-0.6, len(places) - 0.4))
@@ -156,6 +156,6 @@ def _draw(path: Path, found: Ranking, study: Study | None) -> None:
         if name == "srocc" and study is not None and math.isfinite(study.agreement.ceiling):
             axes.axvline(study.agreement.ceiling, color="gray", linestyle=":", label="ceiling")
             axes.legend(loc="lower left", fontsize="small")
-    every[0].set_yticks(places, [metric.name for metric in found.metrics])
+    every[0].set_yticks(places, [metric.name for metric in ranked.metrics])
     figure.supxlabel("95 % bootstrap intervals", fontsize="small")
     figure.savefig(path, dpi=150)

@@ -67,8 +67,8 @@ def write_figures(
     compared: dict[str, Any] = {}
     if gain is not None:
         for name in ("before", "trained"):
-            found = measure(held_out[f"overall_{name}"], held_out["mos"], fit=fit, resamples=resamples)
-            compared[name] = found.as_dict()
+            measured = measure(held_out[f"overall_{name}"], held_out["mos"], fit=fit, resamples=resamples)
+            compared[name] = measured.as_dict()
         compared["gain"] = gain.as_dict()
     plain = {**figures, **compared, "best": {**best, "calibrated": "predicted_mos" in table}}
     write_text(folder / METRICS, json.dumps(plain, indent=2) + "\n")  # last: all is there
@@ -128,14 +128,14 @@ class TrainingFigures:
         return f"training {worse}: {figures}; best.ckpt is the start{scale}"
 
 
-def _ladder_lines(ladder: Mapping[str, Any], kept: bool) -> list[str]:
+def _ladder_lines(ladder: Mapping[str, Any], was_kept: bool) -> list[str]:
     """Say how an adaptation to few videos was chosen and measured."""
     by = f" (by {ladder['contents_by']})" if ladder["contents_by"] else ""
     rungs = ", ".join(f"{name} in {count}" for name, count in ladder["rungs"].items())
     errors = {
         name: "unknown" if value is None else f"{value:.3f}" for name, value in ladder["rmse_predicted_mos"].items()
     }
-    chosen = ladder["chosen"]["rung"] + ("" if kept or ladder["chosen"]["rung"] == "calibration" else " (not kept)")
+    chosen = ladder["chosen"]["rung"] + ("" if was_kept or ladder["chosen"]["rung"] == "calibration" else " (not kept)")
     return [
         f"nested cross-validation: {ladder['folds']} folds over {ladder['groups']} {ladder['left_out']}{by}; "
         f"of {ladder['folds']} folds chose {rungs}; all videos together: {chosen}",
@@ -148,7 +148,8 @@ def read_figures(folder: Path) -> TrainingFigures:
     figures = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     best, gain, ladder = figures.pop("best"), figures.pop("gain", None), figures.pop("ladder", None)
     before, trained = (
-        Measures.from_dict(found) if (found := figures.pop(name, None)) else None for name in ("before", "trained")
+        Measures.from_dict(of_score) if (of_score := figures.pop(name, None)) else None
+        for name in ("before", "trained")
     )
     measures = {name: Measures.from_dict(values) for name, values in figures.items()}
     return TrainingFigures(measures, best, before, trained, None if gain is None else Gain.from_dict(gain), ladder)

@@ -58,18 +58,18 @@ def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd
     """
 
     def holds(part: pd.DataFrame) -> "pd.Series[bool]":
-        found = _compute(part, expression)
-        if not isinstance(found, pd.Series):
+        holding = _compute(part, expression)
+        if not isinstance(holding, pd.Series):
             raise UsageError(f"{expression}: says nothing of single videos; compare a column, such as overall > 0.5")
-        if found.dtype != bool:
+        if holding.dtype != bool:
             raise UsageError(f"{expression}: is no condition; compare it, such as overall > 0.5")
-        return found
+        return holding
 
     if by is None:
         return holds(table)
     parts = [holds(part) for _, part in _grouped(table, by)]
-    found = pd.concat(parts) if parts else pd.Series(dtype=bool)
-    return found.reindex(table.index, fill_value=False)
+    holding = pd.concat(parts) if parts else pd.Series(dtype=bool)
+    return holding.reindex(table.index, fill_value=False)
 
 
 def conditions_hold(table: pd.DataFrame, expression: str, by: str | None = None) -> dict[str, bool]:
@@ -87,15 +87,15 @@ def conditions_hold(table: pd.DataFrame, expression: str, by: str | None = None)
         UsageError: As for :func:`matching`.
     """
     groups = [("all", table)] if by is None else _grouped(table, by)
-    found = {}
+    outcomes = {}
     for name, part in groups:
         value = _compute(part, expression)
         if isinstance(value, pd.Series) and value.dtype == bool:
             value = bool(len(value) and value.all())
         if not isinstance(value, bool) and type(value).__name__ != "bool_":
             raise UsageError(f"{expression}: is no condition; compare it, such as mean(overall) > 0.3")
-        found[str(name)] = bool(value)
-    return found
+        outcomes[str(name)] = bool(value)
+    return outcomes
 
 
 def columns_in(expression: str) -> list[str]:
@@ -168,7 +168,7 @@ def _compute(table: pd.DataFrame, expression: str) -> Any:
     try:
         figures = _Figures(table, expression)
         tree = figures.visit(tree)
-        found = _value(table, tree.body)
+        outcome = _value(table, tree.body)
     except (
         TypeError,
         ValueError,
@@ -181,11 +181,11 @@ def _compute(table: pd.DataFrame, expression: str) -> Any:
     ) as error:
         raise UsageError(f"{expression}: cannot be computed ({error})") from error
     if figures.unknown:  # whatever is compared with it
-        return pd.Series(False, index=table.index) if isinstance(found, pd.Series) else False
-    if isinstance(found, pd.Series) and found.dtype == bool:
+        return pd.Series(False, index=table.index) if isinstance(outcome, pd.Series) else False
+    if isinstance(outcome, pd.Series) and outcome.dtype == bool:
         needed = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
-        found &= table[needed].notna().all(axis=1)
-    return found
+        outcome &= table[needed].notna().all(axis=1)
+    return outcome
 
 
 class _Figures(ast.NodeTransformer):

@@ -118,9 +118,9 @@ class EvidenceFile:
             line = json.loads(file.readline())
         maps = line["maps"]
         return Evidence(
-            {branch: _map(one) for branch, one in maps.items()},
-            {branch: np.array(one["times"], dtype=float) for branch, one in maps.items()},
-            {branch: np.array(one["frames"], dtype=np.int64) for branch, one in maps.items()},
+            {branch: _map(packed) for branch, packed in maps.items()},
+            {branch: np.array(packed["times"], dtype=float) for branch, packed in maps.items()},
+            {branch: np.array(packed["frames"], dtype=np.int64) for branch, packed in maps.items()},
             base64.b64decode(line.get("strip", "")),
             tuple(line.get("size", (0, 0))),
         )
@@ -148,9 +148,9 @@ def _key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def _map(one: Mapping[str, Any]) -> np.ndarray:
-    data = zlib.decompress(base64.b64decode(one["data"]))
-    return np.frombuffer(data, "<f2").reshape(one["shape"]).astype(np.float32)
+def _map(packed: Mapping[str, Any]) -> np.ndarray:
+    data = zlib.decompress(base64.b64decode(packed["data"]))
+    return np.frombuffer(data, "<f2").reshape(packed["shape"]).astype(np.float32)
 
 
 def _text(data: bytes) -> str:

@@ -183,13 +183,13 @@ def same_scores(theirs: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> bo
 def parsed(line: bytes) -> dict[str, Any]:
     """Parse a line; empty where it is damaged."""
     try:
-        found = orjson.loads(line)
+        entry = orjson.loads(line)
     except orjson.JSONDecodeError:  # it takes neither NaN nor bytes of a name that are not UTF-8
         try:
-            found = json.loads(line)
+            entry = json.loads(line)
         except (ValueError, RecursionError):
             return {}
-    return found if isinstance(found, dict) else {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def _entry(line: bytes, place: int) -> Entry | None:

@@ -94,7 +94,7 @@ def change(score: str, a: np.ndarray, b: np.ndarray, resamples: int = 9999, seed
     n = len(difference)
     low = high = p = math.nan
     if n >= 2:
-        found = stats.bootstrap(
+        resampled = stats.bootstrap(
             (difference,),
             np.mean,
             n_resamples=resamples,
@@ -102,7 +102,7 @@ def change(score: str, a: np.ndarray, b: np.ndarray, resamples: int = 9999, seed
             method="percentile",
             rng=np.random.default_rng(seed),
         )
-        low, high = (float(end) for end in found.confidence_interval)
+        low, high = (float(end) for end in resampled.confidence_interval)
         if difference.any():
             p = float(stats.wilcoxon(difference).pvalue)
     reason = ""
@@ -124,27 +124,27 @@ def unlike(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
     Returns:
         Such as ``size 480x270 -> 960x540``; unknown facts differ from nothing.
     """
-    found = []
+    differences = []
     sizes = [[_number(facts.get(name)) for name in _SHAPE] for facts in (a, b)]
     if not any(math.isnan(side) for size in sizes for side in size) and sizes[0] != sizes[1]:
-        found.append("size " + " -> ".join(f"{size[0]:.0f}x{size[1]:.0f}" for size in sizes))
+        differences.append("size " + " -> ".join(f"{size[0]:.0f}x{size[1]:.0f}" for size in sizes))
     for name, tolerance in _ALIKE.items():
         before, after = _number(a.get(name)), _number(b.get(name))
         if abs(before - after) > tolerance * max(abs(before), abs(after)):
-            found.append(f"{'frame rate' if name == 'fps' else 'length'} {before:g} -> {after:g}")
+            differences.append(f"{'frame rate' if name == 'fps' else 'length'} {before:g} -> {after:g}")
     for name, words in (("codec", "codec"), ("lossless", "lossless")):
         old, new = a.get(name), b.get(name)
         if isinstance(old, str) and isinstance(new, str) and old and new and old != new:
-            found.append(f"{words} {old} -> {new}")
-    return found
+            differences.append(f"{words} {old} -> {new}")
+    return differences
 
 
 def setting_differences(a: Mapping[str, object], b: Mapping[str, object]) -> list[tuple[str, str, str]]:
     """List what two nested records differ by: path, value in A, value in B."""
     flat = [dict(_flat(record)) for record in (a, b)]
     names = sorted(set(flat[0]) | set(flat[1]))
-    shown = [(name, str(flat[0].get(name, "(none)")), str(flat[1].get(name, "(none)"))) for name in names]
-    return [(name, old, new) for name, old, new in shown if old != new]
+    values = [(name, str(flat[0].get(name, "(none)")), str(flat[1].get(name, "(none)"))) for name in names]
+    return [(name, old, new) for name, old, new in values if old != new]
 
 
 @dataclass(frozen=True)
@@ -201,10 +201,10 @@ def compare_results(a: Results, b: Results, resamples: int) -> RunComparison:
 def _flat(record: object, prefix: str = "") -> Sequence[tuple[str, object]]:
     if not isinstance(record, Mapping):
         return [(prefix, record)]
-    found: list[tuple[str, object]] = []
+    pairs: list[tuple[str, object]] = []
     for name, value in record.items():
-        found += _flat(value, f"{prefix}.{name}" if prefix else str(name))
-    return found
+        pairs += _flat(value, f"{prefix}.{name}" if prefix else str(name))
+    return pairs
 
 
 def _number(value: object) -> float:

@@ -218,7 +218,7 @@ def _by_name(table: pd.DataFrame) -> pd.DataFrame:
         return table.set_index(FILENAME)
     table = table.rename(columns={name: f"{name}_" for name in _PART.values()}).rename(columns=_PART)
     cells = table[[*_PART.values()]].itertuples(index=False, name=None)
-    return table.set_index(pd.Index([name_from_cells(*one) for one in cells], name=FILENAME, dtype=object))
+    return table.set_index(pd.Index([name_from_cells(*bounds) for bounds in cells], name=FILENAME, dtype=object))
 
 
 def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":

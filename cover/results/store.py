@@ -243,8 +243,10 @@ class ResultStore:
 
     def _forget_changed_plans(self) -> None:
         """Keep the plans of this run's videos, of those whose files are as they were."""
-        kept = ((row, self._plans[row.name]) for row in self._videos if row.name in self._plans)
-        self._plans = {row.name: plan for row, plan in kept if plan.entry["fingerprint"] == fingerprint(row.location)}
+        planned = ((row, self._plans[row.name]) for row in self._videos if row.name in self._plans)
+        self._plans = {
+            row.name: plan for row, plan in planned if plan.entry["fingerprint"] == fingerprint(row.location)
+        }
 
     def _write_opened(self, listed: set[str]) -> None:
         """Write the tables, and the journal, of what is still valid, in the order of the rows."""

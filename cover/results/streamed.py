@@ -53,19 +53,19 @@ class StreamedResults(Results):
 
     def rows_at(self, places: Sequence[int]) -> pd.DataFrame:
         """Give some of the scored rows, whose places are ascending."""
-        wanted, begin, found = np.asarray(places), 0, []
+        sought, begin, pieces = np.asarray(places), 0, []
         for table in self.chunks():
-            here = wanted[(wanted >= begin) & (wanted < begin + len(table))] - begin
-            found.append(table.iloc[here])
+            here = sought[(sought >= begin) & (sought < begin + len(table))] - begin
+            pieces.append(table.iloc[here])
             begin += len(table)
-        return pd.concat(found)
+        return pd.concat(pieces)
 
     def notes_of(self, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Give the notes on some rows, by name."""
-        wanted = set(names)
+        sought = set(names)
         notes: dict[str, list[str]] = {}
         for table in read_in_chunks(self.folder / NOTES, _CHUNK):
-            for name, note in table.loc[table.index.isin(wanted), NOTE].items():
+            for name, note in table.loc[table.index.isin(sought), NOTE].items():
                 notes.setdefault(str(name), []).append(str(note))
         return notes
 

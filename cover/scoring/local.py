@@ -29,12 +29,12 @@ def device_of(accelerator: str) -> torch.device:
     """
     gpus = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if accelerator in ("auto", "gpu"):
-        found = next((name for name, there in gpus.items() if there), "cpu" if accelerator == "auto" else None)
+        name_found = next((name for name, there in gpus.items() if there), "cpu" if accelerator == "auto" else None)
     else:
-        found = accelerator if gpus.get(accelerator, accelerator == "cpu") else None
-    if found is None:
+        name_found = accelerator if gpus.get(accelerator, accelerator == "cpu") else None
+    if name_found is None:
         raise UsageError(f"trainer.accelerator={accelerator}: there is no such device here; use trainer=cpu")
-    return torch.device(found)
+    return torch.device(name_found)
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class LocalEngine:
         """
         for batch in batches:
             with self._autocast():
-                found = outcomes(scorer, batch, thumbnails=thumbnails)
-            yield from found
+                scored = outcomes(scorer, batch, thumbnails=thumbnails)
+            yield from scored
 
     def _autocast(self) -> AbstractContextManager[object]:
         dtype = _AUTOCAST.get(self.precision)
@@ -76,8 +76,8 @@ class LocalEngine:
 
 def outcomes(scorer: Scorer, batch: Batch, *, thumbnails: bool = False) -> list[ScoredRow]:
     """Score a batch: each video with its score, or with why it has none."""
-    found: list[ScoredRow] = [(failure.row, failure) for failure in batch.failures]
+    scored: list[ScoredRow] = [(failure.row, failure) for failure in batch.failures]
     if batch.rows:
         for row, score in zip(batch.rows, scorer.score_batch(batch.loaded, thumbnails=thumbnails), strict=True):
-            found.append((row, score if isinstance(score, VideoScore) else Failure(row, str(score))))
-    return found
+            scored.append((row, score if isinstance(score, VideoScore) else Failure(row, str(score))))
+    return scored

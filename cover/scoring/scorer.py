@@ -90,10 +90,10 @@ class Scorer:
             For each video its score, or why it has none: a score that is not a finite number.
         """
         device = next(self.model.parameters()).device
-        found = [self.model(self.model.normalize(views)) for views in stacked(loaded, device)]
-        per_sampling = [branch_scores(maps) for maps in found]
-        scores = {name: _mean([one[name] for one in per_sampling]).tolist() for name in SCORES}
-        maps = {branch: _mean([one[branch] for one in found]).float().cpu().numpy() for branch in BRANCHES}
+        maps_of = [self.model(self.model.normalize(views)) for views in stacked(loaded, device)]
+        per_sampling = [branch_scores(maps) for maps in maps_of]
+        scores = {name: _mean([sampling[name] for sampling in per_sampling]).tolist() for name in SCORES}
+        maps = {branch: _mean([sampling[branch] for sampling in maps_of]).float().cpu().numpy() for branch in BRANCHES}
         return [
             self._result(
                 video,
@@ -112,7 +112,7 @@ class Scorer:
         frames, times = {}, {}
         for branch, rows in maps.items():
             numbers = [_per_row(sampling.indices[branch], len(rows)) for sampling in video.samplings]
-            seconds = [_per_row(shown[branch], len(rows)) for shown in video.times]
+            seconds = [_per_row(sampled[branch], len(rows)) for sampled in video.times]
             frames[branch] = np.concatenate(numbers, axis=1)
             times[branch] = np.concatenate(seconds, axis=1).mean(axis=1)
         return VideoScore(
@@ -140,8 +140,11 @@ def stacked(loaded: Sequence[LoadedViews], device: torch.device) -> list[dict[st
         For each sampling: branch -> uint8 RGB (B, 3, T, H, W).
     """
     return [
-        {branch: torch.stack([torch.from_numpy(views[branch]) for views in one]).to(device) for branch in one[0]}
-        for one in zip(*(video.views for video in loaded), strict=True)
+        {
+            branch: torch.stack([torch.from_numpy(views[branch]) for views in sampling]).to(device)
+            for branch in sampling[0]
+        }
+        for sampling in zip(*(video.views for video in loaded), strict=True)
     ]
 
 

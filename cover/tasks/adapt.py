@@ -36,14 +36,14 @@ def adapt(options: TrainOptions, config: dict[str, Any], folder: Path) -> "Study
 
     (source,) = training.sources(options)
     rated = whole_set(source, folder, strict=options.strict)
-    kept = training.identity(options, config)
-    run.open_run(folder, run_record(options, config), kept, [rated], resume=options.resume)
+    follows_from = training.identity(options, config)
+    run.open_run(folder, run_record(options, config), follows_from, [rated], resume=options.resume)
     if source.study is not None:
         evaluation.write_study(folder, source.study)
     if not (folder / run.FINISHED).exists():
-        about = training.about(options, kept["base"])
+        about = training.about(options, follows_from["base"])
         recipe = training.recipe(options)
-        found = fit_adaptation(
+        fitted = fit_adaptation(
             recipe,
             lambda: components.build_model(options),
             rated,
@@ -52,14 +52,14 @@ def adapt(options: TrainOptions, config: dict[str, Any], folder: Path) -> "Study
             options.protocol.column,
             reporting.folds_passing,
         )
-        table = found.table()
+        table = fitted.table()
         reporting.write_adaptation(
             folder,
             table,
-            pd.DataFrame(found.choice.table),
-            found.nested.gain,
-            found.about(),
-            found.best,
+            pd.DataFrame(fitted.choice.table),
+            fitted.nested.gain,
+            fitted.about(),
+            fitted.best,
             options.fit,
             options.resamples,
         )

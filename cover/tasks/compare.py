@@ -27,14 +27,14 @@ def compare(options: CompareOptions) -> int:
         from cover.reporting.page.comparison import show_runs, write_run_comparison
         from cover.results.pairs import compare_results
 
-        found = compare_results(a, b, options.resamples)
-        if found.pairs.empty:
+        compared = compare_results(a, b, options.resamples)
+        if compared.pairs.empty:
             alike = " (parts pair where videos are cut alike)" if a.in_parts or b.in_parts else ""
             names = f"their names are such as {_example(a)} and {_example(b)}{alike}"
             raise UsageError(f"{options.b}: has no video of {options.a}; {names}")
-        page = write_run_comparison(output, found)
-    show_runs(found, page)
-    failed = options.fail_below is not None and found.overall.below(options.fail_below)
+        page = write_run_comparison(output, compared)
+    show_runs(compared, page)
+    failed = options.fail_below is not None and compared.overall.below(options.fail_below)
     return NOT_MET if failed else 0
 
 

@@ -23,12 +23,12 @@ def gate(options: GateOptions) -> int:
     results = read_results(options.folder)
     warn_of_meaningless(results)
     table = conditioned(results)
-    found = conditions_hold(table, options.expression, options.by)
+    outcomes = conditions_hold(table, options.expression, options.by)
     console = Console()
-    for name, holds in found.items():
+    for name, holds in outcomes.items():
         where = "" if options.by is None else f" ({options.by}={visible(name)})"
         said = f"{'holds' if holds else 'DOES NOT HOLD'}: {options.expression}{where}"
         console.print(said, highlight=False, markup=False, soft_wrap=True)
     what = "parts" if results.in_parts else "videos"
     console.print(f"{len(table):,} {what} scored, {len(results.errors):,} failed", highlight=False)
-    return 0 if found and all(found.values()) else NOT_MET
+    return 0 if outcomes and all(outcomes.values()) else NOT_MET

@@ -30,9 +30,9 @@ def select(options: SelectOptions) -> int:
     results = read_results(options.folder)
     warn_of_meaningless(results)
     table = conditioned(results)
-    kept = results.table.loc[table.index[matching(table, options.expression, options.by).to_numpy()]]
+    selected = results.table.loc[table.index[matching(table, options.expression, options.by).to_numpy()]]
     path = options.output or options.folder / SELECTED
-    names = [str(name) for name in (kept["video"] if results.in_parts else kept.index)]
+    names = [str(name) for name in (selected["video"] if results.in_parts else selected.index)]
     paths = read_locations(options.folder, set(names))
     if path.suffix == ".txt":
         if results.in_parts:
@@ -45,25 +45,25 @@ def select(options: SelectOptions) -> int:
         listed = pd.DataFrame({"Filename": names, "path": [paths.get(name, name) for name in names]})
         if results.in_parts:
             for column, bound in (("Start", "start"), ("End", "end")):
-                listed[column] = [bound_text(bound) for bound in kept[bound]]
-        shown = kept[[name for name in SCORES if name in kept]].reset_index(drop=True)
-        write_table(path, pd.concat([listed, shown], axis=1))
+                listed[column] = [bound_text(bound) for bound in selected[bound]]
+        scores = selected[[name for name in SCORES if name in selected]].reset_index(drop=True)
+        write_table(path, pd.concat([listed, scores], axis=1))
     else:
         raise UsageError(f"output={path}: takes a .csv or a .txt file")
     console = Console()
     what = "parts" if results.in_parts else "videos"
-    console.print(f"kept {len(kept):,} of {len(table):,} {what}{_hours(kept, results.table)}", highlight=False)
+    console.print(f"kept {len(selected):,} of {len(table):,} {what}{_hours(selected, results.table)}", highlight=False)
     if options.by is not None:
         counts = table[options.by].astype(str)
         for group, total in counts.value_counts(sort=False).items():
-            here = counts[table.index.isin(kept.index)]
+            here = counts[table.index.isin(selected.index)]
             console.print(
                 f"  {options.by}={visible(str(group))}: {int((here == group).sum()):,} of {total:,}",
                 highlight=False,
                 markup=False,
             )
     console.print(f"list: {path}", highlight=False, soft_wrap=True, markup=False)
-    return 0 if len(kept) else _NOTHING_KEPT
+    return 0 if len(selected) else _NOTHING_KEPT
 
 
 def warn_of_meaningless(results: Results) -> None:
@@ -72,7 +72,7 @@ def warn_of_meaningless(results: Results) -> None:
         Console(stderr=True).print(f"WARNING: {reason}: these scores mean nothing", highlight=False)
 
 
-def _hours(kept: pd.DataFrame, table: pd.DataFrame) -> str:
-    both = [pd.to_numeric(part["duration"]).sum() / 3600 for part in (kept, table)]
+def _hours(selected: pd.DataFrame, table: pd.DataFrame) -> str:
+    both = [pd.to_numeric(part["duration"]).sum() / 3600 for part in (selected, table)]
     unit, times = ("hours", 1) if both[1] >= 0.1 else ("minutes", 60)
     return f", {both[0] * times:.2f} of {both[1] * times:.2f} {unit}" if both[1] else ""

@@ -53,14 +53,14 @@ def train(config: dict[str, Any], folder: Path) -> bool:
     splits = rated_splits(sources, training.selection(options), folder, strict=options.strict)
     indices = options.protocol.indices
     places = [folder if len(splits) == 1 else folder / f"split_{index}" for index in indices]
-    kept = training.identity(options, config)
+    follows_from = training.identity(options, config)
     if is_main_process():  # before other ranks start, which must not find what is to be set aside
         for place, sets in zip(places, splits, strict=True):
-            run.open_run(place, run_record(options, config), kept, sets, resume=options.resume)
+            run.open_run(place, run_record(options, config), follows_from, sets, resume=options.resume)
             if study is not None:
                 evaluation.write_study(place, study)
     measured = [
-        _train_split(options, config, recipe, kept["base"], sets, place, study)
+        _train_split(options, config, recipe, follows_from["base"], sets, place, study)
         for place, sets in zip(places, splits, strict=True)
     ]
     if not is_main_process():

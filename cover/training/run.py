@@ -73,7 +73,10 @@ class TrainingOutcome:
             if self.curve is not None:
                 line["predicted_mos"] = float(self.curve(named["overall"]))
             line |= {f"{branch}_rated": rated.rating(row, branch) for branch in data.own}
-            line |= {f"overall_{name}": found.get((rated.name, row.name), math.nan) for name, found in compared.items()}
+            line |= {
+                f"overall_{name}": scores_of.get((rated.name, row.name), math.nan)
+                for name, scores_of in compared.items()
+            }
             lines.append({**line, "dataset": rated.name})
         return pd.DataFrame(lines)
 
@@ -120,14 +123,14 @@ def train_stages(
     assert tried is not None
     if start is None:
         return TrainingOutcome(tried, curve, tried)
-    found = _gain(start, tried)
-    if found.clear or (tried.score > start.score and not recipe.require_gain):
-        return TrainingOutcome(tried, curve, tried, start, found)
+    worth = _gain(start, tried)
+    if worth.clear or (tried.score > start.score and not recipe.require_gain):
+        return TrainingOutcome(tried, curve, tried, start, worth)
     if is_main_process():
         curve = _calibration(start)
         (folder / "trained.safetensors").unlink(missing_ok=True)
         write_weights(make_model(), start, curve, set(start.trained), about, folder)
-    return TrainingOutcome(start, curve, tried, start, found)
+    return TrainingOutcome(start, curve, tried, start, worth)
 
 
 def _gain(start: StageResult, tried: StageResult) -> Gain:
@@ -147,20 +150,20 @@ def _gain(start: StageResult, tried: StageResult) -> Gain:
 
 
 def open_run(
-    folder: Path, record: RunRecord, kept: Mapping[str, Any], sets: Sequence[RatedSet], *, resume: bool
+    folder: Path, record: RunRecord, follows: Mapping[str, Any], sets: Sequence[RatedSet], *, resume: bool
 ) -> None:
     """Resume a run with identical options, else archive it to ``previous/`` and start fresh.
 
     Args:
         folder: The results folder.
         record: What ``run.yaml`` says of the run.
-        kept: The options and checksums that the result follows from.
+        follows: The options and checksums that the result follows from.
         sets: The videos.
         resume: Whether to resume at all.
     """
     earlier = read_run_record(folder)
     videos = [[rated.name, *([row.name, row.mos] for row in rated.rows)] for rated in sets]
-    identity = _digest({**kept, "videos": videos, "revision": REVISION})
+    identity = _digest({**follows, "videos": videos, "revision": REVISION})
     run_id = uuid.uuid4().hex[:8]
     if earlier is not None:
         is_same = earlier.training.get("identity") == identity
@@ -173,7 +176,7 @@ def open_run(
         stays = {"previous", MISSING, "train.log", LOCK, file.name}
         set_aside([file, *(path for path in folder.iterdir() if path.name not in stays)])
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"identity": identity, "run_id": run_id, "base": dict(kept["base"])}
+    facts = {"identity": identity, "run_id": run_id, "base": dict(follows["base"])}
     write_run_record(folder, replace(record, training=facts))
     if not (folder / FINISHED).exists():
         start_errors(folder / ERRORS)

@@ -307,11 +307,13 @@ def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingDat
         count += len(batch.videos)
         if count >= _WHITENED:
             break
-    for branch, found in seen.items():
+    for branch, branch_seen in seen.items():
         backbone: Any = model.backbones[branch]
-        shape = found[0].shape
+        shape = branch_seen[0].shape
         try:
-            whiten_(backbone.patch_embedding, torch.cat([views for views in found if views.shape[1:] == shape[1:]]))
+            whiten_(
+                backbone.patch_embedding, torch.cat([views for views in branch_seen if views.shape[1:] == shape[1:]])
+            )
         except ValueError as error:
             raise UsageError(f"from_scratch: {branch}: {error}") from error
 

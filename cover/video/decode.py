@@ -97,8 +97,8 @@ class FrameDecoder:
         VideoError: If a frame number is outside the file.
     """
 
-    def __init__(self, index: VideoIndex, wanted: Iterable[int], threads: int = 0, rotate: bool = True) -> None:
-        self.wanted = sorted(set(wanted))
+    def __init__(self, index: VideoIndex, numbers: Iterable[int], threads: int = 0, rotate: bool = True) -> None:
+        self.wanted = sorted(set(numbers))
         self.decoded = 0
         self.replaced = 0
         self.corrupt = 0
@@ -135,9 +135,9 @@ class FrameDecoder:
 
     def _pictures(self) -> Iterator[tuple[int, np.ndarray]]:
         for number in self.wanted:
-            found, picture = read_frame(self._index, number, self._rotate)
+            number_read, picture = read_frame(self._index, number, self._rotate)
             self.decoded += 1
-            self.replaced += found != number
+            self.replaced += number_read != number
             yield number, picture
 
     def _rgb(self, frame: VideoFrame) -> np.ndarray:
@@ -147,8 +147,8 @@ class FrameDecoder:
             rgb = self._rgb_of_unknown_matrix(frame)
         if not self._rotate:
             return rgb
-        found = orientation_of(frame)
-        return (self._index.orientation if found is None else found)(rgb)
+        turned = orientation_of(frame)
+        return (self._index.orientation if turned is None else turned)(rgb)
 
     def _rgb_of_unknown_matrix(self, frame: VideoFrame) -> np.ndarray:
         """Convert as though the frame had no tag: FFmpeg's converter refuses YCgCo, ICtCp and their like."""
@@ -289,7 +289,7 @@ def _segment(index: VideoIndex, key: int | None, numbers: list[int]) -> _Seek:
     return _Seek(key, numbers[-1], places, max(places))
 
 
-def _plan(index: VideoIndex, wanted: list[int]) -> list[_Seek]:
+def _plan(index: VideoIndex, frame_numbers: list[int]) -> list[_Seek]:
     """Cut the wanted frames into segments worth a seek.
 
     A frame is decoded from the last keyframe shown no later than itself; this is right for the leading frames of an
@@ -298,7 +298,7 @@ def _plan(index: VideoIndex, wanted: list[int]) -> list[_Seek]:
     assert index.pts is not None
     groups: list[tuple[int | None, list[int]]] = []
     end = 0
-    for number in wanted:
+    for number in frame_numbers:
         place = int(index.positions[number])
         key = int(np.searchsorted(index.key_pts, index.pts[number], side="right")) - 1
         while key > 0 and index.key_positions[key] > place:

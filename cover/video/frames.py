@@ -24,8 +24,8 @@ def frame_files(folder: Path) -> list[Path]:
     Args:
         folder: The folder; those below it do not count.
     """
-    found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
-    return sorted((path for path in found if path.is_file()), key=lambda path: _natural(path.name))
+    files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
+    return sorted((path for path in files if path.is_file()), key=lambda path: _natural(path.name))
 
 
 def looks_like_frames(names: list[str]) -> bool:
@@ -133,7 +133,7 @@ def _notes(files: list[Path]) -> tuple[str, ...]:
 
 
 def _other_sizes(files: list[Path], size: tuple[int, int]) -> tuple[str, ...]:
-    others = sum(found is not None and found != size for found in map(image_size, files))
+    others = sum(other is not None and other != size for other in map(image_size, files))
     return (
         (f"{others} of {len(files)} frames have another size than the first, and are resized to it",) if others else ()
     )
@@ -159,5 +159,5 @@ def _pattern(name: str) -> str:
 
 
 def _number(name: str) -> int | None:
-    found = re.findall(r"[0-9]+", Path(name).stem)
-    return int(found[-1]) if found else None
+    digits = re.findall(r"[0-9]+", Path(name).stem)
+    return int(digits[-1]) if digits else None

@@ -50,14 +50,14 @@ def part_samplings(
     size = info.height, info.width
     if replay is not None:
         check_sampling(replay, spec, len(frames), *size, where)
-        found = [replay]
+        samplings = [replay]
     else:
-        found = [
+        samplings = [
             choose_sampling(spec, len(frames), *size, name, sample, image=info.image) for sample in range(spec.samples)
         ]
     return [
-        replace(one, indices={branch: numbers + frames.start for branch, numbers in one.indices.items()})
-        for one in found
+        replace(sampling, indices={branch: numbers + frames.start for branch, numbers in sampling.indices.items()})
+        for sampling in samplings
     ]
 
 

@@ -66,11 +66,11 @@ def packets(
     Yields:
         Packets that hold data.
     """
-    wanted = [streams] if isinstance(streams, VideoStream) else list(streams)
+    chosen = [streams] if isinstance(streams, VideoStream) else list(streams)
     failures = 0
     while failures < 16:
         try:
-            for packet in container.demux(wanted):
+            for packet in container.demux(chosen):
                 # An empty packet would tell the decoder that the stream ends.
                 if packet.size:
                     failures = 0

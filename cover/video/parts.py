@@ -151,11 +151,11 @@ def in_passes(parts: Sequence[range]) -> list[list[int]]:
     passes: list[list[int]] = []
     for place in sorted(range(len(parts)), key=lambda place: (parts[place].start, parts[place].stop)):
         free = (places for places in passes if parts[places[-1]].stop <= parts[place].start)
-        found = next(free, None)
-        if found is None:
+        in_pass = next(free, None)
+        if in_pass is None:
             passes.append([place])
         else:
-            found.append(place)
+            in_pass.append(place)
     return passes
 
 
@@ -167,9 +167,9 @@ def _tiles(index: VideoIndex, inner: np.ndarray) -> list[Part]:
     bounds = np.round(np.concatenate([[0.0], inner]), 3)
     firsts = np.searchsorted(times, bounds - _HALF_MILLISECOND)
     # Of boundaries before the same frame, the last one counts: until then, the frame before is still shown.
-    kept = bounds[np.diff(firsts, append=len(times)) > 0]
+    starts = bounds[np.diff(firsts, append=len(times)) > 0]
     end = max(round(_end(index), 3), round(float(times[-1]), 3) + 0.001)
-    return [Part(float(first), float(last)) for first, last in zip(kept, [*kept[1:], end], strict=True)]
+    return [Part(float(first), float(last)) for first, last in zip(starts, [*starts[1:], end], strict=True)]
 
 
 def _times(index: VideoIndex) -> np.ndarray:

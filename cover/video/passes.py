@@ -73,9 +73,9 @@ def _loaded(
                 part.add(number, frame, lost=tally.replaced - before.replaced)
                 before = tally
                 if number == part.wanted[-1]:
-                    found, part = part.result(tally, decoder.unknown_matrix), None
-                    yield found
-                    del found
+                    loaded, part = part.result(tally, decoder.unknown_matrix), None
+                    yield loaded
+                    del loaded
         except VideoError as error:
             if part is not None or waiting:
                 part = part or waiting.popleft()
@@ -87,14 +87,14 @@ def _ahead(decoder: FrameDecoder) -> Iterator[tuple[int, np.ndarray, Tally]]:
     frames = iter(decoder)
 
     def following() -> tuple[int, np.ndarray, Tally] | None:
-        found = next(frames, None)
-        return None if found is None else (*found, decoder.tally)
+        frame = next(frames, None)
+        return None if frame is None else (*frame, decoder.tally)
 
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(following)
-        while (found := coming.result()) is not None:
+        while (frame := coming.result()) is not None:
             coming = thread.submit(following)
-            yield found
+            yield frame
 
 
 class _Part:

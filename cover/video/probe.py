@@ -202,9 +202,9 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
 
 def _orientation(scan: Scan, stream: VideoStream) -> Orientation:
     assert scan.first is not None
-    found = orientation_of(scan.first)
-    if found is not None:
-        return found
+    orientation = orientation_of(scan.first)
+    if orientation is not None:
+        return orientation
     # PyAV cannot list side data of a kind that it does not know, such as the EXIF of Motion JPEG.
     if stream.codec_context.name == "mjpeg":
         return orientation_in_jpeg(scan.head)

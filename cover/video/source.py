@@ -215,12 +215,14 @@ def _refuse_by_signature(file: IO[bytes], name: str) -> None:
 
 def _refuse_by_format(container: InputContainer, path: Path) -> None:
     """Refuse what FFmpeg takes for a video although it is none."""
-    found = container.format.name
-    kinds = set(found.split(","))
-    if found.endswith("_pipe") or kinds & {"image2", "ico", "svg"}:
-        raise VideoError(f"{visible(path)}: not a video: a damaged image, or one of an unsupported format ({found})")
+    format_name = container.format.name
+    kinds = set(format_name.split(","))
+    if format_name.endswith("_pipe") or kinds & {"image2", "ico", "svg"}:
+        raise VideoError(
+            f"{visible(path)}: not a video: a damaged image, or one of an unsupported format ({format_name})"
+        )
     suffix = path.suffix.lower()
     if any(kind in _BARE_STREAMS and suffix not in _BARE_STREAMS[kind] for kind in kinds):
         raise VideoError(
-            f"{visible(path)}: not a video: its bytes resemble a bare {found} stream, its name says otherwise"
+            f"{visible(path)}: not a video: its bytes resemble a bare {format_name} stream, its name says otherwise"
         )

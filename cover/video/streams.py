@@ -34,17 +34,17 @@ def numbered_stream(container: InputContainer, path: Path, number: int | None) -
     if number is None:
         videos = rivals(container)
         best = container.streams.best("video")
-        found = next((video for video in videos if video is best), next(iter(videos), None))
+        chosen = next((video for video in videos if video is best), next(iter(videos), None))
     elif number < len(every):
-        found = every[number] if every[number].codec_context is not None else None
+        chosen = every[number] if every[number].codec_context is not None else None
     else:
         raise VideoError(f"{visible(path)}: data.stream={number}: it has {_of(every)}")
-    if found is None:
+    if chosen is None:
         if number is None and all(stream.disposition & _PICTURES for stream in every):
             others = "only audio with cover art" if every else f"only {_contents(container)}"
             raise VideoError(f"{visible(path)}: no video stream ({others})")
         raise VideoError(f"{visible(path)}: FFmpeg has no decoder for its video codec")
-    return found
+    return chosen
 
 
 def _of(streams: Sequence[VideoStream]) -> str:
@@ -103,7 +103,7 @@ def choose_stream(container: InputContainer, streams: list[VideoStream]) -> tupl
     videos = [extent for extent in extents.values() if extent.packets >= most * _OF_A_VIDEO]
     longest = max(extent.seconds for extent in videos)
     long = [extent for extent in videos if extent.seconds >= longest * _ABOUT_AS_LONG]
-    chosen = max(long, key=lambda found: (found.pixels, found.packets > 1, found.stream is best))
+    chosen = max(long, key=lambda candidate: (candidate.pixels, candidate.packets > 1, candidate.stream is best))
     every = container.streams.video
     number = next(place for place, stream in enumerate(every) if stream.index == chosen.stream.index)
     size = f"{chosen.stream.codec_context.width}x{chosen.stream.codec_context.height}"

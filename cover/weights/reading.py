@@ -41,11 +41,11 @@ def read_state_dict(path: str | Path) -> "dict[str, Tensor]":
     """
     from torch import Tensor
 
-    found = _guarded(Path(path), _content)
-    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-        prefix = "model." if "pytorch-lightning_version" in found else ""
-        found = {str(name).removeprefix(prefix): value for name, value in found["state_dict"].items()}
-    items = found.items() if isinstance(found, dict) else ()
+    content = _guarded(Path(path), _content)
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        prefix = "model." if "pytorch-lightning_version" in content else ""
+        content = {str(name).removeprefix(prefix): value for name, value in content["state_dict"].items()}
+    items = content.items() if isinstance(content, dict) else ()
     tensors = {str(name): value for name, value in items if isinstance(value, Tensor)}
     if not tensors:
         raise WeightsError(f"{path} holds no state dict (a dictionary of tensors)")
@@ -132,8 +132,8 @@ def _about(path: Path, head: bytes) -> Any:
         return None
     from cover.weights.pickles import read_pickle
 
-    found = read_pickle(path)
-    return found.get("cover") if isinstance(found, dict) else None
+    unpickled = read_pickle(path)
+    return unpickled.get("cover") if isinstance(unpickled, dict) else None
 
 
 def is_web_page(head: bytes) -> bool:

@@ -126,7 +126,7 @@ class Synthetic:
             raise UsageError(f"data.seconds={seconds}: a clip lasts from 0.2 to 60 s")
         self.root = Path(folder)
         making = Making(self.root, workers)
-        wanted = _kinds(kinds)
+        kinds_chosen = _kinds(kinds)
         files = source_files(sources, self.root)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ class Synthetic:
                     clip
                     for source in chosen
                     for take in range(min(takes, source.takes(seconds) or takes))
-                    for clip in plan(source, take, wanted, per_content, seed)
+                    for clip in plan(source, take, kinds_chosen, per_content, seed)
                 ]
                 chunks = in_chunks([clip for clip in clips if not (self.root / clip.name).exists()])
                 making.make("clips", make_clip, [(self.root, chunk, seconds, seed) for chunk in chunks], len(clips))
@@ -208,12 +208,12 @@ def mixtures(source: PristineSource, take: int, seed: int) -> list[tuple[tuple[s
     """Five mixtures of two or three kinds at random levels, of falling MOS."""
     rng = generator(seed, source.name, take, MIXED)
     names = [name for name, kind in KINDS.items() if kind.available]
-    found: dict[float, tuple[tuple[str, int], ...]] = {}
-    while len(found) < len(LEVELS):
+    by_level: dict[float, tuple[tuple[str, int], ...]] = {}
+    while len(by_level) < len(LEVELS):
         chosen = set(rng.choice(names, int(rng.integers(2, 4)), replace=False).tolist())
         mix = tuple((name, int(rng.integers(1, 6))) for name in names if name in chosen)
-        found.setdefault(rate((KINDS[kind].branch, level) for kind, level in mix).mos, mix)
-    return [mix for _, mix in sorted(found.items(), reverse=True)]
+        by_level.setdefault(rate((KINDS[kind].branch, level) for kind, level in mix).mos, mix)
+    return [mix for _, mix in sorted(by_level.items(), reverse=True)]
 
 
 def make_clip(folder: Path, clips: Sequence[Clip], seconds: float, seed: int) -> int:
@@ -258,16 +258,16 @@ def _name(source: PristineSource, take: int, distortion: str, level: int) -> str
     return f"{source.content}/{take}-{distortion}{f'-{level}' if level else ''}.mp4"
 
 
-def _kinds(wanted: Sequence[str] | None) -> list[str]:
+def _kinds(names: Sequence[str] | None) -> list[str]:
     """The kinds to make, those that this installation cannot make left out unless they were asked for."""
     if not has_encoder(STORE_ENCODER):
         raise UsageError(f"data: the installed PyAV has no encoder {STORE_ENCODER}, with which clips are written")
     known = [*KINDS, MIXED]
-    if unknown := [name for name in wanted or () if name not in known]:
+    if unknown := [name for name in names or () if name not in known]:
         raise UsageError(f"data.kinds: no {unknown[0]}; it takes {', '.join(known)}")
-    if absent := [name for name in wanted or known if name in KINDS and not KINDS[name].available]:
+    if absent := [name for name in names or known if name in KINDS and not KINDS[name].available]:
         needed = ", ".join(f"{name} ({' and '.join(KINDS[name].encoders)})" for name in absent)
-        if wanted is not None:
+        if names is not None:
             raise UsageError(f"data.kinds: the installed PyAV lacks encoders for {needed}; leave these kinds out")
         log.warning("left out, because the installed PyAV lacks their encoders: %s", needed)
-    return [name for name in wanted or known if name not in absent]
+    return [name for name in names or known if name not in absent]

@@ -125,7 +125,7 @@ def decoded(packets: Iterable[Packet], encoder: str, frames: np.ndarray) -> np.n
     context = av.CodecContext.create(_CODECS[encoder][0], "r")
     assert isinstance(context, VideoCodecContext)
     context.thread_count = 1  # with more, what is made up for damaged parts depends on timing
-    found: dict[int, np.ndarray] = {}
+    by_number: dict[int, np.ndarray] = {}
     for packet in [*packets, None]:
         try:
             pictures = context.decode(packet)
@@ -133,11 +133,11 @@ def decoded(packets: Iterable[Packet], encoder: str, frames: np.ndarray) -> np.n
             continue
         for picture in pictures:
             if picture.pts is not None and (picture.height, picture.width) == frames.shape[1:3]:
-                found[picture.pts] = picture.to_ndarray(format="rgb24")
+                by_number[picture.pts] = picture.to_ndarray(format="rgb24")
     result = np.empty_like(frames)
     last = frames[0]
     for number in range(len(frames)):
-        last = result[number] = found.get(number, last)
+        last = result[number] = by_number.get(number, last)
     return result
 
 

@@ -182,10 +182,10 @@ def _stutter(frames: np.ndarray, strength: float, rng: np.random.Generator) -> n
     hold = round(strength)
     if rng.random() < 0.5:
         return frames[np.arange(count) // hold * hold]
-    shown, freeze, gap = np.arange(count), round(1.5 * strength), int(rng.integers(1, 4))
+    order, freeze, gap = np.arange(count), round(1.5 * strength), int(rng.integers(1, 4))
     for start in range(gap, count, freeze + gap):
-        shown[start : start + freeze] = start
-    return frames[shown]
+        order[start : start + freeze] = start
+    return frames[order]
 
 
 def _shake(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:

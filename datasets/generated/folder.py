@@ -58,12 +58,12 @@ class Making:
             write_bytes(file, json.dumps(recipe).encode())
             return
         try:
-            found = json.loads(file.read_bytes())
+            recipe_there = json.loads(file.read_bytes())
         except ValueError:
-            found = None
-        if found != recipe:
+            recipe_there = None
+        if recipe_there != recipe:
             raise UsageError(
-                f"data.folder={self.root}: what is in it was made with {found}, not {recipe}; take another"
+                f"data.folder={self.root}: what is in it was made with {recipe_there}, not {recipe}; take another"
             )
 
     def survey(self, files: Sequence[tuple[Path, str]], split: str | Sequence[str]) -> list[PristineSource]:
@@ -80,12 +80,14 @@ class Making:
             UsageError: There are none.
         """
         known = self._load_survey()
-        found: list[PristineSource] = []
+        sources: list[PristineSource] = []
         new: list[tuple[Path, str]] = []
         for path, name in files:
             entry = known.get(name)
             if entry is not None and path.exists() and entry["bytes"] == path.stat().st_size:
-                found.append(PristineSource(path, name, **{**entry, "thumb": np.array(entry["thumb"], dtype=np.uint8)}))
+                sources.append(
+                    PristineSource(path, name, **{**entry, "thumb": np.array(entry["thumb"], dtype=np.uint8)})
+                )
             else:
                 new.append((path, name))
         if new:
@@ -95,12 +97,13 @@ class Making:
                     seen.append(outcome)
                 else:
                     log.warning("%s is left out: %s", name, outcome)
-            found += without_copies(seen, found)
-            self._save_survey(known, found)
+            sources += without_copies(seen, sources)
+            self._save_survey(known, sources)
         usable = sorted(
-            (source for source in found if not source.flaw), key=lambda source: generator("order", source.name).random()
+            (source for source in sources if not source.flaw),
+            key=lambda source: generator("order", source.name).random(),
         )
-        flaws = Counter(source.flaw for source in found if source.flaw)
+        flaws = Counter(source.flaw for source in sources if source.flaw)
         if flaws:
             reasons = ", ".join(f"{count} {reason}" for reason, count in flaws.most_common())
             log.info("%d of %d sources will do (left out: %s)", len(usable), len(files), reasons)
@@ -109,11 +112,11 @@ class Making:
                 f"data.sources: none of {len(files)} files will do ({', '.join(flaws) or 'not one can be read'}); "
                 "it takes sharp photos and videos"
             )
-        wanted = _splits(split)
-        chosen = [source for source in usable if "all" in wanted or source.split in wanted]
+        splits = _splits(split)
+        chosen = [source for source in usable if "all" in splits or source.split in splits]
         if not chosen:
             raise UsageError(
-                f"data.split={'+'.join(wanted)}: none of the {len(usable)} sources falls into it; add some to "
+                f"data.split={'+'.join(splits)}: none of the {len(usable)} sources falls into it; add some to "
                 "data.sources, or take data.split=all"
             )
         return chosen
@@ -152,11 +155,11 @@ class Making:
             with file.open(newline="", encoding="utf-8") as old:
                 lines = {str(line["path"]): dict(line) for line in csv.DictReader(old) if "path" in line}
         lines |= {row.name: {"path": row.name, "mos": row.mos, **row.extras} for row in rows}
-        kept = [line for name, line in sorted(lines.items()) if (self.root / name).exists()]
+        lines_left = [line for name, line in sorted(lines.items()) if (self.root / name).exists()]
         text = io.StringIO()
         table = csv.DictWriter(text, ["path", "mos", *rows[0].extras], extrasaction="ignore", lineterminator="\n")
         table.writeheader()
-        table.writerows(kept)
+        table.writerows(lines_left)
         write_bytes(file, text.getvalue().encode())
 
     def _load_survey(self) -> dict[str, dict[str, Any]]:
@@ -169,7 +172,7 @@ class Making:
             raise UsageError(f"{file} is damaged; delete it and run again") from None
         return survey
 
-    def _save_survey(self, known: dict[str, dict[str, Any]], found: Sequence[PristineSource]) -> None:
+    def _save_survey(self, known: dict[str, dict[str, Any]], sources: Sequence[PristineSource]) -> None:
         new = {
             source.name: {
                 field.name: getattr(source, field.name)
@@ -177,7 +180,7 @@ class Making:
                 if field.name not in ("path", "name")
             }
             | {"thumb": source.thumb.tolist()}
-            for source in found
+            for source in sources
         }
         write_bytes(self.root / _SURVEY, json.dumps({**known, **new}).encode())
 
@@ -230,7 +233,7 @@ def source_files(sources: str | Path | Iterable[str | Path] | None, root: Path) 
     places = [sources] if isinstance(sources, (str, Path)) else list(sources or ())
     if not places:
         raise UsageError("data.sources: name a folder of sharp photos and videos, or several: data.sources=[a,b]")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for place in places:
         try:
             folder = Folder(place)
@@ -238,9 +241,9 @@ def source_files(sources: str | Path | Iterable[str | Path] | None, root: Path) 
             raise UsageError(str(error).replace("data=", "data.sources=", 1)) from None
         for row in folder:
             name = f"{folder.root.resolve().name}/{row.name}"
-            if found.setdefault(name, row.path) != row.path:
-                raise UsageError(f"data.sources: {found[name]} and {row.path} have one name; rename a folder")
-    return [(path, name) for name, path in found.items() if root.resolve() not in path.resolve().parents]
+            if files.setdefault(name, row.path) != row.path:
+                raise UsageError(f"data.sources: {files[name]} and {row.path} have one name; rename a folder")
+    return [(path, name) for name, path in files.items() if root.resolve() not in path.resolve().parents]
 
 
 def _splits(split: str | Sequence[str]) -> list[str]:

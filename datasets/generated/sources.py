@@ -121,7 +121,7 @@ def survey(path: Path, name: str) -> PristineSource:
     )
 
 
-def without_copies(new: Sequence[PristineSource], kept: Sequence[PristineSource] = ()) -> list[PristineSource]:
+def without_copies(new: Sequence[PristineSource], earlier: Sequence[PristineSource] = ()) -> list[PristineSource]:
     """Finds pictures that are there twice: in other sizes, other colours, or as a part of the full height.
 
     With one in training and one in the test, the test would know the content. Of several the largest stays, or the
@@ -129,19 +129,19 @@ def without_copies(new: Sequence[PristineSource], kept: Sequence[PristineSource]
 
     Args:
         new: What to look through.
-        kept: Sources that stay whatever comes.
+        earlier: Sources that stay whatever comes.
 
     Returns:
         The new ones, with a flaw where they show what another one shows.
     """
-    good = [source for source in kept if not source.flaw]
+    good = [source for source in earlier if not source.flaw]
     marked = [source for source in new if source.flaw]
     for source in sorted(new, key=lambda item: (-item.width * item.height, item.name)):
         if source.flaw:
             continue
         copied = any(_alike(source.thumb, other.thumb) for other in good)
         (marked if copied else good).append(replace(source, flaw="copies of others") if copied else source)
-    return [*good[sum(not source.flaw for source in kept) :], *marked]
+    return [*good[sum(not source.flaw for source in earlier) :], *marked]
 
 
 def film(source: PristineSource, take: int, seconds: float, seed: int) -> tuple[np.ndarray, Fraction]:

@@ -63,20 +63,20 @@ def _coefficients(t: Array, y: Array, weights: Array, *, monotonic: bool) -> Arr
         power *= t
     places = np.arange(_ORDER + 1)
     moments, vectors = np.stack(sums, 1)[:, places[:, None] + places], np.stack(products, 1)
-    found = _solve(moments, vectors, np.eye(_ORDER + 1))
+    coefficients = _solve(moments, vectors, np.eye(_ORDER + 1))
     if monotonic:
-        for row in np.flatnonzero(~(_rises(found) | _rises(-found))):
-            found[row] = _solve_monotonic(moments[row], vectors[row])
-    return found
+        for row in np.flatnonzero(~(_rises(coefficients) | _rises(-coefficients))):
+            coefficients[row] = _solve_monotonic(moments[row], vectors[row])
+    return coefficients
 
 
 def _solve(moments: Array, products: Array, basis: Array) -> Array:
     """Coefficients (..., 4) of the best polynomials among the combinations of a basis (4, k)."""
-    small, wanted = basis.T @ moments @ basis, products @ basis
+    small, targets = basis.T @ moments @ basis, products @ basis
     # Of few different predictions, several polynomials are the best: the shortest is taken.
-    solved = (np.linalg.pinv(small, rcond=1e-13, hermitian=True) @ wanted[..., None])[..., 0]
-    found: Array = solved @ basis.T
-    return found
+    solved = (np.linalg.pinv(small, rcond=1e-13, hermitian=True) @ targets[..., None])[..., 0]
+    coefficients: Array = solved @ basis.T
+    return coefficients
 
 
 def _solve_monotonic(moments: Array, products: Array) -> Array:
@@ -87,10 +87,10 @@ def _solve_monotonic(moments: Array, products: Array) -> Array:
 
     candidates = []
     for sign in (1, -1):
-        wanted = sign * products
+        targets = sign * products
         bases = [_FLAT_LEFT, _FLAT_RIGHT, _FLAT_ENDS, _CONSTANT]
-        bases += [np.stack([_CONSTANT[:, 0], _touching(root)], 1) for root in _roots(moments, wanted)]
-        solved = [_solve(moments, wanted, basis) for basis in bases]
+        bases += [np.stack([_CONSTANT[:, 0], _touching(root)], 1) for root in _roots(moments, targets)]
+        solved = [_solve(moments, targets, basis) for basis in bases]
         candidates += [sign * values for values in solved if _rises(values)]
     return min(candidates, key=error)
 
@@ -135,5 +135,5 @@ def _rises(values: Array) -> NDArray[np.bool_]:
     lowest = np.minimum(b - 2 * c + 3 * d, b + 2 * c + 3 * d)
     inside = (d > 0) & (np.abs(c) < 3 * d)  # where the lowest point lies
     lowest = np.where(inside, np.minimum(lowest, b - c**2 / np.where(inside, 3 * d, 1)), lowest)
-    found: NDArray[np.bool_] = lowest >= -_ROUNDING * np.abs(values[..., 1:]).max(-1)
-    return found
+    rises: NDArray[np.bool_] = lowest >= -_ROUNDING * np.abs(values[..., 1:]).max(-1)
+    return rises

@@ -54,8 +54,10 @@ class Logistics:
             starts.append(points[correlations.argmax()])
             values.append(correlations.max())
         if len(few) < len(z):
-            found = np.stack([self._refine(starts[i], few, few_y, tolerance=1e-12) for i in np.argsort(values)[-4:]])
-            finalists = [found[self._correlation(found, few, few_y).argmax()]]
+            candidates = np.stack(
+                [self._refine(starts[i], few, few_y, tolerance=1e-12) for i in np.argsort(values)[-4:]]
+            )
+            finalists = [candidates[self._correlation(candidates, few, few_y).argmax()]]
         else:
             finalists = [starts[i] for i in np.argsort(values)[-4:]]
         refined = np.stack([self._refine(start, z, y, tolerance=1e-20) for start in finalists])
@@ -141,8 +143,8 @@ class Logistics:
             change = self._weighted_reduced(steep * rate, z, weights)
             changes.append(change - ((weights * change * shape).sum(1) / norms)[:, None] * shape)
         weighted = [weights * change for change in changes]
-        (aa, ab), (_, bb) = [[(one * other).sum(1) for other in changes] for one in weighted]
-        ga, gb = ((one * residuals).sum(1) for one in weighted)
+        (aa, ab), (_, bb) = [[(weighted_change * other).sum(1) for other in changes] for weighted_change in weighted]
+        ga, gb = ((weighted_change * residuals).sum(1) for weighted_change in weighted)
         aa, bb = aa * (1 + damping) + 1e-300, bb * (1 + damping) + 1e-300
         determinant = np.maximum(aa * bb - ab**2, 1e-300)
         steps = np.stack([(bb * ga - ab * gb) / determinant, (aa * gb - ab * ga) / determinant], axis=1)
@@ -190,8 +192,8 @@ class Logistics:
         """Of the curves at points (..., 2) with ``y``, whichever way they run: (...,), 0 for flat ones."""
         shape, y = self._reduced(self._shape(point, z)[0], z), self._reduced(y, z)
         norms = np.linalg.norm(shape, axis=-1) * np.linalg.norm(y)
-        found: Array = np.abs(shape @ y) / np.where(norms == 0, np.inf, norms)
-        return found
+        correlations: Array = np.abs(shape @ y) / np.where(norms == 0, np.inf, norms)
+        return correlations
 
     def _error(self, point: Array, z: Array, y: Array) -> tuple[float, Array]:
         """Half the mean squared error of the curve at a point, and its gradient there; ``y`` is reduced."""
@@ -214,5 +216,5 @@ class Logistics:
 
         bounds = (self.bounds - start) / unit
         options = {"ftol": tolerance, "gtol": math.sqrt(tolerance) / 10, "maxiter": 300}
-        found = minimize(error, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds.T, options=options)
-        return np.clip(start + unit * found.x, *self.bounds)
+        minimum = minimize(error, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds.T, options=options)
+        return np.clip(start + unit * minimum.x, *self.bounds)

@@ -99,13 +99,13 @@ def p913(values: Array, threshold: float = 0.75) -> list[str]:
     """
     reasons = [""] * values.shape[1]
     while True:
-        kept = [rater for rater, reason in enumerate(reasons) if not reason]
+        left = [rater for rater, reason in enumerate(reasons) if not reason]
         with np.errstate(invalid="ignore", divide="ignore"):
-            mos = np.nansum(values[:, kept], 1) / np.isfinite(values[:, kept]).sum(1)
-        found = {rater: _correlation(values[:, rater], mos) for rater in kept}
-        judged = {rater: r for rater, r in found.items() if r is not None}
+            mos = np.nansum(values[:, left], 1) / np.isfinite(values[:, left]).sum(1)
+        correlations = {rater: _correlation(values[:, rater], mos) for rater in left}
+        judged = {rater: r for rater, r in correlations.items() if r is not None}
         worst = min(judged, key=lambda rater: judged[rater], default=None)
-        if worst is None or judged[worst] >= threshold or len(kept) <= _FEWEST_RATERS:
+        if worst is None or judged[worst] >= threshold or len(left) <= _FEWEST_RATERS:
             return reasons
         column = values[np.isfinite(values[:, worst]), worst]
         alike = f", all {len(column)} ratings are {column[0]:g}" if np.ptp(column) == 0 else ""

@@ -84,8 +84,8 @@ class RaterAgreement:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain data for JSON: undefined values are None."""
-        found: dict[str, Any] = plain(asdict(self))
-        return found
+        figures: dict[str, Any] = plain(asdict(self))
+        return figures
 
 
 @dataclass(frozen=True)
@@ -108,24 +108,24 @@ class Study:
 
     def sentences(self) -> list[str]:
         """Describe the raters and their agreement, one line each."""
-        found = self.agreement
+        agreed = self.agreement
         rejected = self.raters[~self.raters["kept"]]
-        raters = f"{found.raters} rater{'s' if found.raters != 1 else ''}"
-        line = f"{raters}, {found.ratings} ratings, {found.per_video:.1f} a video"
+        raters = f"{agreed.raters} rater{'s' if agreed.raters != 1 else ''}"
+        line = f"{raters}, {agreed.ratings} ratings, {agreed.per_video:.1f} a video"
         if len(rejected):
             names = ", ".join(map(str, rejected["rater"][:3])) + (", ..." if len(rejected) > 3 else "")
             line += f"; {len(rejected)} rejected by {self.screening}: {names}"
         lines = [line]
-        if found.raters < 2:
+        if agreed.raters < 2:
             return [*lines, "one rater: how far raters agree is unknown, and MOS have no interval"]
-        low, high = found.split_half_ci95
+        low, high = agreed.split_half_ci95
         lines.append(
-            f"agreement of the raters: ICC(2,1) {found.icc:.2f}, of their means {found.icc_mean:.2f}; SOS alpha "
-            f"{found.sos_alpha:.2f} on {found.scale[0]:g}..{found.scale[1]:g}"
+            f"agreement of the raters: ICC(2,1) {agreed.icc:.2f}, of their means {agreed.icc_mean:.2f}; SOS alpha "
+            f"{agreed.sos_alpha:.2f} on {agreed.scale[0]:g}..{agreed.scale[1]:g}"
         )
         lines.append(
-            f"half of the raters against the rest: SROCC {found.split_half:.2f} [{low:.2f}, {high:.2f}]; another panel "
-            f"as large would reach about {found.whole:.2f}, scores without any error about {found.ceiling:.2f}"
+            f"half of the raters against the rest: SROCC {agreed.split_half:.2f} [{low:.2f}, {high:.2f}]; another "
+            f"panel as large would reach about {agreed.whole:.2f}, scores without any error about {agreed.ceiling:.2f}"
         )
         return lines
 
@@ -158,8 +158,8 @@ def evaluate_ratings(
             "correct it, or name the scale with ratings.scale=[LOW,HIGH]"
         )
     reasons = screened(panel.values, screening, threshold)
-    kept = np.array([not reason for reason in reasons])
-    values = panel.values[:, kept]
+    accepted = np.array([not reason for reason in reasons])
+    values = panel.values[:, accepted]
     counts = np.isfinite(values).sum(1)
     there = counts > 0
     mos, std = _mean(values[there]), _std(values[there])
@@ -169,7 +169,7 @@ def evaluate_ratings(
         fitted = most_likely(panel.values)
         mos, half, raters["inconsistency"] = fitted.quality[there], fitted.ci95[there], fitted.inconsistency
     raters |= _against(panel.values[there], mos)
-    frame = pd.DataFrame({**raters, "kept": kept, "reason": reasons})
+    frame = pd.DataFrame({**raters, "kept": accepted, "reason": reasons})
     videos = pd.DataFrame(
         {
             "Filename": [name for name, rated in zip(panel.videos, there, strict=True) if rated],
@@ -184,14 +184,14 @@ def evaluate_ratings(
 
 def _against(values: Array, mos: Array) -> dict[str, list[float]]:
     """Correlation of each rater with the MOS, and the mean distance from it."""
-    found: dict[str, list[float]] = {"correlation": [], "bias": []}
+    columns: dict[str, list[float]] = {"correlation": [], "bias": []}
     for column in values.T:
         rated = np.isfinite(column)
         varied = rated.sum() > 2 and np.ptp(column[rated]) > 0 and np.ptp(mos[rated]) > 0
         r = float(np.corrcoef(column[rated], mos[rated])[0, 1]) if varied else math.nan
-        found["correlation"].append(r)
-        found["bias"].append(float(np.mean(column[rated] - mos[rated])) if rated.any() else math.nan)
-    return found
+        columns["correlation"].append(r)
+        columns["bias"].append(float(np.mean(column[rated] - mos[rated])) if rated.any() else math.nan)
+    return columns
 
 
 def _scale(values: Array) -> tuple[float, float]:
@@ -200,8 +200,8 @@ def _scale(values: Array) -> tuple[float, float]:
 
 
 def _mean(values: Array) -> Array:
-    found: Array = np.nansum(values, 1) / np.isfinite(values).sum(1)
-    return found
+    means: Array = np.nansum(values, 1) / np.isfinite(values).sum(1)
+    return means
 
 
 def _std(values: Array) -> Array:
@@ -303,14 +303,14 @@ def split_half(values: Array, seed: int = 0) -> tuple[float, tuple[float, float]
     Returns:
         The median over 200 halves, and the 2.5th and 97.5th percentiles; NaN for a single rater.
     """
-    rng, found = np.random.default_rng(seed), []
+    rng, correlations = np.random.default_rng(seed), []
     raters = values.shape[1]
     for _ in range(_HALVES if raters > 1 else 0):
         order = rng.permutation(raters)
         halves = [values[:, chosen] for chosen in (order[: raters // 2], order[raters // 2 :])]
         both = np.isfinite(halves[0]).any(1) & np.isfinite(halves[1]).any(1)
-        found.append(srocc(*(_mean(half[both]) for half in halves)))
-    defined = [value for value in found if math.isfinite(value)]
+        correlations.append(srocc(*(_mean(half[both]) for half in halves)))
+    defined = [value for value in correlations if math.isfinite(value)]
     if not defined:
         return math.nan, (math.nan, math.nan)
     low, middle, high = np.percentile(defined, [2.5, 50, 97.5]).tolist()

@@ -41,8 +41,8 @@ def uncertainties(rows: Sequence[Row], columns: Mapping[str, str | None]) -> tup
     Raises:
         UsageError: There is no column of a name that was given.
     """
-    found = {what: _column(rows, what, columns.get(what)) for what in SPREAD_COLUMNS}
-    n, std, half = found["n"], found["std"], found["ci95"]
+    columns_found = {what: _column(rows, what, columns.get(what)) for what in SPREAD_COLUMNS}
+    n, std, half = columns_found["n"], columns_found["std"], columns_found["ci95"]
     if half is None and (std is None or n is None):
         return None
     counted = np.full(len(rows), np.inf) if n is None else n  # 1.96 standard errors where nobody says of how many

@@ -57,11 +57,11 @@ def contents(rows: Sequence[Row], column: str | None = None) -> Contents | None:
         None where no column says and names tell nothing: every video is then taken to show something else.
     """
     columns = Columns(list(rows[0].extras) if rows else [])
-    found = columns.find(*(COLUMNS if column is None else (column,)))
-    if found is not None:
-        values = [row.extras.get(found) for row in rows]
+    named_by = columns.find(*(COLUMNS if column is None else (column,)))
+    if named_by is not None:
+        values = [row.extras.get(named_by) for row in rows]
         if all(value not in (None, "") and value == value for value in values):
-            return Contents([str(value) for value in values], f"column {found}")
+            return Contents([str(value) for value in values], f"column {named_by}")
     if column is not None:
         return None
     videos = list(dict.fromkeys(row.video for row in rows))
@@ -84,16 +84,16 @@ def guess(names: Sequence[str]) -> list[str] | None:
     Returns:
         A content for each; None where no two videos share one, or all do.
     """
-    found = [_stem(name) for name in names]
-    sizes = Counter(found)
-    return found if 1 < len(sizes) < len(found) else None
+    stems = [_stem(name) for name in names]
+    sizes = Counter(stems)
+    return stems if 1 < len(sizes) < len(stems) else None
 
 
 def _stem(name: str) -> str:
     path = PurePosixPath(name.replace("\\", "/"))
     parts = [*path.parts[:-1], path.stem]
-    kept = [" ".join(_without_levels([word for word in _SPLIT.split(part) if word])) for part in parts]
-    return "/".join(part for part in kept if part) or name
+    words = [" ".join(_without_levels([word for word in _SPLIT.split(part) if word])) for part in parts]
+    return "/".join(part for part in words if part) or name
 
 
 def _without_levels(words: list[str]) -> list[str]:
@@ -109,10 +109,11 @@ def _without_levels(words: list[str]) -> list[str]:
     return words[:end]
 
 
-def with_contents(rows: Sequence[Row], found: Contents) -> list[Row]:
+def with_contents(rows: Sequence[Row], of_rows: Contents) -> list[Row]:
     """Give each row its content as the extra :data:`CONTENT`."""
     return [
-        dataclasses.replace(row, extras={**row.extras, CONTENT: key}) for row, key in zip(rows, found.keys, strict=True)
+        dataclasses.replace(row, extras={**row.extras, CONTENT: key})
+        for row, key in zip(rows, of_rows.keys, strict=True)
     ]
 
 
@@ -126,15 +127,15 @@ def shared(train: Sequence[Row], held_out: Sequence[Row]) -> str | None:
     Returns:
         One line; None where no content is on both sides.
     """
-    found = contents([*train, *held_out])
-    if found is None:
+    of_rows = contents([*train, *held_out])
+    if of_rows is None:
         return None
-    seen, left = set(found.keys[: len(train)]), found.keys[len(train) :]
+    seen, left = set(of_rows.keys[: len(train)]), of_rows.keys[len(train) :]
     both = [place for place, key in enumerate(left) if key in seen]
     if not both:
         return None
-    twin = found.keys.index(left[both[0]])
+    twin = of_rows.keys.index(left[both[0]])
     return (
         f"{len(both)} of {len(left)} videos held out show the content of some that are trained on, which flatters (by "
-        f"{found.source}: {held_out[both[0]].name} and {train[twin].name}); protocol.splits=grouped keeps them apart"
+        f"{of_rows.source}: {held_out[both[0]].name} and {train[twin].name}); protocol.splits=grouped keeps them apart"
     )

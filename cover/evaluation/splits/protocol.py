@@ -46,14 +46,14 @@ class Protocol:
         if self.splits == "random":
             return random_splits(rows, self.count)
         if self.splits == "grouped" and self.column is None:
-            found = contents(rows)
-            if found is None:
+            of_rows = contents(rows)
+            if of_rows is None:
                 raise UsageError(
                     "protocol.splits=grouped: no column names the content, and names of files do not tell it; "
                     "name the column with protocol.column=NAME"
                 )
-            log.info("contents by %s: %d, such as %s", found.source, found.count, found.keys[0])
-            return grouped_splits(with_contents(rows, found), CONTENT, self.count)
+            log.info("contents by %s: %d, such as %s", of_rows.source, of_rows.count, of_rows.keys[0])
+            return grouped_splits(with_contents(rows, of_rows), CONTENT, self.count)
         if self.splits == "grouped":
             return grouped_splits(rows, str(self.column), self.count)
         if self.splits == "column":

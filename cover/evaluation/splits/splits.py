@@ -61,7 +61,7 @@ def random_splits(rows: Sequence[R], k: int = 10, train: float = 0.8) -> list[di
     for shuffled in _shuffles(list(videos.values()), k, train):
         cut = int(train * len(shuffled))
         sides = {"train": shuffled[:cut], "test": shuffled[cut:]}
-        splits.append({side: [row for parts in found for row in parts] for side, found in sides.items()})
+        splits.append({side: [row for parts in groups for row in parts] for side, groups in sides.items()})
     for split in splits:
         _check_not_empty(split)
         check_leaks(split)

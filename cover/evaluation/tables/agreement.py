@@ -29,14 +29,14 @@ def standard_all(table: pd.DataFrame, fit: Fit, *, resolving: bool = False) -> d
         fit: The curve.
         resolving: Whether to compute resolving powers.
     """
-    found = {}
+    standards = {}
     for name in score_names(table):
         scored = table.dropna(subset=[name])
         sure = "ci95" in scored and bool(scored["ci95"].notna().all())
         half = scored["ci95"] if sure else None
         errors = scored["se"] if sure and resolving else None
-        found[name] = standard(scored[name], scored["mos"], half, fit=fit, errors=errors)
-    return found
+        standards[name] = standard(scored[name], scored["mos"], half, fit=fit, errors=errors)
+    return standards
 
 
 def measure_splits(table: pd.DataFrame, splits: Sequence[set[str]], fit: Fit) -> list[dict[str, Measures]]:

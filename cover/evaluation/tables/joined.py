@@ -41,12 +41,12 @@ def result_table(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    found = next((path / name for name in _RESULTS if (path / name).is_file()), None)
-    if found is None:
+    table = next((path / name for name in _RESULTS if (path / name).is_file()), None)
+    if table is None:
         raise UsageError(
             f"predictions={path}: a folder without {' or '.join(_RESULTS)}; name a results folder or a table"
         )
-    return found
+    return table
 
 
 def header_in(path: Path, columns: Mapping[str, str | None], separator: str | None) -> list[str] | None:
@@ -70,7 +70,7 @@ def join(
     paths: Sequence[Path],
     columns: Mapping[str, str | None],
     rows: Sequence[Row] | None,
-    wanted: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
     **layout: str | int | None,
 ) -> Joined:
     """Read the scores of several metrics.
@@ -79,8 +79,8 @@ def join(
         paths: Tables, or results folders.
         columns: Headers, as of :func:`~cover.evaluation.tables.predictions.read_predictions`.
         rows: The rated videos; None: the tables rate them.
-        wanted: Columns that are metrics; None takes ``overall`` where a table has it, else every column of numbers that
-            has no name of something else.
+        metrics: Columns that are metrics; None takes ``overall`` where a table has it, otherwise every column of
+            numbers whose name is not that of something else.
         layout: How text is read: ``separator``, ``decimal``, ``sheet``.
 
     Raises:
@@ -90,18 +90,18 @@ def join(
     read: Any = partial(read_predictions, columns=columns, needs_mos=False, **layout)  # type: ignore[arg-type]
     tables: list[PredictionTable] = [read(result_table(path)) for path in paths]
     labels = _labels(paths)
-    if absent := [name for name in wanted or () if not any(name in table.frame for table in tables)]:
+    if absent := [name for name in metrics or () if not any(name in table.frame for table in tables)]:
         raise UsageError(f"columns.scores: no table has a column {' or '.join(absent)}")
     if rows is None:
         rows = _rated(tables, labels, str(columns["mos"]))
     names = [row.name for row in rows]
     scores: dict[str, dict[str, float]] = {}
     for label, table in zip(labels, tables, strict=True):
-        found = _score_columns(table, wanted)
+        score_columns = _score_columns(table, metrics)
         matched = match(table.names, names)
-        for column in found:
+        for column in score_columns:
             values = pd.to_numeric(table.frame[column], errors="coerce")
-            metric = label if len(found) == 1 and label not in _TAKEN else f"{label}: {column}"
+            metric = label if len(score_columns) == 1 and label not in _TAKEN else f"{label}: {column}"
             scores[metric] = {
                 matched[name]: float(value)
                 for name, value in zip(table.names, values, strict=True)
@@ -118,14 +118,14 @@ def join(
     return Joined(rows, scores)
 
 
-def match(found: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+def match(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     """Match names of videos: as they are written, else by the last part of the path where only one has it."""
     exact = set(known)
     last: dict[str, list[str]] = {}
     for name in known:
         last.setdefault(PurePath(name.replace("\\", "/")).name, []).append(name)
     matched = {}
-    for name in found:
+    for name in names:
         same = last.get(PurePath(name.replace("\\", "/")).name, [])
         if name in exact:
             matched[name] = name
@@ -144,20 +144,20 @@ def _labels(paths: Sequence[Path]) -> list[str]:
     raise UsageError(f"predictions: {paths[0]} is there twice; leave it once")
 
 
-def _score_columns(table: PredictionTable, wanted: Sequence[str] | None) -> list[str]:
+def _score_columns(table: PredictionTable, metrics: Sequence[str] | None) -> list[str]:
     frame, columns = table.frame, table.columns
     listed = ", ".join(map(str, frame)) or "none"
-    if wanted is not None:
-        if not (found := [name for name in wanted if name in frame]):
-            raise UsageError(f"columns.scores: {table.what} has no column {' or '.join(wanted)} (found: {listed})")
-        return found
+    if metrics is not None:
+        if not (score_columns := [name for name in metrics if name in frame]):
+            raise UsageError(f"columns.scores: {table.what} has no column {' or '.join(metrics)} (found: {listed})")
+        return score_columns
     if columns["overall"] in frame:
         return [str(columns["overall"])]
     others = {columns["mos"], table.names_column, *table.of_part}
-    found = [str(name) for name in frame if name not in others and _is_score(str(name), frame[name])]
-    if not found:
+    score_columns = [str(name) for name in frame if name not in others and _is_score(str(name), frame[name])]
+    if not score_columns:
         raise UsageError(f"{table.what}: no column of scores (found: {listed}); name it with columns.scores=[NAME]")
-    return found
+    return score_columns
 
 
 def _is_score(name: str, cells: "pd.Series[Any]") -> bool:

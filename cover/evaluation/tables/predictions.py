@@ -65,11 +65,11 @@ class PredictionTable:
     def scores(self) -> dict[str, dict[str, float]]:
         """Give our own scores of each video that has an overall one."""
         present = self.present
-        found = self.frame[[self.columns[name] for name in present]].to_numpy()
+        values_of = self.frame[[self.columns[name] for name in present]].to_numpy()
         overall = present.index("overall")
         return {
             name: dict(zip(present, values, strict=True))
-            for name, values in zip(self.names, found.tolist(), strict=True)
+            for name, values in zip(self.names, values_of.tolist(), strict=True)
             if math.isfinite(values[overall])
         }
 
@@ -113,10 +113,10 @@ def read_predictions(
     if by_default and columns["mos"] == MOS and is_before_07(path.parent):
         columns["mos"] = "mos"  # MOS is the predicted one there
     table = pd.DataFrame([cells for _, cells in read.records], columns=read.header)
-    wanted = {"path": names_column, "mos": columns["mos"], "overall": columns["overall"]}
+    headers = {"path": names_column, "mos": columns["mos"], "overall": columns["overall"]}
     needed = ["path", *(["mos"] if needs_mos else []), *(["overall"] if needs_overall else [])]
     apart = "; data=table data.path=FILE (or data=ratings) has MOS apart from predictions" if needs_mos else ""
-    if absent := [str(wanted[name]) for name in needed if wanted[name] not in table]:
+    if absent := [str(headers[name]) for name in needed if headers[name] not in table]:
         raise header.lacks("", *absent, more=f"; name it with columns.path, columns.mos, columns.overall{apart}")
     for column in (columns["mos"], *(columns[name] for name in SCORES)):
         if column in table:
@@ -151,10 +151,10 @@ def prediction_table(
     Raises:
         UsageError: There is not one score.
     """
-    shown = [name for name in (*SCORES, "predicted_mos") if any(name in values for values in scores.values())]
-    if not shown:
+    names = [name for name in (*SCORES, "predicted_mos") if any(name in values for values in scores.values())]
+    if not names:
         raise UsageError("no video could be scored: there is nothing to measure (errors.csv says why)")
-    columns = {name: [scores.get(row.name, {}).get(name, math.nan) for row in rows] for name in shown}
+    columns = {name: [scores.get(row.name, {}).get(name, math.nan) for row in rows] for name in names}
     return rated_table(rows, uncertain, columns)
 
 

@@ -115,14 +115,14 @@ def weak_stretches(line: Timeline, spreads: Mapping[str, float]) -> list[Stretch
     count = len(line.times)
     if count < 4 or np.isnan(line.times).any():
         return []
-    found: list[Stretch] = []
+    stretches: list[Stretch] = []
     for branch in BRANCHES:
         curve = line.curves[branch]
         drop = np.median(curve) - curve
         noise = 1.4826 / math.sqrt(2) * float(np.median(np.abs(np.diff(curve))))
         weak = drop > max(_DEVIATIONS * noise, _SHARE * spreads.get(branch, 0.0), _LEAST)
-        found += _runs(line, branch, drop, weak)
-    return sorted(found, key=lambda stretch: -stretch.below / (spreads.get(stretch.branch) or 1))
+        stretches += _runs(line, branch, drop, weak)
+    return sorted(stretches, key=lambda stretch: -stretch.below / (spreads.get(stretch.branch) or 1))
 
 
 def extreme(line: Timeline, maps: Mapping[str, np.ndarray], *, best: bool = False) -> Moment:
@@ -177,9 +177,9 @@ def _runs(line: Timeline, branch: str, drop: np.ndarray, weak: np.ndarray) -> Se
         [[line.start], middles, [end if math.isnan(line.duration) else max(line.start + line.duration, line.times[-1])]]
     )
     edges = np.flatnonzero(np.diff(np.concatenate([[0], weak.astype(int), [0]])))
-    found = []
+    stretches = []
     for first, after in edges.reshape(-1, 2):
         lowest = first + int(np.argmax(drop[first:after]))
         time, frame = float(line.times[lowest]), int(line.frames[lowest])
-        found.append(Stretch(float(bounds[first]), float(bounds[after]), branch, float(drop[lowest]), time, frame))
-    return found
+        stretches.append(Stretch(float(bounds[first]), float(bounds[after]), branch, float(drop[lowest]), time, frame))
+    return stretches

@@ -78,9 +78,9 @@ def map_scale(evidence: Iterable[Evidence]) -> Scale:
     """
     edges = np.linspace(-20, 20, 8001)
     counts = np.zeros(len(edges) - 1, dtype=np.int64)
-    for one in evidence:
+    for video in evidence:
         for branch in MAPPED:
-            counts += np.histogram(np.clip(one.maps[branch], -20, 20), edges)[0]
+            counts += np.histogram(np.clip(video.maps[branch], -20, 20), edges)[0]
     if not counts.any():
         return Scale(0.0, 1.0)
     share = np.cumsum(counts) / counts.sum()
@@ -88,29 +88,29 @@ def map_scale(evidence: Iterable[Evidence]) -> Scale:
     return Scale(low, high + float(edges[1] - edges[0]))
 
 
-def map_sprite(one: Evidence, scale: Scale) -> bytes:
+def map_sprite(evidence: Evidence, scale: Scale) -> bytes:
     """Draw the maps of a video as one grey PNG: a row of tiles for each moment, technical left, aesthetic right.
 
     A pixel is a cell, from black at the low end of the scale to white at the high one; the page colours it.
     """
-    count = len(one.times["aesthetic"])
-    tiles = [scale.steps(rows_on_axis(one.maps[branch], count)) for branch in MAPPED]
+    count = len(evidence.times["aesthetic"])
+    tiles = [scale.steps(rows_on_axis(evidence.maps[branch], count)) for branch in MAPPED]
     grey = np.concatenate([tile.reshape(-1, tile.shape[2]) for tile in tiles], axis=1)
     file = io.BytesIO()
     Image.fromarray(grey).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def worst_cells(one: Evidence) -> str:
+def worst_cells(evidence: Evidence) -> str:
     """Number the lowest cell of each moment's map, in reading order: uint16, a branch after the other, base64."""
-    count = len(one.times["aesthetic"])
-    lowest = [rows_on_axis(one.maps[branch], count).reshape(count, -1).argmin(1) for branch in MAPPED]
+    count = len(evidence.times["aesthetic"])
+    lowest = [rows_on_axis(evidence.maps[branch], count).reshape(count, -1).argmin(1) for branch in MAPPED]
     return base64.b64encode(np.concatenate(lowest).astype("<u2").tobytes()).decode()
 
 
-def thumbnail(one: Evidence, row: int) -> bytes | None:
+def thumbnail(evidence: Evidence, row: int) -> bytes | None:
     """Encode the small picture of one moment by itself; None where there are no pictures."""
-    pictures = one.pictures()
+    pictures = evidence.pictures()
     if not pictures:
         return None
     picture = pictures[min(row, len(pictures) - 1)]
@@ -118,9 +118,9 @@ def thumbnail(one: Evidence, row: int) -> bytes | None:
     return as_webp(picture, _QUALITY)
 
 
-def middle_picture(one: Evidence) -> bytes | None:
+def middle_picture(evidence: Evidence) -> bytes | None:
     """Encode the small picture of the middle moment; None where there are no pictures."""
-    return thumbnail(one, len(one.times["aesthetic"]) // 2)
+    return thumbnail(evidence, len(evidence.times["aesthetic"]) // 2)
 
 
 def by_weight(overall: Sequence[float], sample: int) -> Iterator[int]:

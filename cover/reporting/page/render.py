@@ -26,7 +26,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _LIBRARIES = ("vendor/d3.min.js", "vendor/plot.min.js", "vendor/datatables.min.js")
 
 
-def render(page: str, data: Mapping[str, Any], **shown: Any) -> str:
+def render(page: str, data: Mapping[str, Any], **context: Any) -> str:
     """Make a page that needs no other file and no network.
 
     Its Content-Security-Policy lets only the page's own scripts run, by their checksums, and nothing be fetched but
@@ -35,13 +35,13 @@ def render(page: str, data: Mapping[str, Any], **shown: Any) -> str:
     Args:
         page: ``report`` or ``comparison``.
         data: For the page's script, plain.
-        shown: For its template.
+        context: For its template.
     """
     scripts = [_source(name) for name in (*_LIBRARIES, "common.js", f"{page}.js")]
     return (
         _environment()
         .get_template(f"{page}.html.j2")
-        .render(data=_json(data), scripts=scripts, style=_source("page.css"), policy=_policy(scripts), **shown)
+        .render(data=_json(data), scripts=scripts, style=_source("page.css"), policy=_policy(scripts), **context)
     )
 
 
@@ -52,7 +52,7 @@ def plain_numbers(values: ArrayLike) -> list[float | None]:
 
 def _policy(scripts: list[Markup]) -> str:
     sums = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in sums)
+    allowed = " ".join(f"'sha256-{checksum}'" for checksum in sums)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: 'self' file:; "
         "base-uri 'none'; form-action 'none'"

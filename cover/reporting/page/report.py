@@ -123,28 +123,28 @@ def _table_data(table: pd.DataFrame, results: Results) -> dict[str, Any]:
 
 def _groups(table: pd.DataFrame, extras: Sequence[str]) -> dict[str, Any]:
     """Columns of the dataset by which videos can be grouped: the most frequent values, and each video's."""
-    found = {}
+    groups = {}
     for name in extras:
         cells = table[name].dropna().astype(str)
         levels = cells.value_counts()
         if not 2 <= len(levels) <= max(2, _ALIKE * len(cells)):
             continue
-        shown = list(levels.index[:_LEVELS])
-        place = {level: number for number, level in enumerate(shown)}
+        frequent = list(levels.index[:_LEVELS])
+        place = {level: number for number, level in enumerate(frequent)}
         codes = [place.get(str(value), -1) if pd.notna(value) else -1 for value in table[name]]
-        found[visible(name)] = {
-            "levels": [visible(level) for level in shown],
+        groups[visible(name)] = {
+            "levels": [visible(level) for level in frequent],
             "codes": codes,
             "of": len(levels),
             "name": identifier(name),
         }
-    return found
+    return groups
 
 
 def _tallies(table: pd.DataFrame) -> dict[str, Any]:
     """For each score its histogram, and how many videos and hours are above each of many thresholds."""
     hours = pd.to_numeric(table["duration"]).fillna(0).to_numpy() / 3600
-    found = {}
+    tallies = {}
     for name in _ORDER:
         if name not in table or not table[name].notna().any():
             continue
@@ -156,7 +156,7 @@ def _tallies(table: pd.DataFrame) -> dict[str, Any]:
         order = np.argsort(values)
         upto = np.searchsorted(values[order], steps, side="right")
         left = np.concatenate([np.cumsum(hours[table[name].notna()][order][::-1])[::-1], [0]])
-        found[name] = {
+        tallies[name] = {
             "counts": counts.tolist(),
             "edges": np.round(edges, 5).tolist(),
             "steps": steps.tolist(),
@@ -164,7 +164,7 @@ def _tallies(table: pd.DataFrame) -> dict[str, Any]:
             "hours": np.round(left[upto], 4).tolist(),
             "ticks": _percentiles(table) if name == "overall" else [],
         }
-    return found
+    return tallies
 
 
 def _percentiles(table: pd.DataFrame) -> list[tuple[int, float]]:
@@ -203,36 +203,39 @@ def _seen(
     numbers = {name: number for number, name in enumerate(names)}
     scale = map_scale(evidence[name] for name in names if name in evidence)
     timelines: dict[int, Timeline] = {}
-    found: dict[str, dict[int, Any]] = {key: {} for key in ("spans", "cells", "tiles", "stretches", "words")}
+    columns: dict[str, dict[int, Any]] = {key: {} for key in ("spans", "cells", "tiles", "stretches", "words")}
 
     def weak() -> Iterator[list[Any]]:
         """Weak stretches of every video, one at a time."""
         for name, video, duration, start in _rows_in_time(results):
             if name not in evidence:
                 continue
-            one = evidence[name]
-            line = timeline(one.maps, one.times, one.frames, duration, start)
+            video_evidence = evidence[name]
+            line = timeline(video_evidence.maps, video_evidence.times, video_evidence.frames, duration, start)
             stretches = weak_stretches(line, spreads)
             yield from ([video, *_cells(stretch)] for stretch in stretches)
             number = numbers.get(name)
             if number is None:
                 continue
-            worst, best = extreme(line, one.maps), extreme(line, one.maps, best=True)
+            worst, best = extreme(line, video_evidence.maps), extreme(line, video_evidence.maps, best=True)
             timelines[number] = line
-            found["spans"][number] = _span(line)
-            found["cells"][number] = worst_cells(one)
-            found["tiles"][number] = [*one.size, *(size for branch in MAPPED for size in one.maps[branch].shape[:0:-1])]
-            found["words"][number] = [worst.words(), best.words(), worst.row, best.row, worst.branch, best.branch]
+            columns["spans"][number] = _span(line)
+            columns["cells"][number] = worst_cells(video_evidence)
+            columns["tiles"][number] = [
+                *video_evidence.size,
+                *(size for branch in MAPPED for size in video_evidence.maps[branch].shape[:0:-1]),
+            ]
+            columns["words"][number] = [worst.words(), best.words(), worst.row, best.row, worst.branch, best.branch]
             if stretches:
-                found["stretches"][number] = [_cells(stretch) for stretch in stretches]
+                columns["stretches"][number] = [_cells(stretch) for stretch in stretches]
 
     write_rows(results.folder / MOMENTS, ("Filename", "Start", "End", "Branch", "Below", "Time", "Frame"), weak())
     ends = {name: _range([line.curves[name] for line in timelines.values()]) for name in _ORDER}
-    found["curves"] = {
+    columns["curves"] = {
         number: packed_curves(line.times - line.start, line.curves, ends) for number, line in timelines.items()
     }
     ranges = {name: [scale.low, scale.high] for name, scale in ends.items()}
-    return {**found, "scale": [round(scale.low, 4), round(scale.high, 4)], "ranges": ranges}
+    return {**columns, "scale": [round(scale.low, 4), round(scale.high, 4)], "ranges": ranges}
 
 
 def _rows_in_time(results: Results) -> Iterator[tuple[str, str, float, float]]:

@@ -85,17 +85,17 @@ class Adaptation:
             ``Filename, split, mos, overall`` (of what was kept), ``overall_before, overall_trained``, ``predicted_mos``
             and ``predicted_mos_before``, ``content`` where it is known, ``dataset``.
         """
-        rated, found = self.data.sets[0], self.nested
+        rated, cross_validated = self.data.sets[0], self.nested
         columns: dict[str, Any] = {
             "Filename": [row.name for row in rated.train],
             "split": "cross-validated",
             "mos": self.evidence.mos,
-            "overall": found.after if self.kept else self.evidence.overall,
+            "overall": cross_validated.after if self.kept else self.evidence.overall,
             "overall_before": self.evidence.overall,
-            "overall_trained": found.after,
-            "predicted_mos": found.after_mos if self.kept else found.before_mos,
-            "predicted_mos_before": found.before_mos,
-            "predicted_mos_trained": found.after_mos,
+            "overall_trained": cross_validated.after,
+            "predicted_mos": cross_validated.after_mos if self.kept else cross_validated.before_mos,
+            "predicted_mos_before": cross_validated.before_mos,
+            "predicted_mos_trained": cross_validated.after_mos,
         }
         if self.contents is not None:
             columns["content"] = self.contents.keys

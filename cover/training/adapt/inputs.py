@@ -38,8 +38,8 @@ class RatedInputs:
     @property
     def overall(self) -> Array:
         """Overall scores of the start, (N,)."""
-        found: Array = self.scores.sum(1)
-        return found
+        sums: Array = self.scores.sum(1)
+        return sums
 
     def some(self, chosen: np.ndarray) -> "RatedInputs":
         """Take some of the videos."""
@@ -79,7 +79,9 @@ def rated_inputs(model: COVER, data: TrainingData, groups: np.ndarray, *, by_int
         weights = np.array([(rated.certainties or {}).get(row.name, 1.0) for row in rated.train])
     near = None
     if not any(head.linear for head in heads.values()):
-        stacked = {branch: torch.stack([found[video] for video in range(count)]) for branch, found in places.items()}
+        stacked = {
+            branch: torch.stack([of_video[video] for video in range(count)]) for branch, of_video in places.items()
+        }
         near = NearHeads(heads, stacked)
     return RatedInputs(scores, inputs, mos, groups, weights / weights.mean(), near)
 

@@ -146,22 +146,22 @@ def fit_rungs(evidence: RatedInputs, rungs: Sequence[Rung]) -> list[HeadChange]:
         return [UNCHANGED] * len(rungs)
     slope = max(float(weights @ (overall * target)) / spread**2, 0.0)
     ridges = _ridge(evidence, weights, target - slope * overall, [r.strength for r in rungs if r.name == RIDGE])
-    found = []
+    changes = []
     for rung in rungs:
         if rung.name == CALIBRATION:
-            found.append(UNCHANGED)
+            changes.append(UNCHANGED)
         elif rung.name == WEIGHTS:
-            found.append(_weighted(evidence, weights, target, slope, rung.strength))
+            changes.append(_weighted(evidence, weights, target, slope, rung.strength))
         elif rung.name == HEADS:
-            found.append(_near(evidence, weights, target - slope * overall, slope, rung.strength, spread))
+            changes.append(_near(evidence, weights, target - slope * overall, slope, rung.strength, spread))
         else:
             deltas, means = ridges.pop(0)
             # Scores keep the start's scale; where it runs against the ratings, nothing else of it is kept.
             scale = 1 / slope if slope * spread > _AGREES else spread
             factors = np.full(len(BRANCHES), slope * scale)
             scaled = {branch: scale * delta for branch, delta in deltas.items()}
-            found.append(HeadChange(factors, weights @ evidence.scores, scaled, means))
-    return found
+            changes.append(HeadChange(factors, weights @ evidence.scores, scaled, means))
+    return changes
 
 
 def _weighted(evidence: RatedInputs, weights: Array, target: Array, slope: float, strength: float) -> HeadChange:
@@ -207,7 +207,7 @@ def _ridge(
     root = np.sqrt(weights)[:, None]
     values, vectors = np.linalg.eigh((root * z) @ (root * z).T)
     towards = vectors.T @ (root[:, 0] * left)
-    found = []
+    solutions = []
     for strength in strengths:
         dual = vectors @ (towards / (np.maximum(values, 0) + strength * float(values.max() or 1.0) / 10))
         together = z.T @ (root[:, 0] * dual) / math.sqrt(z.shape[1])
@@ -215,8 +215,8 @@ def _ridge(
         for branch, deviation in deviations.items():
             deltas[branch] = together[start : start + len(deviation)] / deviation
             start += len(deviation)
-        found.append((deltas, means))
-    return found
+        solutions.append((deltas, means))
+    return solutions
 
 
 def folds_of(groups: np.ndarray, seed: int) -> list[np.ndarray]:
@@ -239,11 +239,11 @@ def folds_of(groups: np.ndarray, seed: int) -> list[np.ndarray]:
 
 def left_out_scores(evidence: RatedInputs, seed: int, rungs: Sequence[Rung]) -> Array:
     """Overall scores of each video after each rung was fitted to the folds without it, (N, rungs)."""
-    found = np.full((len(evidence.mos), len(rungs)), math.nan)
+    scores = np.full((len(evidence.mos), len(rungs)), math.nan)
     for out in folds_of(evidence.groups, seed):
         for place, change in enumerate(fit_rungs(evidence.some(~out), rungs)):
-            found[out, place] = change.overall(evidence.some(out))
-    return found
+            scores[out, place] = change.overall(evidence.some(out))
+    return scores
 
 
 def choose(evidence: RatedInputs, seed: int) -> Choice:
@@ -283,14 +283,14 @@ def nested(
     after, before_mos, after_mos = (np.full(n, math.nan) for _ in range(3))
     rungs, folds = [], folds_of(evidence.groups, seed)
     for out in progress(folds):
-        kept, left = evidence.some(~out), evidence.some(out)
-        choice = choose(kept, seed)
+        fitted, left = evidence.some(~out), evidence.some(out)
+        choice = choose(fitted, seed)
         rungs.append(choice.rung)
         after[out] = choice.change.overall(left)
-        before_mos[out] = _predicted(kept.overall, kept.mos, left.overall)
-        after_mos[out] = _predicted(choice.change.overall(kept), kept.mos, after[out])
-    found = gain(evidence.overall, after, evidence.mos, evidence.groups.tolist(), resamples=_RESAMPLES)
-    return Nested(after, before_mos, after_mos, rungs, len(folds), found)
+        before_mos[out] = _predicted(fitted.overall, fitted.mos, left.overall)
+        after_mos[out] = _predicted(choice.change.overall(fitted), fitted.mos, after[out])
+    worth = gain(evidence.overall, after, evidence.mos, evidence.groups.tolist(), resamples=_RESAMPLES)
+    return Nested(after, before_mos, after_mos, rungs, len(folds), worth)
 
 
 def _predicted(scores: Array, mos: Array, others: Array) -> Array:

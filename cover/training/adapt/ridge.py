@@ -100,8 +100,8 @@ def fit(
     folds = (np.random.default_rng(seed).permutation(len(numbers)) % count)[where]
     left_out = np.zeros((len(inputs), len(STRENGTHS)))
     for fold in range(count if count > 1 else 0):
-        kept, left = folds != fold, folds == fold
-        mean, deviation, weights = _solve(inputs[kept], ratings[kept], sets[kept], shares)
+        fitted, left = folds != fold, folds == fold
+        mean, deviation, weights = _solve(inputs[fitted], ratings[fitted], sets[fitted], shares)
         left_out[left] = (inputs[left] - mean) / deviation @ weights
     agreement = {
         number: [srocc(values, ratings[sets == number]) for values in left_out[sets == number].T] for number in shares
@@ -131,8 +131,8 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
     """
     numbers = {rated.name: number for number, rated in enumerate(data.sets)}
     pooled = _pooled(model, data)
-    for branch, wanted in ridge.branches.items():
-        shares = {numbers[name]: share for name, share in (wanted.sets or dict.fromkeys(numbers, 1.0)).items()}
+    for branch, branch_fit in ridge.branches.items():
+        shares = {numbers[name]: share for name, share in (branch_fit.sets or dict.fromkeys(numbers, 1.0)).items()}
         videos = [video for video in pooled if numbers[data.owners[video].name] in shares]
         owned = [(data.owners[video], data.videos[video]) for video in videos]
         groups = np.array(numbered(row.extras.get(ridge.content or "", row.name) for _, row in owned))
@@ -140,7 +140,7 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
             raise UsageError(f"ridge.content={ridge.content}: no dataset that {branch} is fitted to has such a column")
         if len(np.unique(groups)) < 2:
             raise UsageError(f"ridge: {branch} is fitted to one content, and no penalty can be chosen by others")
-        found = fit(
+        solution = fit(
             np.stack([pooled[video][branch] for video in videos]).astype(np.float64),
             np.array([rated.standardized(row, branch) for rated, row in owned]),
             np.array([numbers[rated.name] for rated, _ in owned]),
@@ -148,13 +148,15 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
             groups,
             seed,
         )
-        _set_head(model.heads[branch], found, wanted.scale)
-        figures = ", ".join(f"{data.sets[number].name} {value:.3f}" for number, value in found.srocc.items())
-        log.info("%s: penalty %g; SROCC on what a fit did not see: %s", branch, found.strength, figures)
+        _set_head(model.heads[branch], solution, branch_fit.scale)
+        figures = ", ".join(f"{data.sets[number].name} {value:.3f}" for number, value in solution.srocc.items())
+        log.info("%s: penalty %g; SROCC on what a fit did not see: %s", branch, solution.strength, figures)
 
 
-def _set_head(head: Any, found: RidgeFit, scale: float) -> None:
-    mean, deviation, weight = (torch.from_numpy(values) for values in (found.mean, found.deviation, found.weight))
+def _set_head(head: Any, solution: RidgeFit, scale: float) -> None:
+    mean, deviation, weight = (
+        torch.from_numpy(values) for values in (solution.mean, solution.deviation, solution.weight)
+    )
     with torch.no_grad():
         if head.linear:  # its first layer standardises
             head.hidden.weight.copy_((1 / deviation).view_as(head.hidden.weight))
@@ -167,7 +169,7 @@ def _set_head(head: Any, found: RidgeFit, scale: float) -> None:
 
 def _pooled(model: COVER, data: TrainingData) -> dict[int, dict[str, np.ndarray]]:
     """For each video to train on and branch, the means over time and space of what the last layer is given."""
-    found: dict[int, dict[str, np.ndarray]] = {}
+    pooled: dict[int, dict[str, np.ndarray]] = {}
     model.eval()
     for batch in data.predict_dataloader():
         parts: dict[str, list[Tensor]] = {branch: [] for branch in BRANCHES}
@@ -180,8 +182,8 @@ def _pooled(model: COVER, data: TrainingData) -> dict[int, dict[str, np.ndarray]
                     parts[branch].append(inputs.flatten(2).mean(2))
         for place, video in enumerate(batch.videos.tolist()):
             if video < data.trained:
-                found[video] = {branch: torch.cat(parts[branch])[place].numpy() for branch in BRANCHES}
-    return found
+                pooled[video] = {branch: torch.cat(parts[branch])[place].numpy() for branch in BRANCHES}
+    return pooled
 
 
 def _solve(

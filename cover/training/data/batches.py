@@ -113,19 +113,19 @@ def epoch_batches(
     batches: list[list[int]] = []
     start = 0
     for number, (size, share) in enumerate(zip(sizes, shares, strict=True)):
-        wanted = round(share * size)
-        length = min(batch_size, wanted // ranks * ranks)
+        target = round(share * size)
+        length = min(batch_size, target // ranks * ranks)
         if length == 0:
-            raise UsageError(f"{wanted} videos to train on in an epoch are too few for {ranks} processes")
+            raise UsageError(f"{target} videos to train on in an epoch are too few for {ranks} processes")
         if length == 1:
             raise UsageError(
-                f"batches of one video ({wanted} to train on in an epoch): losses compare the videos of a batch, and "
+                f"batches of one video ({target} to train on in an epoch): losses compare the videos of a batch, and "
                 "need 2 at least (batch_size=, share=)"
             )
         belonging = range(size) if contents is None else contents[number]
-        passes = [_by_content(belonging, together, rng) for _ in range(-(-wanted // size))]
-        order = (start + np.concatenate(passes))[:wanted]
-        batches += [order[i : i + length].tolist() for i in range(0, wanted - length + 1, length)]
+        passes = [_by_content(belonging, together, rng) for _ in range(-(-target // size))]
+        order = (start + np.concatenate(passes))[:target]
+        batches += [order[i : i + length].tolist() for i in range(0, target - length + 1, length)]
         start += size
     return [batches[i] for i in rng.permutation(len(batches))]
 
@@ -138,5 +138,5 @@ def _by_content(contents: Sequence[int], together: int, rng: np.random.Generator
     members = defaultdict(list)
     for video in order.tolist():
         members[contents[video]].append(video)
-    groups = [found[i : i + together] for found in members.values() for i in range(0, len(found), together)]
+    groups = [slots[i : i + together] for slots in members.values() for i in range(0, len(slots), together)]
     return np.concatenate([groups[i] for i in rng.permutation(len(groups))])

@@ -73,10 +73,10 @@ class Extraction(lightning.LightningModule):
             lacking = {b for b, cache in caches.items() if not all(cache.has(row, name) for row in batch.rows)}
             inputs = {branch: views[branch].flip(-1) if mirrored else views[branch] for branch in lacking}
             outputs = {branch: inputs[branch] for branch in lacking & self.views.keys()}
-            wanted = {branch: inputs[branch] for branch in lacking & self.features.keys()}
+            needed = {branch: inputs[branch] for branch in lacking & self.features.keys()}
             outputs |= {
                 branch: tensor.to(self.stored_as)
-                for branch, tensor in self.model.features(self.model.normalize(wanted)).items()
+                for branch, tensor in self.model.features(self.model.normalize(needed)).items()
             }
             for branch, tensors in outputs.items():
                 for row, tensor in zip(batch.rows, tensors, strict=True):
@@ -225,11 +225,11 @@ def _reserve(
     recipe: Recipe,
     features: Caches,
     views: Caches,
-    wanted: Sequence[tuple[Row, Sequence[str]]],
+    needed: Sequence[tuple[Row, Sequence[str]]],
     lacks: Callable[[Row, Sequence[str]], bool],
 ) -> None:
     """Make sure that the disk has room, and say how much is taken."""
-    absent = [(row, samplings) for row, samplings in wanted if lacks(row, samplings)]
+    absent = [(row, samplings) for row, samplings in needed if lacks(row, samplings)]
     if not absent:
         return
     size = sum(len(samplings) for _, samplings in absent) * video_bytes(recipe, features, views)

@@ -197,8 +197,8 @@ class _VideoBatches(IterableDataset):
             rows[self.source.owners[slot.video].name].append(self.source.videos[slot.video])
         decoders = {rated.name: rated.decoder for rated in self.source.sets}
         return {
-            name: stack.enter_context(decoders[name].views(found, self.spec, in_order=True))
-            for name, found in rows.items()
+            name: stack.enter_context(decoders[name].views(of_set, self.spec, in_order=True))
+            for name, of_set in rows.items()
         }
 
     def _item(self, slot: Slot, decoded: Mapping[str, Iterator[Decoded]]) -> VideoGroup | None:

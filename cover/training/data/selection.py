@@ -97,11 +97,11 @@ def rated_splits(
     for source in sources:
         _require_ratings(rows[source.name], source.option)
     if held_out is None:
-        sides = {name: _sides(found, selection, alone=len(rows) == 1) for name, found in rows.items()}
+        sides = {name: _sides(of_source, selection, alone=len(rows) == 1) for name, of_source in rows.items()}
     else:
         if len(selection.indices) != 1:
             raise UsageError("protocol.indices: there is one split where validation= names a dataset; leave it out")
-        sides = {name: [(found, [])] for name, found in rows.items()}
+        sides = {name: [(of_source, [])] for name, of_source in rows.items()}
         first = sources[0].name
         sides[first] = [(rows[first], [row for row in held_out if row.path not in missing])]
     splits = []
@@ -172,13 +172,13 @@ def auxiliary_columns(patterns: Sequence[str], sets: Sequence[RatedSet]) -> list
     known = list(sets[0].train[0].extras)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):
-            found = ", ".join(known) or "none"
-            raise UsageError(f"auxiliary.columns: {pattern!r} matches no column of {sets[0].name} (found: {found})")
-    wanted = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
-    seen: dict[str, set[float]] = {name: set() for name in wanted}
+            header = ", ".join(known) or "none"
+            raise UsageError(f"auxiliary.columns: {pattern!r} matches no column of {sets[0].name} (found: {header})")
+    names = [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    seen: dict[str, set[float]] = {name: set() for name in names}
     for rated in sets:
         for row in rated.train:
-            for name in wanted:
+            for name in names:
                 number = _number(row, name)
                 if number is None:
                     raise UsageError(
@@ -186,9 +186,9 @@ def auxiliary_columns(patterns: Sequence[str], sets: Sequence[RatedSet]) -> list
                         "not a number"
                     )
                 seen[name].add(number)
-    varying = [name for name in wanted if len(seen[name]) > 1]
-    if wanted and not varying:
-        raise UsageError(f"auxiliary.columns: {', '.join(wanted)} are alike for all videos; there is nothing to learn")
+    varying = [name for name in names if len(seen[name]) > 1]
+    if names and not varying:
+        raise UsageError(f"auxiliary.columns: {', '.join(names)} are alike for all videos; there is nothing to learn")
     return varying
 
 
@@ -257,8 +257,8 @@ def _columns(
     for branch, name in columns.items():
         for row in (*train, *validation):
             if _number(row, name) is None:
-                found = row.extras.get(name)
-                raise UsageError(f"targets.{branch}={name}: {option} has {found!r} there for {row.name}, not a number")
+                cell = row.extras.get(name)
+                raise UsageError(f"targets.{branch}={name}: {option} has {cell!r} there for {row.name}, not a number")
         if len({float(str(row.extras[name])) for row in train}) == 1:
             raise UsageError(
                 f"targets.{branch}={name}: {option} rates all videos to train on alike; there is nothing to learn"
@@ -281,13 +281,13 @@ def _require_columns(selection: Selection, sets: Sequence[RatedSet]) -> None:
         if branch not in BRANCHES:
             raise UsageError(f"targets.{branch}: there is no such branch; use {', '.join(BRANCHES)}")
         if name is not None and not any(branch in rated.columns for rated in sets):
-            found = ", ".join(sets[0].train[0].extras) or "none"
-            raise UsageError(f"targets.{branch}={name}: no dataset has such a column (found: {found})")
+            header = ", ".join(sets[0].train[0].extras) or "none"
+            raise UsageError(f"targets.{branch}={name}: no dataset has such a column (found: {header})")
     column = selection.content
     for rated in sets:
         if column is not None and (lacking := [row for row in rated.train if column not in row.extras]):
-            found = ", ".join(lacking[0].extras) or "none"
-            raise UsageError(f"by_content.column={column}: {rated.name} has no such column (found: {found})")
+            header = ", ".join(lacking[0].extras) or "none"
+            raise UsageError(f"by_content.column={column}: {rated.name} has no such column (found: {header})")
 
 
 def _require_enough(rated: RatedSet) -> None:

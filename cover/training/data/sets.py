@@ -61,10 +61,10 @@ class RatedSet:
         A video with the usual interval weighs 1, one that is known exactly 2; so does 1 where no interval is known.
         None where the dataset has no intervals.
         """
-        found = uncertainties(self.rows, {})
-        if found is None:
+        intervals = uncertainties(self.rows, {})
+        if intervals is None:
             return None
-        half = found[0]
+        half = intervals[0]
         usual = float(np.nanmedian(half))
         weights = 2 / (1 + (half / usual) ** 2) if usual > 0 else np.ones(len(half))
         weights = np.where(np.isfinite(weights), weights, 1.0)

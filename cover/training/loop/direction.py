@@ -40,8 +40,8 @@ class StartingDirection(Callback):
                 for video, values in zip(batch.videos.tolist(), scores.tolist(), strict=True):
                     name, mos = pl_module.sets[video]
                     seen[name].append((values, mos))
-        for name, found in seen.items():
-            columns = np.array([values for values, _ in found]).T
-            against = opposed(dict(zip(SCORES, columns, strict=True)), [mos for _, mos in found])
+        for name, pairs_seen in seen.items():
+            columns = np.array([values for values, _ in pairs_seen]).T
+            against = opposed(dict(zip(SCORES, columns, strict=True)), [mos for _, mos in pairs_seen])
             if against is not None and trainer.is_global_zero:
                 log.warning("%s: %s", name, against)
