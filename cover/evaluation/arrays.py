@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Array: TypeAlias = NDArray[np.float64]
 
+NORMAL_95 = 1.96
+"""Standard deviations to either side that hold 95 % of a normal distribution, as the ITU writes it."""
+
 FEWEST_CORRELATED = 3
 """Videos below which no correlation is defined: two are always in one order or in the other."""
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cover.curves import Fit
-from cover.evaluation.arrays import FEWEST_CORRELATED, Array, constant, finite, pairs, plain
+from cover.evaluation.arrays import FEWEST_CORRELATED, NORMAL_95, Array, constant, finite, pairs, plain
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
 from cover.evaluation.fits.curve import FEWEST, fitter, known
 from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, Resampling, resampled_statistic, within
 
-_FEWEST, _UNLIKELY = 8, 1.96  # the latter: standard deviations
+_FEWEST = 8
 _OPPOSED = -0.3
 
 
@@ -188,7 +188,7 @@ def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
         return None
     correlation = float(np.median([srocc_of(*pairs(values, columns[-1])) for values in columns[:-1]]))
     # Of chance orders, SROCC has the variance 1 / (n - 1) (Kendall and Gibbons, Rank Correlation Methods).
-    sure = count >= _FEWEST and correlation * math.sqrt(count - 1) < -_UNLIKELY
+    sure = count >= _FEWEST and correlation * math.sqrt(count - 1) < -NORMAL_95
     if not sure and not correlation < _OPPOSED:
         return None
     which = "median of the branches' SROCC" if len(votes) > 1 else "SROCC"

@@ -25,11 +25,10 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from cover.curves import Fit
-from cover.evaluation.arrays import Array, correlated, pearson, plain
+from cover.evaluation.arrays import NORMAL_95, Array, correlated, pearson, plain
 from cover.evaluation.correlation import plcc_of
 from cover.evaluation.fits.curve import degrees, fitter
 
-_NORMAL = 1.96  # standard deviations, as the recommendation writes it
 _FEW = 30  # videos, below which it takes Student's t
 _CONFIDENCE = 0.95
 _BINS = 19  # of differences between predictions: each a tenth of their range wide, and half a bin apart
@@ -142,7 +141,7 @@ def outlier_interval(ratio: float, count: int) -> tuple[float, float]:
     if ratio in (0.0, 1.0):  # of which the normal one has no width
         exact = stats.binomtest(round(ratio * count), count).proportion_ci(_CONFIDENCE, "exact")
         return float(exact.low), float(exact.high)
-    spread = _NORMAL * math.sqrt(ratio * (1 - ratio) / count)
+    spread = NORMAL_95 * math.sqrt(ratio * (1 - ratio) / count)
     return max(0.0, ratio - spread), min(1.0, ratio + spread)
 
 
@@ -150,7 +149,7 @@ def fisher_interval(r: float, count: int) -> tuple[float, float]:
     """Give the 95 % interval of Pearson's correlation by Fisher's z (P.1401, 7.5.3); NaN for fewer than 4 videos."""
     if not math.isfinite(r) or count < 4 or abs(r) >= 1:
         return math.nan, math.nan
-    wide = _NORMAL if count >= _FEW else float(stats.t.ppf(0.975, count - 1))
+    wide = NORMAL_95 if count >= _FEW else float(stats.t.ppf(0.975, count - 1))
     spread = wide / math.sqrt(count - 3)
     return math.tanh(math.atanh(r) - spread), math.tanh(math.atanh(r) + spread)
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from cover.results.evidence import EvidenceFile
 from cover.results.read import read_results, videos
 from cover.results.store import ResultStore
 from cover.rows import Failure, Row, part_of
-from cover.scores import VideoScore
+from cover.scores import REVISION, VideoScore
 from cover.video import probe
 from tests.helpers.clips import write_clip
 
@@ -184,6 +185,41 @@ def test_ranks_share_the_folder(tmp_path: Path, rows: list[Row]) -> None:
     ranks[0].add(rows[1], scored())
     ranks[1].add(rows[0], scored())
     ranks[0].close()
+    assert snapshot(tmp_path / "out") == complete_run(tmp_path, rows)
+
+
+def test_an_upgrade_resumes_results_of_the_version_before(tmp_path: Path, rows: list[Row]) -> None:
+    """0.6 named its version in the identity and the predicted MOS ``MOS``; the scores are the same."""
+    calibrated = Line(2.0, 3.0)
+    first = ResultStore(tmp_path / "out", {"model": "m", "revision": REVISION}, rows, calibrated)
+    first.open(resume=True)
+    for row in rows[:2]:
+        first.add(row, scored())
+    first.close()
+    for name, today, before in (
+        ("journal.jsonl", f'"revision": {REVISION}', '"version": "0.6.0"'),
+        ("scores.csv", "PredictedMOS", "MOS"),
+    ):
+        path = tmp_path / "out" / name
+        path.write_text(path.read_text().replace(today, before))
+    second = ResultStore(tmp_path / "out", {"model": "m", "revision": REVISION}, rows, calibrated)
+    assert second.open(resume=True) == rows[2:]
+    assert table(tmp_path / "out/scores.csv")[0][-1] == "PredictedMOS"
+    assert not (tmp_path / "out/previous").exists()
+
+
+def test_a_journal_in_another_order_ends_in_the_order_of_the_rows(tmp_path: Path, rows: list[Row]) -> None:
+    first = store(tmp_path, rows)
+    first.open(resume=True)
+    for row in (rows[2], rows[0], rows[2], rows[1]):  # the last entry of a row counts
+        first.add(row, scored(["a note"] if row is rows[2] else []))
+    second = store(tmp_path, rows)
+    assert second.open(resume=True) == []
+    names = [
+        line["Filename"] for line in map(json.loads, (tmp_path / "out/journal.jsonl").read_text().splitlines()[1:])
+    ]
+    assert names == [row.name for row in rows]
+    second.close()
     assert snapshot(tmp_path / "out") == complete_run(tmp_path, rows)
 
 

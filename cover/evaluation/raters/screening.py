@@ -7,13 +7,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from cover.errors import UsageError
-from cover.evaluation.arrays import Array
+from cover.evaluation.arrays import NORMAL_95, Array
 
 Screening: TypeAlias = Literal["none", "bt500", "p913", "mle"]
 
 _PRIOR = 4.0  # ratings that a rater's variance is drawn to the panel's by
 _ROUNDS, _SETTLED = 1000, 1e-9
-_NORMAL = 1.96
 _FEWEST_RATERS = 2
 _FEWEST_RATINGS = 3  # that a correlation is computed of
 
@@ -152,7 +151,7 @@ def most_likely(values: Array) -> Likelihood:
         quality = (weights * (given - bias)).sum(1) / np.maximum(weights.sum(1), 1e-300)
         if np.abs(quality - before).max() < _SETTLED:
             break
-    half = _NORMAL / np.sqrt(np.maximum(weights.sum(1), 1e-300))
+    half = NORMAL_95 / np.sqrt(np.maximum(weights.sum(1), 1e-300))
     return Likelihood(quality, half, bias, np.sqrt(variance))
 
 

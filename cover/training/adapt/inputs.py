@@ -14,6 +14,9 @@ from cover.scores import BRANCHES
 from cover.training.adapt.near import PLACES, NearHeads
 from cover.training.data.loader import TrainingData
 
+CONSTANT = 1e-6
+"""A deviation below which an input says nothing."""
+
 
 @dataclass(frozen=True)
 class RatedInputs:

@@ -31,13 +31,12 @@ from cover.evaluation.correlation import plcc, srocc
 from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.gain import Gain, gain
 from cover.scores import BRANCHES
-from cover.training.adapt.inputs import RatedInputs
+from cover.training.adapt.inputs import CONSTANT, RatedInputs
 
 CALIBRATION, WEIGHTS, RIDGE, HEADS = "calibration", "weights", "ridge", "heads"
 
 _LEFT_ONE_OUT = 20  # contents, or videos, up to which each is a fold of its own
 _FOLDS = 10
-_CONSTANT = 1e-6  # a deviation below which an input says nothing
 _AGREES = 0.1  # the least correlation with the ratings at which a start is kept in the scores
 _RESAMPLES = 1000
 
@@ -142,7 +141,7 @@ def fit_rungs(evidence: RatedInputs, rungs: Sequence[Rung]) -> list[HeadChange]:
     target = (evidence.mos - mean) / deviation
     overall = evidence.overall - weights @ evidence.overall
     spread = math.sqrt(weights @ overall**2)
-    if spread <= _CONSTANT:
+    if spread <= CONSTANT:
         return [UNCHANGED] * len(rungs)
     slope = max(float(weights @ (overall * target)) / spread**2, 0.0)
     ridges = _ridge(evidence, weights, target - slope * overall, [r.strength for r in rungs if r.name == RIDGE])
@@ -169,13 +168,13 @@ def _weighted(evidence: RatedInputs, weights: Array, target: Array, slope: float
     centred = evidence.scores - weights @ evidence.scores
     spreads = np.sqrt(weights @ centred**2)
     root = np.sqrt(weights)[:, None]
-    drawn = math.sqrt(strength) * np.diag(np.maximum(spreads, _CONSTANT))
+    drawn = math.sqrt(strength) * np.diag(np.maximum(spreads, CONSTANT))
     factors, _ = nnls(
         np.concatenate([root * centred, drawn]),
         np.concatenate([root[:, 0] * target, drawn @ np.full(len(spreads), slope)]),
     )
     before, after = (math.sqrt(weights @ values**2) for values in (centred.sum(1), centred @ factors))
-    if after <= _CONSTANT * before:
+    if after <= CONSTANT * before:
         return UNCHANGED
     return HeadChange(factors * before / after, weights @ evidence.scores, {}, {})
 
@@ -201,7 +200,7 @@ def _ridge(
     for branch, values in evidence.inputs.items():
         means[branch] = weights @ values
         spread = np.sqrt(weights @ (values - means[branch]) ** 2)
-        deviations[branch] = np.where(spread > _CONSTANT, spread, np.inf)
+        deviations[branch] = np.where(spread > CONSTANT, spread, np.inf)
         columns.append((values - means[branch]) / deviations[branch])
     z = np.concatenate(columns, axis=1) / math.sqrt(sum(column.shape[1] for column in columns))
     root = np.sqrt(weights)[:, None]

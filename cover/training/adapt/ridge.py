@@ -13,6 +13,7 @@ from cover.errors import UsageError
 from cover.evaluation.correlation import srocc
 from cover.models import COVER
 from cover.scores import BRANCHES
+from cover.training.adapt.inputs import CONSTANT
 from cover.training.data.loader import TrainingData, numbered
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Penalties that :func:`fit` chooses from, beside the mean squared error, for inputs of deviation 1."""
 
 _FOLDS = 10
-_CONSTANT = 1e-6  # a deviation below which an input says nothing
 
 
 @dataclass(frozen=True)
@@ -202,10 +202,10 @@ def _solve(
         centered[of_set] -= middle
         targets[of_set] -= targets[of_set].mean()
     deviation = np.sqrt(weights @ centered**2)
-    deviation = np.where(deviation > _CONSTANT, deviation, 1.0)
+    deviation = np.where(deviation > CONSTANT, deviation, 1.0)
     z = centered / deviation
     values, vectors = np.linalg.eigh(z.T @ (weights[:, None] * z))
     towards = vectors.T @ (z.T @ (weights * targets))
     solved = np.stack([vectors @ (towards / (np.maximum(values, 0) + strength)) for strength in STRENGTHS], axis=1)
     spread = np.sqrt(weights @ (z @ solved) ** 2)
-    return mean, deviation, solved / np.maximum(spread, _CONSTANT)
+    return mean, deviation, solved / np.maximum(spread, CONSTANT)
