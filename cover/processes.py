@@ -31,29 +31,29 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Runs(Generic[T]):
+class _Queue(Generic[T]):
     """Runs that wait, those that were pushed before the others."""
 
-    def __init__(self, runs: Iterable[Sequence[T]]) -> None:
-        self._waiting = iter(runs)
+    def __init__(self, groups: Iterable[Sequence[T]]) -> None:
+        self._waiting = iter(groups)
         self._pushed: deque[Sequence[T]] = deque()
 
-    def push(self, runs: Iterable[Sequence[T]]) -> None:
-        self._pushed.extendleft(reversed(list(runs)))
+    def push(self, groups: Iterable[Sequence[T]]) -> None:
+        self._pushed.extendleft(reversed(list(groups)))
 
     def take(self) -> Sequence[T] | None:
-        """The next run; None when there is none."""
+        """The next group; None when there is none."""
         return self._pushed.popleft() if self._pushed else next(self._waiting, None)
 
 
 class Work(Generic[T, R]):
-    """Runs of items in processes: those of one run are done by one process, one after the other.
+    """Groups of items in processes: those of one group are done by one process, one after the other.
 
     So a process can go on with what it has open. Iterating gives each item with its future, once that is done.
 
     Args:
         schedule: Gives a pool of one process the work for an item.
-        runs: The runs.
+        groups: The groups.
         workers: Processes.
         in_order: Whether to yield in the order in which items are begun; else as they finish.
     """
@@ -61,13 +61,13 @@ class Work(Generic[T, R]):
     def __init__(
         self,
         schedule: "Callable[[ProcessPool, T], Future[R]]",
-        runs: Iterable[Sequence[T]],
+        groups: Iterable[Sequence[T]],
         workers: int,
         *,
         in_order: bool,
     ) -> None:
         self._schedule = schedule
-        self._runs = _Runs(runs)
+        self._queue = _Queue(groups)
         self._lanes: list[_Lane[T, R]] = [_Lane() for _ in range(workers)]
         self._given: dict[Future[R], tuple[T, _Lane[T, R]]] = {}  # in the order in which they were begun
         self._in_order = in_order
@@ -79,10 +79,10 @@ class Work(Generic[T, R]):
         """All pools so far."""
         return [pool for lane in self._lanes for pool in lane.pools]
 
-    def push(self, runs: Iterable[Sequence[T]]) -> None:
-        """Add runs, to be done before those that wait."""
+    def push(self, groups: Iterable[Sequence[T]]) -> None:
+        """Add groups, to be done before those that wait."""
         with self._lock:
-            self._runs.push(runs)
+            self._queue.push(groups)
 
     def schedule_more(self) -> None:
         """Give work to processes that have none, ahead of what is asked for."""
@@ -96,12 +96,12 @@ class Work(Generic[T, R]):
 
     def _go_on(self, lane: "_Lane[T, R]") -> None:
         """Give a process its next item, if there is one."""
-        while not lane.run:
-            run = self._runs.take()
-            if run is None:
+        while not lane.group:
+            group = self._queue.take()
+            if group is None:
                 return
-            lane.run.extend(run)
-        item = lane.run.popleft()
+            lane.group.extend(group)
+        item = lane.group.popleft()
         try:
             self._give(lane, item)
         except RuntimeError:  # the process ended between two items, which takes the pool with it
@@ -138,11 +138,11 @@ class Work(Generic[T, R]):
 
 
 class _Lane(Generic[T, R]):
-    """A pool of one process, what that is at, and the rest of its run."""
+    """A pool of one process, what that is at, and the rest of its group."""
 
     def __init__(self) -> None:
         self.pools: list[ProcessPool] = []
-        self.run: deque[T] = deque()
+        self.group: deque[T] = deque()
         self.future: Future[R] | None = None
         self.anew: T | None = None
 
@@ -167,27 +167,27 @@ class WorkHere(Generic[T, R]):
 
     Args:
         schedule: Does the work for an item.
-        runs: The runs.
+        groups: The groups.
     """
 
-    def __init__(self, schedule: "Callable[[T], Future[R]]", runs: Iterable[Sequence[T]]) -> None:
+    def __init__(self, schedule: "Callable[[T], Future[R]]", groups: Iterable[Sequence[T]]) -> None:
         self._schedule = schedule
-        self._runs = _Runs(runs)
+        self._queue = _Queue(groups)
 
-    def push(self, runs: Iterable[Sequence[T]]) -> None:
-        """Add runs, to be done before those that wait."""
-        self._runs.push(runs)
+    def push(self, groups: Iterable[Sequence[T]]) -> None:
+        """Add groups, to be done before those that wait."""
+        self._queue.push(groups)
 
     def __iter__(self) -> "Iterator[tuple[T, Future[R]]]":
-        while (run := self._runs.take()) is not None:
-            for item in run:
+        while (group := self._queue.take()) is not None:
+            for item in group:
                 yield item, self._schedule(item)
 
 
 @contextmanager
 def completed(
     schedule: "Callable[[ProcessPool, T], Future[R]]",
-    runs: Iterable[Sequence[T]],
+    groups: Iterable[Sequence[T]],
     workers: int,
     *,
     in_order: bool = False,
@@ -198,14 +198,14 @@ def completed(
 
     Args:
         schedule: Gives a pool of one process the work for an item.
-        runs: The items; those of one run are done by one process, one after the other.
+        groups: The items; those of one group are done by one process, one after the other.
         workers: Processes.
         in_order: Whether to yield in the order in which items are begun; else as they finish.
 
     Yields:
         The work: an iterator over the items, each with its result or exception, once it is there.
     """
-    work = Work(schedule, runs, workers, in_order=in_order)
+    work = Work(schedule, groups, workers, in_order=in_order)
     try:
         work.schedule_more()
         yield work

@@ -106,11 +106,11 @@ class Decoder:
         cut = not in_order and any(self.in_parts(row) for row in rows)
         with TemporaryDirectory(prefix="cover-") if cut else nullcontext() as folder:
             decoding = _Decoding(self, spec, replay, planned, threads, Path(folder) if folder else None)
-            runs = decoding.runs(rows)
+            groups = decoding.groups(rows)
             if self.workers == 0:
-                yield _recorded(decoding.results(WorkHere(decoding.do, runs)), record)
+                yield _recorded(decoding.results(WorkHere(decoding.do, groups)), record)
                 return
-            with completed(decoding.schedule, runs, self.workers, in_order=in_order) as work:
+            with completed(decoding.schedule, groups, self.workers, in_order=in_order) as work:
                 yield _recorded(decoding.results(work), record)
 
     def in_parts(self, row: Row) -> bool:
@@ -122,7 +122,7 @@ class Decoder:
 class _Divided:
     """A video that is scored in parts, and how many of them are not yielded yet."""
 
-    film: DividedVideo
+    video: DividedVideo
     rows: Sequence[Row]
     left: int = 0
 
@@ -134,7 +134,7 @@ class _Alone(NamedTuple):
 
 
 class _Step(Enum):
-    """A step towards the parts of a film, by what is done."""
+    """A step towards the parts of a video, by what is done."""
 
     INDEXING = "indexing"
     SHOTS = "looking for shots"
@@ -142,25 +142,25 @@ class _Step(Enum):
 
 
 class _Planning(NamedTuple):
-    """A film at one of these steps, and what is to be said of how it came there."""
+    """A video at one of these steps, and what is to be said of how it came there."""
 
-    film: _Divided
+    divided: _Divided
     step: _Step
     remark: str | None = None
 
 
 class _InGroup(NamedTuple):
-    """A part in a run."""
+    """A part in a group."""
 
-    film: _Divided
+    divided: _Divided
     row: Row
-    run: PartGroup
+    group: PartGroup
     number: int
 
     @property
     def views(self) -> Path:
         """Where a process keeps the views."""
-        return self.run.kept.with_suffix(f".{id(self.row)}")
+        return self.group.kept.with_suffix(f".{id(self.row)}")
 
 
 _Task = _Alone | _Planning | _InGroup
@@ -175,7 +175,7 @@ class _Decoding:
         replay: A folder of recorded samplings.
         planned: Told of each video that is cut.
         threads: Decoder threads of a process.
-        folder: Where indexes of films are kept; None: all rows are decoded for themselves.
+        folder: Where indexes of videos are kept; None: all rows are decoded for themselves.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class _Decoding:
     ) -> None:
         self._decoder, self._spec, self._replay, self._planned = decoder, spec, replay, planned
         self._folder = folder
-        self._lost: set[Path] = set()  # films that cannot be entered behind the stretch that a process hung on
+        self._lost: set[Path] = set()  # videos that cannot be entered behind the stretch that a process hung on
         self._reading: dict[str, Any] = {
             "raw": decoder.raw,
             "stream": decoder.stream,
@@ -197,7 +197,7 @@ class _Decoding:
             "threads": threads,
         }
 
-    def runs(self, rows: Sequence[Row]) -> Iterator[list[_Task]]:
+    def groups(self, rows: Sequence[Row]) -> Iterator[list[_Task]]:
         """Give each video that is decoded for itself, and the first step of each that is scored in parts."""
         together: dict[Path, list[Row]] = defaultdict(list)
         for row in rows:
@@ -207,12 +207,14 @@ class _Decoding:
             if self._folder is None or not self._decoder.in_parts(row):
                 yield [_Alone(row)]
                 continue
-            film_rows = together.pop(row.path, []) if row.is_part else [row]
-            if film_rows:  # else they came with the first of them
-                parts = tuple(film_row.part for film_row in film_rows) if row.is_part else None
+            part_rows = together.pop(row.path, []) if row.is_part else [row]
+            if part_rows:  # else they came with the first of them
+                parts = tuple(part_row.part for part_row in part_rows) if row.is_part else None
                 reading = {**self._reading, "rotate": self._spec.rotate}
-                film = DividedVideo(row.path, self._folder / f"{number}.index", reading, parts, self._decoder.segments)
-                yield [_Planning(_Divided(film, film_rows), _Step.INDEXING)]
+                divided = DividedVideo(
+                    row.path, self._folder / f"{number}.index", reading, parts, self._decoder.segments
+                )
+                yield [_Planning(_Divided(divided, part_rows), _Step.INDEXING)]
 
     def schedule(self, pool: ProcessPool, task: _Task) -> "Future[Any]":
         """Give a process the work for a task."""
@@ -221,13 +223,13 @@ class _Decoding:
         except VideoError as error:
             return _done(error)
         future = pool.schedule(work, timeout=timeout)
-        if isinstance(task, _InGroup) and not task.run.seekable:
+        if isinstance(task, _InGroup) and not task.group.seekable:
             future.add_done_callback(partial(self._mind, task))
         return future
 
     def _mind(self, task: _InGroup, future: "Future[None]") -> None:
         if not future.cancelled() and isinstance(future.exception(), TimeoutError):
-            self._lost.add(task.run.kept)
+            self._lost.add(task.group.kept)
 
     def do(self, task: _Task) -> "Future[Any]":
         """Do the work for a task here."""
@@ -240,22 +242,22 @@ class _Decoding:
         """The function of a task, and the seconds that it may take; None where it watches itself."""
         timeout, here = self._decoder.timeout, self._decoder.workers == 0
         if isinstance(task, _InGroup):
-            run, number = task.run, task.number
-            if run.kept in self._lost:
+            group, number = task.group, task.number
+            if group.kept in self._lost:
                 raise VideoError("a decoder hung on the way, and the container has no index that leads past that")
-            work = partial(load_part, run, number, self._spec)
+            work = partial(load_part, group, number, self._spec)
             # A new process may have to decode all that comes before.
-            limit = timeout if run.seekable else timeout * (run.before + number + 1)
-            return (work if here else partial(keep_part, run, number, self._spec, task.views)), limit
+            limit = timeout if group.seekable else timeout * (group.before + number + 1)
+            return (work if here else partial(keep_part, group, number, self._spec, task.views)), limit
         if isinstance(task, _Alone):
             row = task.row
             recorded = None if self._replay is None else read_sampling(self._replay / f"{row.path.name}.npz")
             options = {**self._reading, "replay": recorded, "start": row.part.start, "end": row.part.end}
             return partial(load_views, row.path, self._spec, **options), timeout
-        film = task.film.film
+        divided = task.divided.video
         if task.step is _Step.SHOTS:
-            return partial(plan_shots, film, None if here else timeout), None
-        return partial(index_divided if task.step is _Step.INDEXING else plan_without_shots, film), timeout
+            return partial(plan_shots, divided, None if here else timeout), None
+        return partial(index_divided if task.step is _Step.INDEXING else plan_without_shots, divided), timeout
 
     def results(self, work: "Work[_Task, Any] | WorkHere[_Task, Any]") -> Iterator[Decoded]:
         """Give the rows with what comes of them, and the processes what follows from it."""
@@ -264,44 +266,44 @@ class _Decoding:
                 yield from self._follow(task, future, work)
             elif isinstance(task, _Alone):
                 yield task.row, self._outcome(task.row, future, "decoding")
-            elif isinstance(future.exception(), ProcessExpired) and len(task.run.parts) > 1:
+            elif isinstance(future.exception(), ProcessExpired) and len(task.group.parts) > 1:
                 # It may have been frames of the next part, which decoders are at before they are asked for.
-                run, number = task.run, task.number
-                alone = replace(run, parts=(run.parts[number],), before=run.before + number)
-                work.push([[_InGroup(task.film, task.row, alone, 0)]])
+                group, number = task.group, task.number
+                alone = replace(group, parts=(group.parts[number],), before=group.before + number)
+                work.push([[_InGroup(task.divided, task.row, alone, 0)]])
             else:
                 outcome = self._outcome(task.row, future, "decoding")
                 yield task.row, kept_part(task.views) if outcome is None else outcome
-                task.film.left -= 1
-                if not task.film.left:
-                    task.film.film.kept.unlink()
+                task.divided.left -= 1
+                if not task.divided.left:
+                    task.divided.video.kept.unlink()
 
     def _follow(
         self, task: _Planning, future: "Future[Plan | None]", work: "Work[_Task, Any] | WorkHere[_Task, Any]"
     ) -> Iterator[Decoded]:
-        """Go on to the next step of a film: its parts, where they are known."""
-        film, rows = task.film, task.film.rows
+        """Go on to the next step of a video: its parts, where they are known."""
+        divided, rows = task.divided, task.divided.rows
         if future.exception() is not None:
             lost = self._outcome(rows[0], future, task.step.value)
             if task.step is _Step.SHOTS:
                 remark = f"its shots could not be found, so it was divided evenly: {lost.reason}"
-                work.push([[_Planning(film, _Step.DIVIDING, remark)]])
+                work.push([[_Planning(divided, _Step.DIVIDING, remark)]])
             else:
                 yield from ((row, Failure(row, lost.reason)) for row in rows)
             return
         plan = future.result()
         if plan is None:
-            work.push([[_Planning(film, _Step.SHOTS)]])
+            work.push([[_Planning(divided, _Step.SHOTS)]])
             return
-        if film.film.parts is None:
+        if divided.video.parts is None:
             (video,) = rows
             rows = [part_of(video, *part) for part in plan.parts]
             self._planned(video, rows, task.remark)
         for place, reason in plan.refused.items():
             yield rows[place], Failure(rows[place], _without_path(reason, rows[place]))
-        film.left = len(rows) - len(plan.refused)
-        for run, places in reversed(plan.runs):
-            work.push([[_InGroup(film, rows[place], run, number) for number, place in enumerate(places)]])
+        divided.left = len(rows) - len(plan.refused)
+        for group, places in reversed(plan.groups):
+            work.push([[_InGroup(divided, rows[place], group, number) for number, place in enumerate(places)]])
 
     def _outcome(self, row: Row, future: "Future[Any]", doing: str) -> Any:
         """The result of work for a row, or why there is none."""

@@ -23,7 +23,7 @@ from cover.video.shots import find_cuts
 STALLED = 1
 """Exit code of a process that found that it hangs."""
 
-_IN_A_RUN = 16  # parts: each run begins with a search for its first frame
+_IN_A_GROUP = 16  # parts: each group begins with a search for its first frame
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class DividedVideo:
 
 @dataclass(frozen=True)
 class PartGroup:
-    """Parts of a film that one process loads, decoding front to back.
+    """Parts of a video that one process loads, decoding front to back.
 
     Attributes:
-        kept: The file of the film's index.
+        kept: The file of the video's index.
         threads: Decoder threads; 0 lets FFmpeg choose.
         parts: Start and end of each.
-        seekable: Whether a process can begin in the middle; else it decodes the film up to there.
+        seekable: Whether a process can begin in the middle; else it decodes the video up to there.
         before: How many parts as long as the first one there is room for before it.
     """
 
@@ -65,51 +65,51 @@ class PartGroup:
 
 
 class Plan(NamedTuple):
-    """What is to be done of a film.
+    """What is to be done of a video.
 
     Attributes:
         parts: Start and end of each part.
         refused: Why a part cannot be, by its place.
-        runs: The others, each run for one process at a time, and their places.
+        groups: The others, each group for one process at a time, and their places.
     """
 
     parts: tuple[Part, ...]
     refused: dict[int, str]
-    runs: list[tuple[PartGroup, list[int]]]
+    groups: list[tuple[PartGroup, list[int]]]
 
 
-def index_divided(film: DividedVideo) -> Plan | None:
-    """Index a film and keep the index; give the plan, or None where shots have to be found first.
+def index_divided(video: DividedVideo) -> Plan | None:
+    """Index a video and keep the index; give the plan, or None where shots have to be found first.
 
     Raises:
         VideoError: It cannot be read.
     """
-    index = index_video(film.path, **film.reading)
-    with film.kept.open("wb") as file:
+    index = index_video(video.path, **video.reading)
+    with video.kept.open("wb") as file:
         pickle.dump(index, file)
-    if film.parts is not None:
-        return _plan(film, index, film.parts)
-    assert film.segments is not None
-    if film.segments.by == "shots":
-        return None if not index.info.image else _plan(film, index, ())
-    return _plan(film, index, even_parts(index, film.segments.by))
+    if video.parts is not None:
+        return _plan(video, index, video.parts)
+    assert video.segments is not None
+    if video.segments.by == "shots":
+        return None if not index.info.image else _plan(video, index, ())
+    return _plan(video, index, even_parts(index, video.segments.by))
 
 
-def plan_shots(film: DividedVideo, patience: float | None) -> Plan:
-    """Find the shots of a film that is indexed.
+def plan_shots(video: DividedVideo, patience: float | None) -> Plan:
+    """Find the shots of a video that is indexed.
 
     Args:
-        film: The film.
+        video: The video.
         patience: Seconds without a frame after which this process ends itself; None waits.
 
     Raises:
         VideoError: It cannot be decoded.
     """
-    index, segments = _index(film.kept), film.segments
+    index, segments = _index(video.kept), video.segments
     assert segments is not None
     with _ended_after(patience) as alive:
-        cuts = find_cuts(index, segments.threshold, threads=film.reading["threads"], alive=alive)
-    return _plan(film, index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds))
+        cuts = find_cuts(index, segments.threshold, threads=video.reading["threads"], alive=alive)
+    return _plan(video, index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds))
 
 
 @contextmanager
@@ -130,18 +130,18 @@ def _ended_after(patience: float | None) -> Iterator[Callable[[], None]]:
             faulthandler.cancel_dump_traceback_later()
 
 
-def plan_without_shots(film: DividedVideo) -> Plan:
-    """Divide a film whose shots cannot be found as one shot."""
-    index, segments = _index(film.kept), film.segments
+def plan_without_shots(video: DividedVideo) -> Plan:
+    """Divide a video whose shots cannot be found as one shot."""
+    index, segments = _index(video.kept), video.segments
     assert segments is not None
-    return _plan(film, index, shot_parts(index, (), segments.min_seconds, segments.max_seconds))
+    return _plan(video, index, shot_parts(index, (), segments.min_seconds, segments.max_seconds))
 
 
-def load_part(run: PartGroup, number: int, spec: ViewSpec) -> LoadedViews:
-    """Load a part of a run; where the one before was loaded by this process, decoding goes on from there.
+def load_part(group: PartGroup, number: int, spec: ViewSpec) -> LoadedViews:
+    """Load a part of a group; where the one before was loaded by this process, decoding goes on from there.
 
     Args:
-        run: The run.
+        group: The group.
         number: Which of its parts.
         spec: The views wanted.
 
@@ -149,20 +149,20 @@ def load_part(run: PartGroup, number: int, spec: ViewSpec) -> LoadedViews:
         VideoError: There are no views of it.
     """
     global _current
-    going_on = _current is not None and (_current.run, _current.number) == (run, number)
+    going_on = _current is not None and (_current.group, _current.number) == (group, number)
     loading = _current.loading if _current is not None and going_on else None
     _current = None  # an error leaves nothing to go on with
     if loading is None:
-        loading = load_parts(_index(run.kept), run.parts[number:], spec, threads=run.threads)
+        loading = load_parts(_index(group.kept), group.parts[number:], spec, threads=group.threads)
     loaded = next(loading)
-    if number + 1 < len(run.parts):
-        _current = _Current(run, number + 1, loading)
+    if number + 1 < len(group.parts):
+        _current = _Current(group, number + 1, loading)
     if isinstance(loaded, VideoError):
         raise loaded
     return loaded
 
 
-def keep_part(run: PartGroup, number: int, spec: ViewSpec, path: Path) -> None:
+def keep_part(group: PartGroup, number: int, spec: ViewSpec, path: Path) -> None:
     """Load a part and keep its views in a file, for :func:`kept_part` in another process.
 
     Decoders may be at the next frames already: should they bring the process down, no half of a message is left in the
@@ -171,7 +171,7 @@ def keep_part(run: PartGroup, number: int, spec: ViewSpec, path: Path) -> None:
     Raises:
         VideoError: There are no views of it.
     """
-    loaded = load_part(run, number, spec)
+    loaded = load_part(group, number, spec)
     with path.open("wb") as file:
         pickle.dump(loaded, file, protocol=5)
 
@@ -187,7 +187,7 @@ def kept_part(path: Path) -> LoadedViews:
 class _Current(NamedTuple):
     """What this process has open, and which part is next."""
 
-    run: PartGroup
+    group: PartGroup
     number: int
     loading: Iterator[LoadedViews | VideoError]
 
@@ -200,7 +200,7 @@ def _index(kept: Path) -> VideoIndex:
         return pickle.load(file)  # noqa: S301 - written by index_film
 
 
-def _plan(film: DividedVideo, index: VideoIndex, parts: Sequence[Part]) -> Plan:
+def _plan(video: DividedVideo, index: VideoIndex, parts: Sequence[Part]) -> Plan:
     frames: dict[int, range] = {}
     refused: dict[int, str] = {}
     parts = tuple(parts) or (WHOLE,)  # an image has none and is scored whole
@@ -210,19 +210,19 @@ def _plan(film: DividedVideo, index: VideoIndex, parts: Sequence[Part]) -> Plan:
         except VideoError as error:
             refused[place] = str(error)
     scored = list(frames)
-    runs: list[tuple[PartGroup, list[int]]] = []
+    groups: list[tuple[PartGroup, list[int]]] = []
     for in_pass in in_passes(list(frames.values())):
-        # A container that cannot be searched would be decoded from its start by each run.
-        size = _IN_A_RUN if index.seekable else len(in_pass)
+        # A container that cannot be searched would be decoded from its start by each group.
+        size = _IN_A_GROUP if index.seekable else len(in_pass)
         for begin in range(0, len(in_pass), size):
             places = [scored[place] for place in in_pass[begin : begin + size]]
             first = frames[places[0]]
-            run = PartGroup(
-                film.kept,
-                film.reading["threads"],
+            group = PartGroup(
+                video.kept,
+                video.reading["threads"],
                 tuple(parts[place] for place in places),
                 index.seekable,
                 first.start // len(first),
             )
-            runs.append((run, places))
-    return Plan(parts, refused, runs)
+            groups.append((group, places))
+    return Plan(parts, refused, groups)

@@ -53,18 +53,18 @@ class Resampling:
 
     Attributes:
         places: The videos that are resampled, in order: all of them, or those that stand for more than :data:`LARGEST`.
-        weights: How often each resampling has each of these, (B, len(places)).
+        counts: How often each resampling has each of these, (B, len(places)).
         share: Their share of all videos.
     """
 
     def __init__(self, videos: int, resamples: int, seed: int, groups: np.ndarray | None = None) -> None:
         self.places = np.arange(videos)
         if groups is not None:
-            self.weights = counts(int(groups.max()) + 1, resamples, seed)[:, groups]
+            self.counts = counts(int(groups.max()) + 1, resamples, seed)[:, groups]
         else:
             if videos > LARGEST:
                 self.places = np.sort(np.random.default_rng(seed).choice(videos, LARGEST, replace=False))
-            self.weights = counts(len(self.places), resamples, seed)
+            self.counts = counts(len(self.places), resamples, seed)
         self.share = len(self.places) / videos
 
     def sample(self, statistic: Statistic) -> "Sample":
@@ -75,7 +75,7 @@ class Resampling:
         """
         whole = statistic(np.ones((1, len(self.places)))) if self.share < 1 else {}
         centre = {name: float(values[0]) for name, values in whole.items()}
-        return Sample(resampled(statistic, self.weights), centre, self.share)
+        return Sample(resampled(statistic, self.counts), centre, self.share)
 
 
 @dataclass(frozen=True)

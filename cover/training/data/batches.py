@@ -51,7 +51,7 @@ class VideoBatch:
         own: Branch -> float32 (B,), likewise what rates it alone, for branches of which there is such a rating.
         contents: int64 (B,), number of the content of each, where batches are made by content.
         auxiliary: float32 (B, N), what auxiliary columns say of each, standardised over all videos to train on.
-        weights: float32 (B,), of each in the loss, by how certain its MOS is; None: all alike.
+        certainties: float32 (B,), of each in the loss, by how certain its MOS is; None: all alike.
     """
 
     groups: list[VideoGroup]
@@ -60,7 +60,7 @@ class VideoBatch:
     own: dict[str, Tensor] = field(default_factory=dict)
     contents: Tensor | None = None
     auxiliary: Tensor | None = None
-    weights: Tensor | None = None
+    certainties: Tensor | None = None
 
 
 class ByContent(NamedTuple):

@@ -96,10 +96,10 @@ class TrainingData(lightning.LightningDataModule):
             else [numbered(row.extras[by_content.column] for row in rated.train) for rated in sets]
         )
         self._numbers = torch.tensor([number for numbers in self._contents or () for number in numbers])
-        self._weights: Tensor | None = None
+        self._certainties: Tensor | None = None
         if by_interval:
             certain = [(rated.certainties or {}).get(row.name, 1.0) for rated, row in owned]
-            self._weights = torch.tensor(certain, dtype=torch.float32)
+            self._certainties = torch.tensor(certain, dtype=torch.float32)
         self.auxiliary_count = len(auxiliary)
         self._auxiliary = _standardized_columns(self.videos[: self.trained], auxiliary) if auxiliary else None
 
@@ -111,9 +111,9 @@ class TrainingData(lightning.LightningDataModule):
         """Give the auxiliary targets of some videos to train on, float32 (n, N); None: there are none."""
         return None if self._auxiliary is None else self._auxiliary[list(videos)]
 
-    def weights_of(self, videos: Sequence[int]) -> Tensor | None:
+    def certainties_of(self, videos: Sequence[int]) -> Tensor | None:
         """Give the weights of some videos in the loss, float32 (n,); None: all weigh alike."""
-        return None if self._weights is None else self._weights[list(videos)]
+        return None if self._certainties is None else self._certainties[list(videos)]
 
     @property
     def trained(self) -> int:
@@ -242,7 +242,7 @@ class _VideoBatches(IterableDataset):
             },
             contents=self.source.contents_of(order) if self.training else None,
             auxiliary=self.source.auxiliary_of(order) if self.training else None,
-            weights=self.source.weights_of(order) if self.training else None,
+            certainties=self.source.certainties_of(order) if self.training else None,
         )
 
 

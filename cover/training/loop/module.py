@@ -154,7 +154,7 @@ class Training(lightning.LightningModule):
         """Compute the loss over the videos of all ranks: ranks and correlations are those of the global batch."""
         features = self._features(batch, self.model)
         scores, mos, own, contents = _scores(self.model, features), batch.mos, batch.own, batch.contents
-        weights = batch.weights
+        weights = batch.certainties
         predicted, auxiliary = self._auxiliary(features), batch.auxiliary
         if self.trainer.world_size > 1:
             predicted = [self._of_all_ranks(columns) for columns in predicted]
