@@ -1,7 +1,7 @@
 """The dataset: which clips there are to be, making those that are not there yet, and their ratings."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -17,7 +17,7 @@ from cover.scores import BRANCHES
 
 from .codecs import STORE_ENCODER, has_encoder, store
 from .distortions import KINDS
-from .folder import FOLDER_LOCK, Making, check, source_files
+from .folder import FOLDER_LOCK, GeneratedFolder, Making, check, source_files
 from .pseudo_mos import LEVELS, rate
 from .sources import PristineSource, film, generator
 
@@ -69,7 +69,7 @@ class Clip:
         return Row(root / self.name, self.name, scores["mos"], extras)
 
 
-class Synthetic:
+class Synthetic(GeneratedFolder):
     """Rated clips, made of pristine photos and videos; those of an earlier run are used as they are.
 
     A source gives pristine clips (:func:`datasets.generated.sources.film`), and each of these distorted ones: of single
@@ -148,12 +148,6 @@ class Synthetic:
                 making.write_ratings(self._rows)
         except OSError as error:
             raise UsageError(f"data.folder={folder}: {error.strerror or error}") from error
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
 
 def in_chunks(clips: Sequence[Clip]) -> list[list[Clip]]:

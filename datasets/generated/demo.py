@@ -1,6 +1,5 @@
 """One scene at falling quality, to see what a model makes of it: clips made of a photo that comes with matplotlib."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cover.rows import Row
 
 from .codecs import STORE_ENCODER, has_encoder, store
 from .distortions import KINDS
+from .folder import GeneratedFolder
 from .sources import generator
 
 _PHOTO = "grace_hopper.jpg"  # 512x606 px, by the US Navy, in the public domain
@@ -31,7 +31,7 @@ _CLIPS: dict[str, tuple[tuple[str, int], ...]] = {
 }
 
 
-class Demo:
+class Demo(GeneratedFolder):
     """Clips of two seconds, 480x270 and 270x480 px, of a camera that moves over one photo; made where there are none.
 
     Args:
@@ -52,12 +52,6 @@ class Demo:
             self._rows = [self._row(shape, name) for shape in _SIZES for name in _CLIPS]
         except OSError as error:
             raise UsageError(f"data.folder={folder}: {error.strerror or error}") from error
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def _row(self, shape: str, name: str) -> Row:
         file = self.root / shape / f"{name}.mp4"

@@ -35,6 +35,23 @@ T = TypeVar("T", bound=tuple[Any, ...])
 R = TypeVar("R")
 
 
+class GeneratedFolder:
+    """A dataset of files that are made, unless they are there from an earlier run.
+
+    Attributes:
+        root: Their folder.
+    """
+
+    root: Path
+    _rows: list[Row]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 class Making:
     """A folder of files that are made of sources.
 

@@ -6,7 +6,7 @@ single pictures with what codecs and scaling do in all combinations, which is wh
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from cover.video import decode
 from .clips import PRISTINE
 from .codecs import transcode
 from .distortions import KINDS, even
-from .folder import FOLDER_LOCK, Making, check, source_files
+from .folder import FOLDER_LOCK, GeneratedFolder, Making, check, source_files
 from .sources import PristineSource, generator
 from .vmaf import ffmpeg, vmaf
 
@@ -122,7 +122,7 @@ class Window:
         return f"{self.source.content}/{self.take}.csv"
 
 
-class Stills:
+class Stills(GeneratedFolder):
     """Rated stills, made of pristine photos; those of an earlier run are used as they are.
 
     A photo gives up to ``takes`` windows of some hundred px: the first as its pixels are, so that large photos show
@@ -187,12 +187,6 @@ class Stills:
                 making.write_ratings(_rows(self.root, [line for table in tables for line in _listed(table)]))
         except OSError as error:
             raise UsageError(f"data.folder={folder}: {error.strerror or error}") from error
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
 
 def make_stills(folder: Path, windows: Sequence[Window], seed: int) -> int:
