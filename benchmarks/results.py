@@ -110,11 +110,13 @@ def write_list(folder: Path, count: int) -> None:
 
 def fill(folder: Path, count: int) -> None:
     """Write stub scores for all videos, as a run leaves them that was killed at its very end."""
+    from cover.scores import BRANCHES  # not where 0.6 is measured
+
     run = folder / "run"
     with (run / "journal.jsonl").open("a") as journal, (run / "scores.csv").open("a") as scores:
         for number in range(count):
             name, values = f"videos/clip_{number:07}.mp4", [number % 997 / 997, number % 31 / 31, number % 7 / 7]
-            named = dict(zip(("semantic", "technical", "aesthetic"), values, strict=True)) | {"overall": sum(values)}
+            named = dict(zip(BRANCHES, values, strict=True)) | {"overall": sum(values)}
             facts: dict[str, object] = {"duration": 10.0, "width": 1920, "height": 1080, "fps": 25.0, "bitrate": 4000.0}
             facts |= {"bits_per_pixel": 0.08, "codec": "h264", "lossless": False}
             record = {"Filename": name, "fingerprint": [str((folder / name).absolute())], "scores": named}

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from cover.errors import renamed
 from cover.parts import WHOLE, Bound, Part
 
 NO_EXTRAS: Mapping[str, object] = MappingProxyType({})
@@ -45,12 +46,17 @@ class Row:
         part: Part = WHOLE,
         *,
         path: str | os.PathLike[str] | None = None,
+        start: Bound | None = None,
+        end: Bound | None = None,
     ) -> None:
         if path is not None:
-            warnings.warn("Row(path=) is called location= from 0.9 on", DeprecationWarning, stacklevel=2)
+            warnings.warn(renamed("Row(path=)", "Row(location=)"), DeprecationWarning, stacklevel=2)
             location = path
-        if location is None:
-            raise TypeError("Row: location is missing")
+        if start is not None or end is not None:
+            warnings.warn(renamed("Row(start=, end=)", "Row(part=Part(start, end))"), DeprecationWarning, stacklevel=2)
+            part = Part(start, end)
+        if location is None or not isinstance(part, Part):
+            raise TypeError("Row takes a location, a name, a MOS, extras and a Part")
         put = object.__setattr__  # the class is frozen
         put(self, "location", os.fspath(location))
         put(self, "name", name)

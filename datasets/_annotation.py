@@ -161,11 +161,12 @@ class AnnotatedDataset:
 
 
 class Record:
-    """A row of a table, whose columns are found whatever the case, spaces and underscores of their names."""
+    """A row of a table, whose columns are found as :class:`cover.tables.Columns` says."""
 
     def __init__(self, where: str, values: Mapping[str, str]) -> None:
         self.where = where
-        self._values = {header_key(name): value.strip() for name, value in values.items()}
+        cells = {name: value.strip() for name, value in values.items()}
+        self._values = {header_key(name): cells[name] for name in reversed(cells)} | cells
 
     def text(self, column: str) -> str:
         """The cell, stripped.
@@ -173,7 +174,7 @@ class Record:
         Raises:
             UsageError: It is empty.
         """
-        value = self._values.get(header_key(column), "")
+        value = self._cell(column) or ""
         if not value:
             raise UsageError(f"{self.where}: {column} is empty")
         return value
@@ -194,13 +195,16 @@ class Record:
         """Those of the named columns that are there and hold a finite number: ``numbers(fps="framerate")``."""
         values: dict[str, object] = {}
         for name, column in columns.items():
-            value = number(self._values.get(header_key(column)))
+            value = number(self._cell(column))
             if value is not None:
                 values[name] = value
         return values
 
     def __contains__(self, column: str) -> bool:
-        return header_key(column) in self._values
+        return self._cell(column) is not None
+
+    def _cell(self, column: str) -> str | None:
+        return self._values.get(column, self._values.get(header_key(column)))
 
 
 def read_csv(path: Path, required: Sequence[str]) -> list[Record]:

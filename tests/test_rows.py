@@ -1,89 +1,49 @@
-"""Rows: names of parts, and moments as tables have them."""
+"""Rows: what they keep, and how earlier versions wrote them."""
 
-import datetime
+import dataclasses
+import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cover.parts import Bound, FrameNumber, Part, bound_text, read_bound
-from cover.rows import Row, part_of
-
-MOMENTS = st.none() | st.floats(0, 1e6).map(lambda value: round(value, 3)) | st.integers(0, 10**7).map(FrameNumber)
+from cover.parts import WHOLE, Part
+from cover.rows import Row, fingerprint, part_of
 
 
-@pytest.mark.parametrize(
-    ("cell", "moment"),
-    [
-        ("12.5", 12.5),
-        (" 7 ", 7.0),
-        (3, 3.0),
-        (0.0, 0.0),
-        ("1:02", 62.0),
-        ("00:01:02.25", 62.25),
-        ("1:00:00", 3600.0),
-        ("90:00", 5400.0),
-        ("0:00:01,5", 1.5),  # as subtitles write it
-        (datetime.time(0, 1, 2, 500_000), 62.5),
-        (datetime.timedelta(minutes=2), 120.0),
-        ("", None),
-        (None, None),
-        (float("nan"), None),
-    ],
-)
-def test_moments_of_tables(cell: object, moment: float | None) -> None:
-    assert read_bound(cell) == moment
+def test_a_row_keeps_its_location_as_text() -> None:
+    row = Row(Path("clips") / "a.mp4", "a.mp4")
+    assert (row.location, row.path, row.part, row.mos) == ("clips/a.mp4", Path("clips/a.mp4"), WHOLE, None)
+    assert row == Row("clips/a.mp4", "a.mp4")
+    assert row.video == "a.mp4"
+    assert not row.is_part
 
 
-@pytest.mark.parametrize(
-    "cell", ["soon", "2024-05-01", "1:2:3:4", "inf", "nan", "12s", "1:75", "1:60:00", "-0:05", "frame:1.5", "frame:x"]
-)
-def test_what_is_no_moment(cell: str) -> None:
-    with pytest.raises(ValueError, match=r"seconds or HH:MM:SS|number of a frame"):
-        read_bound(cell)
+def test_a_row_can_be_replaced_and_sent_to_a_process() -> None:
+    row = part_of(Row("a.mp4", "a.mp4", 3.5, {"scene": 1}), 1.0, 2.0)
+    assert dataclasses.replace(row, mos=4.0).part == Part(1.0, 2.0)
+    assert pickle.loads(pickle.dumps(row)) == row
+    assert row.footage == ("a.mp4", (1.0, 2.0))
 
 
-@pytest.mark.parametrize(("cell", "number"), [("120", 120), (120.0, 120), ("frame:7", 7)])
-def test_numbers_of_frames(cell: object, number: int) -> None:
-    found = read_bound(cell, frames=True)
-    assert found == number
-    assert isinstance(found, FrameNumber)
+def test_the_names_of_earlier_versions_warn() -> None:
+    with pytest.warns(DeprecationWarning, match=r"Row\(path=\) is called Row\(location=\); the old name goes in 0\.9"):
+        assert Row(path=Path("a.mp4"), name="a.mp4") == Row("a.mp4", "a.mp4")
+    with pytest.warns(DeprecationWarning, match="Row\\(start=, end=\\) is called"):
+        assert Row("a.mp4", "a.mp4#t=1.000,", start=1.0).part == Part(1.0)
 
 
-@given(MOMENTS)
-def test_a_moment_is_read_as_it_is_written(moment: Bound | None) -> None:
-    found = read_bound(bound_text(moment))
-    assert found == moment
-    assert isinstance(found, FrameNumber) == isinstance(moment, FrameNumber)
+@pytest.mark.parametrize("arguments", [(), ("a.mp4", "a", None, {}, 1.0)])
+def test_what_is_not_a_row(arguments: tuple[object, ...]) -> None:
+    with pytest.raises(TypeError, match="Row takes a location"):
+        Row(*arguments)  # type: ignore[arg-type]
 
 
-@given(st.text(min_size=1), MOMENTS, MOMENTS)
-def test_a_part_knows_its_video(video: str, start: Bound | None, end: Bound | None) -> None:
-    part = part_of(Row(Path("a.mp4"), video), start, end)
-    assert part.video == video
-    assert part.is_part == (part.name != video)
-    assert part_of(part, None, None) == Row(Path("a.mp4"), video)
-
-
-def test_names_are_media_fragments() -> None:
-    assert Part(12.0, 20.5).name("a.mp4") == "a.mp4#t=12.000,20.500"
-    assert Part(None, 3.0).name("a.mp4") == "a.mp4#t=,3.000"
-    assert Part(FrameNumber(3)).name("a.mp4") == "a.mp4#t=frame:3,"
-    assert Part().name("a.mp4") == "a.mp4"
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "do"),
-    [
-        ((0.0, 2.0), (2.0, 4.0), False),
-        ((0.0, 2.0), (1.9, 4.0), True),
-        ((None, None), (5.0, 6.0), True),
-        ((None, 5.0), (5.0, None), False),
-        ((FrameNumber(0), FrameNumber(9)), (FrameNumber(9), None), False),
-        ((FrameNumber(0), FrameNumber(9)), (20.0, 30.0), True),  # the file alone knows
-    ],
-)
-def test_parts_that_overlap(one: tuple[Bound, Bound], other: tuple[Bound, Bound], do: bool) -> None:
-    assert Part(*one).overlaps(Part(*other)) is do
-    assert Part(*other).overlaps(Part(*one)) is do
+def test_fingerprints_change_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.mp4"
+    assert fingerprint(file) == [str(file)]
+    file.write_bytes(b"1")
+    first = fingerprint(file)
+    assert first[:2] == [str(file), 1]
+    file.write_bytes(b"12")
+    assert fingerprint(str(file)) != first
+    assert fingerprint(tmp_path)[1:2] + fingerprint(tmp_path)[3:] == [2, 1]

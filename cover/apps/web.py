@@ -16,7 +16,7 @@ import pandas as pd
 
 from cover.apps.session import as_code, frame_with_map, in_words, read_scored, score_files
 from cover.errors import CoverError
-from cover.results.names import SCORES_TABLE
+from cover.results.names import FILENAME, REPORT, SCORES_TABLE
 from cover.scores import SCORES
 from cover.text import visible
 
@@ -195,7 +195,7 @@ def _score(
     folder = _scored(settings, uploads, model, device, many, progress)
     results = read_scored(str(folder)).results
     table = results.table[[name for name in (*SCORES, "percentile", "duration") if name in results.table]]
-    table = table.round(4).reset_index(names="Filename")
+    table = table.round(4).reset_index(names=FILENAME)
     failed = "\n".join(f"- {as_code(name)}: {visible(reason)}" for name, reason in results.errors.items())
     names = list(results.table.index)
     choice = gr.Dropdown(choices=names, value=names[0] if names else None)
@@ -204,7 +204,7 @@ def _score(
         table,
         f"Not scored:\n{failed}" if failed else "",
         str(folder / SCORES_TABLE),
-        str(folder / "report.html"),
+        str(folder / REPORT),
         choice,
     )
 

@@ -9,7 +9,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from cover.files import write_text
-from cover.results.names import METRICS
+from cover.results.names import METRICS, SUMMARY, SUMMARY_TEXT
 from cover.results.record import read_run_record
 
 log = logging.getLogger(__name__)
@@ -42,10 +42,10 @@ class MultirunSummary(Callback):
         import pandas as pd  # not above: Hydra imports this module before every command
 
         table = pd.DataFrame(lines)
-        write_text(folder / "summary.csv", table.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+        write_text(folder / SUMMARY, table.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
         cells = [table.columns.tolist(), ["---"] * len(table.columns), *table.map(_cell).to_numpy().tolist()]
-        write_text(folder / "summary.md", "".join(f"| {' | '.join(row)} |\n" for row in cells))
-        log.info("all jobs in one table: %s and summary.md beside it", folder / "summary.csv")
+        write_text(folder / SUMMARY_TEXT, "".join(f"| {' | '.join(row)} |\n" for row in cells))
+        log.info("all jobs in one table: %s and summary.md beside it", folder / SUMMARY)
 
 
 def _cell(value: object) -> str:

@@ -11,6 +11,7 @@ from cover.config.data import DataOptions
 from cover.config.describe import options_of
 from cover.config.types import at_home
 from cover.errors import UsageError
+from cover.results.names import FILENAME
 from cover.rows import Dataset, Row
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _study(dataset: Any, option: str) -> "Study | None":
 
 def _with_mos(rows: Sequence[Row], study: "Study") -> list[Row]:
     """Rows with what the ratings say of them; those that no rater is left for have no MOS."""
-    lines: dict[str, dict[Any, Any]] = {str(line["Filename"]): line for line in study.videos.to_dict("records")}
+    lines: dict[str, dict[Any, Any]] = {str(line[FILENAME]): line for line in study.videos.to_dict("records")}
     rated = []
     for row in rows:
         line = lines.get(row.name, {})

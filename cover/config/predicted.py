@@ -11,6 +11,7 @@ from cover.errors import UsageError
 from cover.evaluation.tables.joined import header_in, result_table
 from cover.evaluation.tables.rated import rated_rows
 from cover.rows import Row
+from cover.tables import Columns
 
 if TYPE_CHECKING:
     from cover.evaluation.raters.study import Study
@@ -48,7 +49,7 @@ def comparing(options: EvaluateOptions) -> bool:
         return True
     # One table of other metrics than ours.
     header = header_in(result_table(paths[0]), options.columns.model_dump(), options.data.separator)
-    return header is not None and options.columns.overall.lower() not in {name.lower() for name in header}
+    return header is not None and Columns(header).find(options.columns.overall) is None
 
 
 def rated_apart(options: EvaluateOptions) -> "tuple[list[Row] | None, Study | None]":

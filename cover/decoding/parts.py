@@ -197,7 +197,7 @@ _current: _Current | None = None
 
 def _index(kept: Path) -> VideoIndex:
     with kept.open("rb") as file:
-        return pickle.load(file)  # noqa: S301 - written by index_film
+        return pickle.load(file)  # noqa: S301 - written by index_divided
 
 
 def _plan(video: DividedVideo, index: VideoIndex, parts: Sequence[Part]) -> Plan:

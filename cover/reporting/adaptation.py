@@ -19,7 +19,7 @@ from cover.evaluation.measures import measure
 from cover.files import write_text
 from cover.reporting.plots import scatter
 from cover.reporting.tables import write_predictions, write_table
-from cover.results.names import METRICS, PREDICTIONS
+from cover.results.names import METRICS, PREDICTIONS, RUNGS_PICTURE, RUNGS_TABLE, SCATTER
 
 
 def folds_passing(folds: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
@@ -50,7 +50,7 @@ def write_adaptation(
         resamples: Resamplings for the intervals; 0 for none.
     """
     write_predictions(folder / PREDICTIONS, table)
-    write_table(folder / "rungs.csv", rungs)
+    write_table(folder / RUNGS_TABLE, rungs)
     names = {"overall": "overall", "before": "overall_before", "trained": "overall_trained"}
     measures = {
         name: measure(table[column], table["mos"], fit=fit, resamples=resamples) for name, column in names.items()
@@ -61,8 +61,8 @@ def write_adaptation(
     }
     title = f"{table['dataset'].iloc[0]}, cross-validated"
     curve = fit_curve(table["overall"], table["mos"], fit)
-    scatter(folder / "scatter.png", table["overall"], table["mos"], curve, title, measures["overall"])
-    _draw(folder / "rungs.png", rungs)
+    scatter(folder / SCATTER, table["overall"], table["mos"], curve, title, measures["overall"])
+    _draw(folder / RUNGS_PICTURE, rungs)
     figures = {name: values.as_dict() for name, values in measures.items()}
     ladder = {**about, "rmse_predicted_mos": errors}
     text = json.dumps({**figures, "gain": gain.as_dict(), "ladder": ladder, "best": best}, indent=2)

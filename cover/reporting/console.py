@@ -14,7 +14,7 @@ from rich.text import Text
 from cover.reporting.clock import stretch
 from cover.results.names import ERRORS, NOTES, SCORES_TABLE, VIDEOS
 from cover.results.overview import LISTED, Overview
-from cover.text import printable, visible
+from cover.text import visible
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
@@ -96,7 +96,7 @@ def summary(overview: Overview, folder: Path, table: Path | None = None, remarks
     noted = f", {overview.noted} with notes" if overview.noted else ""
     counted = _counted(overview.scored, overview.videos) if in_parts else ""
     lines.append(Text(f"{overview.scored}{counted} scored, {len(errors)} failed{noted}"))
-    lines += [Text(f"{printable(file)}: {reason}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
+    lines += [Text(f"{visible(file)}: {visible(reason)}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
     if len(errors) > _FEW_ERRORS:
         lines.append(Text(f"and {len(errors) - _FEW_ERRORS} more"))
     lines += [Text(remark) for remark in remarks]

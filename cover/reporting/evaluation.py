@@ -17,7 +17,7 @@ from cover.files import write_text
 from cover.reporting.console import measures_table, standard_table, study_lines
 from cover.reporting.plots import scatter
 from cover.reporting.tables import write_table
-from cover.results.names import METRICS
+from cover.results.names import AGREEMENT, METRICS, RATERS, RATINGS, SCATTER, SPLIT_MEASURES
 
 
 def write_measures(
@@ -49,7 +49,7 @@ def write_measures(
     else:
         every = measure_splits(table, splits, fit)
         plain = [{name: values.as_dict() for name, values in of_split.items()} for of_split in every]
-        write_text(folder / "splits.json", json.dumps(plain, indent=2) + "\n")
+        write_text(folder / SPLIT_MEASURES, json.dumps(plain, indent=2) + "\n")
         measures = {name: median([of_split[name] for of_split in every]) for name in every[0]}
     metrics = {name: {**values.as_dict(), "of": len(table)} for name, values in measures.items()}
     if splits is None:
@@ -59,7 +59,7 @@ def write_measures(
     scored = table.dropna(subset=["overall"])
     curve = fit_curve(scored["overall"], scored["mos"], fit)
     half = scored.get("ci95")
-    scatter(folder / "scatter.png", scored["overall"], scored["mos"], curve, title, measures["overall"], half)
+    scatter(folder / SCATTER, scored["overall"], scored["mos"], curve, title, measures["overall"], half)
     return measures
 
 
@@ -73,10 +73,10 @@ def write_study(folder: Path, study: Study) -> None:
         folder: The results folder.
         study: The subjective test.
     """
-    for name, table in (("ratings.csv", study.videos), ("raters.csv", study.raters)):
+    for name, table in ((RATINGS, study.videos), (RATERS, study.raters)):
         write_table(folder / name, table)
     plain = {"screening": study.screening, **study.agreement.as_dict()}
-    write_text(folder / "agreement.json", json.dumps(plain, indent=2) + "\n")
+    write_text(folder / AGREEMENT, json.dumps(plain, indent=2) + "\n")
 
 
 def metrics_in(folder: Path) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from cover.evaluation.raters.study import Study
 from cover.files import write_text
 from cover.reporting.console import NumberTable, study_lines, with_ends
 from cover.reporting.tables import write_table
-from cover.results.names import METRICS, PAIRS, PREDICTIONS, RANKING
+from cover.results.names import METRICS, PAIRS, PREDICTIONS, RANKING, RANKING_PICTURE
 
 _SHOWN_PAIRS = 10
 _LABELS = {
@@ -43,7 +43,7 @@ def write_ranking(folder: Path, table: pd.DataFrame, ranked: Ranking, fit: Fit, 
     """
     for name, frame in ((PREDICTIONS, table), (RANKING, ranked.ranking()), (PAIRS, ranked.pairs)):
         write_table(folder / name, frame)
-    _draw(folder / "ranking.png", ranked, study)
+    _draw(folder / RANKING_PICTURE, ranked, study)
     metrics: dict[str, Any] = {metric.name: _figures(metric, len(table)) for metric in ranked.metrics}
     pairs = ranked.pairs.astype(object).where(ranked.pairs.notna(), None).to_dict("records")
     extra = {} if study is None else {"raters": study.agreement.as_dict()}

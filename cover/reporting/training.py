@@ -20,7 +20,7 @@ from cover.files import write_text
 from cover.reporting.console import measures_table, study_lines
 from cover.reporting.plots import draw_curves, scatter
 from cover.reporting.tables import write_predictions, write_table
-from cover.results.names import METRICS, PREDICTIONS
+from cover.results.names import CURVES_PICTURE, METRICS, PREDICTIONS, RUNGS_PICTURE, SCATTER, SUMMARY
 
 _FEW = 30  # videos to validate on, below which a word is said of the epoch that they chose
 _VARIANTS = {"raw": "", "ema": ", averaged weights"}
@@ -59,10 +59,10 @@ def write_figures(
     }
     fitted = fit_curve(held_out["overall"], held_out["mos"], fit)
     title = f"{dataset}, validation"
-    scatter(folder / "scatter.png", held_out["overall"], held_out["mos"], fitted, title, measures["overall"])
-    draw_curves(folder / "curves.png", curves)
+    scatter(folder / SCATTER, held_out["overall"], held_out["mos"], fitted, title, measures["overall"])
+    draw_curves(folder / CURVES_PICTURE, curves)
     if logger is not None:
-        log_figures(logger, measures, table, folder, ("curves.png", "scatter.png"))
+        log_figures(logger, measures, table, folder, (CURVES_PICTURE, SCATTER))
     figures: dict[str, Any] = {name: values.as_dict() for name, values in measures.items()}
     compared: dict[str, Any] = {}
     if gain is not None:
@@ -173,13 +173,13 @@ def show_training(
     if results.ladder is not None:
         for line in _ladder_lines(results.ladder, results.kept):
             console.print(line, highlight=False, soft_wrap=True)
-        _close(console, results, folder, program, overrides, study, "rungs.png")
+        _close(console, results, folder, program, overrides, study, RUNGS_PICTURE)
         return
     chosen = f"epoch {best['epoch']} of {best['stage']}{_VARIANTS[best['variant']]}" if results.kept else "the start"
     console.print(f"on videos that were not trained on; best: {chosen}", highlight=False)
     if results.kept and count < _FEW:
         console.print(f"the epoch is the best of {count} videos, which flatters the figures", highlight=False)
-    _close(console, results, folder, program, overrides, study, "curves.png")
+    _close(console, results, folder, program, overrides, study, CURVES_PICTURE)
 
 
 def _close(
@@ -212,7 +212,7 @@ def summarize(indices: Sequence[int], splits: Sequence[Mapping[str, Measures]], 
     measures = table.groupby("score", sort=False)[list(MEASURES)]
     for name, figures in (("median", measures.median()), ("std", measures.std(ddof=0))):
         table = pd.concat([table, figures.reset_index().assign(split=name)], ignore_index=True)
-    write_table(folder / "summary.csv", table)
+    write_table(folder / SUMMARY, table)
     medians = {score: median([split[score] for split in splits]) for score in splits[0]}
     count = next(iter(medians.values())).n
     console = Console()

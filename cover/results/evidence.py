@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cover.results.names import EVIDENCE
+from cover.results.names import EVIDENCE, FILENAME
 
 _HALF = 65_504.0  # the largest number in half precision
 _HIGHEST = 16_000  # px, of a WebP file
@@ -74,7 +74,7 @@ def evidence_line(
         frames: Branch -> int64 (T', n).
         thumbnails: uint8 RGB (T', h, w, 3), or None.
     """
-    line: dict[str, Any] = {"Filename": name, "maps": {}}
+    line: dict[str, Any] = {FILENAME: name, "maps": {}}
     for branch, rows in maps.items():
         line["maps"][branch] = {
             "shape": rows.shape,
@@ -135,7 +135,7 @@ class EvidenceFile:
         with self._path.open("rb") as file:
             for line in file:
                 try:
-                    name = json.loads(line)["Filename"]
+                    name = json.loads(line)[FILENAME]
                 except (ValueError, KeyError, TypeError):  # the line that a kill cut short
                     pass
                 else:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cover.errors import UsageError
 from cover.files import replacing
-from cover.results.names import MAPS
+from cover.results.names import FILENAME, MAPS
 from cover.scores import VideoScore
 from cover.text import printable
 
@@ -40,7 +40,7 @@ def write_maps(folder: Path, name: str, score: VideoScore) -> None:
     Raises:
         UsageError: The file cannot be written.
     """
-    entries: dict[str, Any] = {"Filename": np.array(printable(name))}
+    entries: dict[str, Any] = {FILENAME: np.array(printable(name))}
     for branch, rows in score.maps.items():
         entries |= {branch: rows, f"{branch}_times": score.times[branch], f"{branch}_frames": score.frames[branch]}
     path = maps_file(folder, name)

@@ -20,7 +20,25 @@ COMPARISON = "comparison.csv"
 COMPARISON_PAGE = "comparison.html"
 COMPARISON_FILES = "comparison_files"
 RANKING = "ranking.csv"
+RANKING_PICTURE = "ranking.png"
 PAIRS = "pairs.csv"
+SCATTER = "scatter.png"
+SPLIT_MEASURES = "splits.json"
+RATINGS = "ratings.csv"
+RATERS = "raters.csv"
+AGREEMENT = "agreement.json"
+RUNTIME = "runtime.json"
+SUMMARY = "summary.csv"
+SUMMARY_TEXT = "summary.md"
+
+SPLIT = "split.csv"
+CURVES = "curves.csv"
+CURVES_PICTURE = "curves.png"
+RUNGS_TABLE = "rungs.csv"
+RUNGS_PICTURE = "rungs.png"
+BEST = "best.ckpt"
+LAST = "last.ckpt"
+TRAINED = "trained.safetensors"
 
 FILENAME = "Filename"
 PART = {"Start": "start", "End": "end"}
@@ -54,6 +72,15 @@ FACT_COLUMNS = {
 """Columns of ``facts.csv`` on the file; the dataset's columns follow."""
 
 FACTS = tuple(FACT_COLUMNS.values())
+MOMENT_COLUMNS = (FILENAME, "Start", "End", "Branch", "Below", "Time", "Frame")
+"""Columns of ``moments.csv``."""
+
+VIDEO_SUM_COLUMNS = (FILENAME, "Parts", "Failed", "Seconds", "WorstStart", "WorstEnd")
+"""First columns of ``videos.csv``."""
+
+SPLIT_COLUMNS = (FILENAME, "split", "mos", "dataset")
+"""Columns of ``split.csv``."""
+
 REASON = "Reason"
 NOTE = "Note"
 TEXTS = frozenset({FILENAME, *PART, "Codec", "Lossless", NOTE, REASON})

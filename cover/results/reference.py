@@ -11,7 +11,7 @@ import numpy as np
 from cover.errors import UsageError
 from cover.results.journal import read_identity
 from cover.results.names import SCORES_TABLE
-from cover.tables import read_table
+from cover.tables import Columns, read_table
 
 _COLUMN = "Overall"
 _DECIMALS = 4  # of scores.csv
@@ -52,10 +52,11 @@ def read_reference(path: str | Path, identity: Mapping[str, Any] | None = None) 
     path = Path(path)
     table = path / SCORES_TABLE if path.is_dir() else path
     read = read_table(table, f"reference={path}: {table}")
-    if _COLUMN not in read.header:
+    column = Columns(read.header).find(_COLUMN)
+    if column is None:
         raise UsageError(f"reference={path}: no column {_COLUMN}; it takes a results folder or its scores.csv")
     try:
-        scores = np.sort([float(str(cells[_COLUMN])) for _, cells in read.records])
+        scores = np.sort([float(str(cells[column])) for _, cells in read.records])
     except ValueError as error:
         raise UsageError(f"reference={path}: {table} holds a score that is no number ({error})") from error
     if not len(scores) or not np.isfinite(scores).all():

@@ -22,7 +22,17 @@ from cover.results.journal import (
     same_scores,
 )
 from cover.results.maps import maps_file, write_maps
-from cover.results.names import ERRORS, EVIDENCE, FACTS_TABLE, JOURNAL, NOTES, OF_A_READER, OF_A_RUN, SCORES_TABLE
+from cover.results.names import (
+    ERRORS,
+    EVIDENCE,
+    FACTS_TABLE,
+    FILENAME,
+    JOURNAL,
+    NOTES,
+    OF_A_READER,
+    OF_A_RUN,
+    SCORES_TABLE,
+)
 from cover.results.overview import Overview, ScoreTally
 from cover.results.reference import Reference
 from cover.results.table_writer import TableLayout, listed_lines, listed_names
@@ -164,7 +174,7 @@ class ResultStore:
             remark: On how they were found.
         """
         bounds = [[row.part.start, row.part.end] for row in parts]
-        entry = {"Filename": video.name, "fingerprint": fingerprint(video.location), "parts": bounds, "remark": remark}
+        entry = {FILENAME: video.name, "fingerprint": fingerprint(video.location), "parts": bounds, "remark": remark}
         self._plans[video.name] = _plan(entry)
         append_entry(self.folder, entry)
 
@@ -177,12 +187,12 @@ class ResultStore:
         name = row.name
         if isinstance(outcome, Failure):
             self.errors[name] = outcome.reason
-            append_entry(self.folder, {"Filename": name, "error": outcome.reason})
+            append_entry(self.folder, {FILENAME: name, "error": outcome.reason})
             append_line(self.folder / ERRORS, csv_line(*self._layout.cells(row), outcome.reason))
             return
         if self.maps:
             write_maps(self.folder, name, outcome)
-        record: dict[str, Any] = {"Filename": name, "fingerprint": fingerprint(row.location)}
+        record: dict[str, Any] = {FILENAME: name, "fingerprint": fingerprint(row.location)}
         record |= {"scores": outcome.scores, "notes": [*outcome.notes]}
         if outcome.info is not None:
             record["facts"] = file_facts(outcome.info, row.path)

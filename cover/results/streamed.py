@@ -25,8 +25,7 @@ _NUMBERS = (*SCORES, "duration", "percentile", "mos")
 class StreamedResults(Results):
     """The content of a results folder that is read from disk whenever it is asked for.
 
-    In memory are seven numbers a row (:attr:`numbers`), and what :meth:`rows_at` gives. Rows of an interrupted run may
-    lack their facts.
+    In memory are seven numbers a row (:attr:`numbers`), and what :meth:`rows_at` gives.
 
     Attributes:
         table: The first rows.
@@ -64,6 +63,8 @@ class StreamedResults(Results):
         """Give the notes on some rows, by name."""
         sought = set(names)
         notes: dict[str, list[str]] = {}
+        if not (self.folder / NOTES).is_file():
+            return notes
         for table in read_in_chunks(self.folder / NOTES, _CHUNK):
             for name, note in table.loc[table.index.isin(sought), NOTE].items():
                 notes.setdefault(str(name), []).append(str(note))
@@ -120,6 +121,14 @@ def _chunks(folder: Path) -> Iterator[tuple[pd.DataFrame, list[str]]]:
     names = score_columns(folder)
     has_facts = (folder / FACTS_TABLE).is_file()
     facts: Iterator[pd.DataFrame] = read_in_chunks(folder / FACTS_TABLE, _CHUNK) if has_facts else iter(())
+    waiting = next(facts, None)  # facts of rows that are still to come: ranks may have written in another order
     for scores in read_in_chunks(folder / SCORES_TABLE, _CHUNK):
-        table, extras = joined(scores.rename(columns=names), next(facts, None))
+        while waiting is not None and not scores.index.isin(waiting.index).all():
+            following = next(facts, None)
+            if following is None:
+                break
+            waiting = pd.concat([waiting, following])
+        table, extras = joined(scores.rename(columns=names), waiting)
+        if waiting is not None:
+            waiting = waiting[~waiting.index.isin(scores.index)]
         yield table.dropna(subset=["overall"]), extras

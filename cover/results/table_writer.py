@@ -13,6 +13,7 @@ from cover.parts import Part, name_from_cells
 from cover.results.names import (
     ERRORS,
     FACT_COLUMNS,
+    FACTS,
     FACTS_TABLE,
     FILENAME,
     MOS,
@@ -31,7 +32,6 @@ from cover.rows import Row
 from cover.scores import SCORES
 from cover.text import printable
 
-_FACTS = tuple(FACT_COLUMNS.values())
 _QUOTED = re.compile('["\r\n]')
 
 ScoreRecord = Mapping[str, Any]
@@ -95,7 +95,7 @@ class TableLayout:
     def facts_line(self, row: Row, record: ScoreRecord, cells: tuple[str, ...]) -> str:
         """Write a line of ``facts.csv``: the facts of the file, then what the dataset says of the video."""
         facts = record.get("facts") or {}
-        values = [facts.get(name) for name in _FACTS]
+        values = [facts.get(name) for name in FACTS]
         if self._rated:
             values.append(row.mos)
         if self._extras:

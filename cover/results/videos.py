@@ -10,7 +10,7 @@ import numpy as np
 
 from cover.files import csv_line
 from cover.parts import bound_text
-from cover.results.names import FILENAME, PREDICTED_MOS
+from cover.results.names import PREDICTED_MOS, VIDEO_SUM_COLUMNS
 from cover.rows import Row
 from cover.text import printable
 
@@ -72,7 +72,7 @@ class VideoSums:
             each score the weighted mean, 1st and 5th percentile (the lowest score that so much of the time does not
             exceed) and minimum.
         """
-        header = [FILENAME, "Parts", "Failed", "Seconds", "WorstStart", "WorstEnd"]
+        header = [*VIDEO_SUM_COLUMNS]
         for name in self._names:
             title = {"predicted_mos": PREDICTED_MOS}.get(name, name.capitalize())
             header += [title, *(f"{title}{quantile}" for quantile in _QUANTILES), f"{title}Min"]

@@ -8,6 +8,7 @@ import pandas as pd
 from cover.config import components, training
 from cover.config.record import run_record
 from cover.config.schema import TrainOptions
+from cover.results.names import RUNGS_PICTURE, SCATTER
 
 if TYPE_CHECKING:
     from cover.evaluation.raters.study import Study
@@ -64,5 +65,5 @@ def adapt(options: TrainOptions, config: dict[str, Any], folder: Path) -> "Study
             options.resamples,
         )
         if (logger := training.logger(options, config, folder)) is not None:
-            log_figures(logger, read_figures(folder).measures, table, folder, ("rungs.png", "scatter.png"))
+            log_figures(logger, read_figures(folder).measures, table, folder, (RUNGS_PICTURE, SCATTER))
     return source.study

@@ -27,7 +27,7 @@ from cover.ranks import is_main_process
 from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.reporting.progress import working
 from cover.reporting.tables import write_predictions
-from cover.results.names import PREDICTIONS
+from cover.results.names import PREDICTIONS, RUNTIME, SCATTER
 from cover.results.record import write_run_record
 from cover.rows import Row
 from cover.tasks.report import end_with_report
@@ -172,7 +172,7 @@ def _runtime(options: EvaluateOptions, folder: Path) -> dict[str, float | str]:
     device = device_of("cpu" if options.trainer["accelerator"] == "cpu" else "auto")
     scorer = Scorer(components.build_model(options).to(device).eval(), components.view_spec(options.views))
     runtime = measure_runtime(scorer)
-    write_text(folder / "runtime.json", json.dumps(runtime, indent=2) + "\n")
+    write_text(folder / RUNTIME, json.dumps(runtime, indent=2) + "\n")
     return runtime
 
 
@@ -181,4 +181,4 @@ def _log(
 ) -> None:
     if logger["_target_"].endswith(".CSVLogger"):  # the default: not worth importing Lightning for
         return write_csv_log(folder / logger["version"], config, metrics)
-    return log_evaluation(components.build_logger(logger, folder), config, metrics, table, folder / "scatter.png")
+    return log_evaluation(components.build_logger(logger, folder), config, metrics, table, folder / SCATTER)

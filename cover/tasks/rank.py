@@ -11,6 +11,7 @@ from cover.config.schema import EvaluateOptions
 from cover.errors import UsageError
 from cover.evaluation.tables.joined import join
 from cover.reporting.progress import working
+from cover.results.names import FILENAME
 from cover.results.record import write_run_record
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def rank(options: EvaluateOptions, config: dict[str, Any], folder: Path) -> bool
         lone = table[table[metrics].isna().any(axis=1)].iloc[0]
         lacking = ", ".join(name for name in metrics if lone[name] != lone[name])
         message = "%d of %d rated videos have a score of every metric: these are compared (%s has none of %s)"
-        log.warning(message, len(complete), len(table), lone["Filename"], lacking)
+        log.warning(message, len(complete), len(table), lone[FILENAME], lacking)
     if study is not None:
         evaluation.write_study(folder, study)
     with working(f"ranking {len(metrics)} metrics on {len(complete)} videos"):

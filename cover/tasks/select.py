@@ -10,7 +10,7 @@ from cover.parts import bound_text
 from cover.reporting.tables import write_table
 from cover.results.conditions import conditioned, matching
 from cover.results.journal import read_locations
-from cover.results.names import SELECTED
+from cover.results.names import FILENAME, SELECTED
 from cover.results.read import Results, read_results
 from cover.scores import SCORES
 from cover.text import visible
@@ -42,7 +42,7 @@ def select(options: SelectOptions) -> int:
             Console(stderr=True).print(f"WARNING: {len(broken)} names of several lines are left out", highlight=False)
         write_text(path, "".join(f"{line}\n" for line in lines if line not in broken))
     elif path.suffix == ".csv":
-        listed = pd.DataFrame({"Filename": names, "path": [paths.get(name, name) for name in names]})
+        listed = pd.DataFrame({FILENAME: names, "path": [paths.get(name, name) for name in names]})
         if results.in_parts:
             for column, bound in (("Start", "start"), ("End", "end")):
                 listed[column] = [bound_text(bound) for bound in selected[bound]]

@@ -13,7 +13,7 @@ from cover.config.compose import checked
 from cover.config.record import run_record
 from cover.config.schema import TrainOptions
 from cover.ranks import is_main_process
-from cover.results.names import ERRORS
+from cover.results.names import CURVES, ERRORS
 
 _SEEN = re.compile(r"\+*(model|views)[.=]")  # options that scoring must be given too
 
@@ -108,7 +108,7 @@ def _train_split(
         outcome = run.train_stages(recipe, lambda: components.build_model(options), sets, about, folder, logger)
         if is_main_process():
             best = {"stage": outcome.best.name, "epoch": outcome.best.epoch, "variant": outcome.best.variant}
-            curves = read_curves(folder / "curves.csv")
+            curves = read_curves(folder / CURVES)
             reporting.write_figures(
                 folder,
                 outcome.table(),

@@ -10,6 +10,7 @@ import torch
 from cover.curves import Calibration, to_plain
 from cover.files import replacing
 from cover.models import COVER
+from cover.results.names import BEST, TRAINED
 from cover.training.stages import StageResult
 from cover.weights import save_weights
 
@@ -45,9 +46,9 @@ def write_weights(
         "pytorch-lightning_version": lightning.__version__,
         "cover": {name: value for name, value in about.items() if name != "base"},  # which is for what is not whole
     }
-    with replacing(folder / "best.ckpt") as partial:
+    with replacing(folder / BEST) as partial:
         torch.save(whole, partial)
-    heads, everything = folder / "heads.safetensors", folder / "trained.safetensors"
+    heads, everything = folder / "heads.safetensors", folder / TRAINED
     file = everything if any(name.startswith("backbones.") for name in trained) else heads
     save_weights({key: state[key] for key in sorted(trained)}, file, about)
     if file == everything:

@@ -22,7 +22,7 @@ from cover.evaluation.splits.contents import contents
 from cover.files import LOCK, set_aside, write_rows
 from cover.models import COVER
 from cover.ranks import is_main_process
-from cover.results.names import ERRORS, METRICS, MISSING, RUN
+from cover.results.names import ERRORS, FILENAME, LAST, METRICS, MISSING, RUN, SPLIT, SPLIT_COLUMNS, TRAINED
 from cover.results.record import RunRecord, read_run_record, write_run_record
 from cover.scores import REVISION, SCORES
 from cover.training.checkpoints import write_weights
@@ -69,7 +69,7 @@ class TrainingOutcome:
             row, rated = data.videos[video], data.owners[video]
             named = dict(zip(SCORES, scores, strict=True))
             split = "train" if video < data.trained else "validation"
-            line = {"Filename": row.name, "split": split, "mos": row.mos, **named}
+            line = {FILENAME: row.name, "split": split, "mos": row.mos, **named}
             if self.curve is not None:
                 line["predicted_mos"] = float(self.curve(named["overall"]))
             line |= {f"{branch}_rated": rated.rating(row, branch) for branch in data.own}
@@ -128,7 +128,7 @@ def train_stages(
         return TrainingOutcome(tried, curve, tried, start, worth)
     if is_main_process():
         curve = _calibration(start)
-        (folder / "trained.safetensors").unlink(missing_ok=True)
+        (folder / TRAINED).unlink(missing_ok=True)
         write_weights(make_model(), start, curve, set(start.trained), about, folder)
     return TrainingOutcome(start, curve, tried, start, worth)
 
@@ -180,7 +180,7 @@ def open_run(
     write_run_record(folder, replace(record, training=facts))
     if not (folder / FINISHED).exists():
         start_errors(folder / ERRORS)
-        write_splits(sets, folder / "split.csv")
+        write_splits(sets, folder / SPLIT)
 
 
 def _digest(identity: Mapping[str, Any]) -> str:
@@ -195,14 +195,14 @@ def write_splits(sets: Sequence[RatedSet], path: Path) -> None:
         for split in ("train", "validation")
         for row in getattr(rated, split)
     ]
-    write_rows(path, ("Filename", "split", "mos", "dataset"), rows)
+    write_rows(path, SPLIT_COLUMNS, rows)
 
 
 def tidy(recipe: Recipe, folder: Path) -> None:
     """Leave of the stages what the last one ended with."""
     stages = folder / "stages"
     if stages.exists():
-        (stages / recipe.stages[-1].name / "last.ckpt").replace(folder / "last.ckpt")
+        (stages / recipe.stages[-1].name / LAST).replace(folder / LAST)
         shutil.rmtree(stages)
 
 

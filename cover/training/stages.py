@@ -16,7 +16,7 @@ from torch import nn
 from cover.errors import UsageError
 from cover.models import COVER, FrameBackbone, fan_in_, whiten_
 from cover.ranks import is_main_process
-from cover.results.names import ERRORS
+from cover.results.names import BEST, CURVES, ERRORS, LAST
 from cover.scores import BRANCHES, SCORES
 from cover.training.adapt.ridge import fit_heads
 from cover.training.data.features import add_error, caches, prepare
@@ -101,9 +101,9 @@ def run_stage(
     place = folder / "stages" / stage.name
     # What a stage before this one has trained goes on from there.
     anew = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
-    if recipe.from_scratch and anew and not (place / "last.ckpt").exists():
+    if recipe.from_scratch and anew and not (place / LAST).exists():
         _start_from_scratch(model, anew, data)
-    if not stage.train and not (place / "last.ckpt").exists():
+    if not stage.train and not (place / LAST).exists():
         fit_heads(model, data, recipe.ridge, recipe.seed)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
     training = _module(recipe, model, data, about)
@@ -111,7 +111,7 @@ def run_stage(
         _fit(recipe, stage, training, data, folder, logger)
     else:
         _measure(recipe, stage, training, data, folder)
-    chosen = torch.load(place / "best.ckpt", map_location="cpu", weights_only=True)
+    chosen = torch.load(place / BEST, map_location="cpu", weights_only=True)
     model.load_state_dict({key.removeprefix("model."): value for key, value in chosen["state_dict"].items()})
     _predict(recipe, training, data, folder)
     model.backbones.update(resting)
@@ -158,9 +158,9 @@ def run_start(
     figures = training.measured(held_out)
     score = figures["overall/srocc"] + figures["overall/plcc"]
     score = -2.0 if math.isnan(score) else score
-    if is_main_process() and not read_curves(folder / "curves.csv"):
+    if is_main_process() and not read_curves(folder / CURVES):
         metrics = {f"val/raw/{name}": value for name, value in figures.items()} | {MONITOR: score}
-        write_curves(folder / "curves.csv", [curve_line(START, 0, 0.0, metrics)])
+        write_curves(folder / CURVES, [curve_line(START, 0, 0.0, metrics)])
     trained = frozenset(key for key, _ in model.named_parameters() if key.startswith(("gates.", "heads.")))
     return StageResult(START, 0, RAW, score, training.predictions, data, trained)
 
@@ -255,7 +255,7 @@ def _fit(
     last = ModelCheckpoint(place, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     direction = [] if before else [StartingDirection()]
     trainer = recipe.make_trainer(
-        callbacks=[CurveWriter(folder / "curves.csv", stage.name, earlier), _progress_bar(), best, last, *direction],
+        callbacks=[CurveWriter(folder / CURVES, stage.name, earlier), _progress_bar(), best, last, *direction],
         max_epochs=stage.epochs,
         # Adding up gradients in any order would differ in the last bits from run to run. On a GPU it costs too much.
         deterministic=recipe.accelerator == "cpu" or not torch.accelerator.is_available(),
@@ -265,7 +265,7 @@ def _fit(
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=1,
     )
-    file = place / "last.ckpt"
+    file = place / LAST
     if file.exists():
         log.info("%s: resuming from %s", stage.name, file)
     trainer.fit(training, datamodule=data, ckpt_path=file if file.exists() else None)
@@ -275,20 +275,20 @@ def _earlier(recipe: Recipe, stage: Stage, folder: Path) -> tuple[list[str], lis
     """The names of the stages before one, and their lines of curves."""
     names = [known.name for known in recipe.stages]
     before = names[: names.index(stage.name)]
-    return before, [line for line in read_curves(folder / "curves.csv") if line["stage"] in (START, *before)]
+    return before, [line for line in read_curves(folder / CURVES) if line["stage"] in (START, *before)]
 
 
 def _measure(recipe: Recipe, stage: Stage, training: Training, data: TrainingData, folder: Path) -> None:
     """Validate heads that were fitted in closed form; leaves a line of curves, ``best.ckpt`` and ``last.ckpt``."""
     place = (folder / "stages" / stage.name).absolute()
-    if (place / "last.ckpt").exists():
+    if (place / LAST).exists():
         return
     _, earlier = _earlier(recipe, stage, folder)
     trainer = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
     trainer.validate(training, datamodule=data, verbose=False)
     if trainer.is_global_zero:
-        write_curves(folder / "curves.csv", [*earlier, curve_line(stage.name, 1, 0.0, trainer.callback_metrics)])
-    for name in ("best.ckpt", "last.ckpt"):
+        write_curves(folder / CURVES, [*earlier, curve_line(stage.name, 1, 0.0, trainer.callback_metrics)])
+    for name in (BEST, LAST):
         trainer.save_checkpoint(place / name)
 
 

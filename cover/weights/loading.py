@@ -41,7 +41,6 @@ def load_weights(
     model: nn.Module,
     weights: str | Path | None = None,
     clip_weights: str | Path | None = None,
-    cache: Path | None = None,
 ) -> None:
     """Fill a model from COVER.pth and a CLIP file, from a checkpoint of ours, or with what training starts from.
 
@@ -60,7 +59,6 @@ def load_weights(
             inflated to video and its Video Swin-T (Kinetics) as backbones, gates and heads as a fixed seed draws them.
         clip_weights: CLIP ViT-L/14, read unless ``weights`` has an image tower; unless given, what ``weights`` was
             trained from, else the published one.
-        cache: Folder for published files; :func:`cover.weights.cache_dir` unless given.
 
     Raises:
         WeightsError: A file cannot be had or read (see :func:`fetch` and :func:`read_state_dict`), is not what a file
@@ -69,13 +67,13 @@ def load_weights(
     """
     filling = _Filling(model)
     tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
-    source, clip = _Source(weights), _Source(clip_weights)
+    source, clip = _Origin(weights), _Origin(clip_weights)
     calibration: Calibration | None = None
     first = True
     tower_path: Path | None = None
     partial = False
     while source.name != PRETRAINED_WEIGHTS:
-        path = source.find(PUBLISHED["cover"], cache)
+        path = source.find(PUBLISHED["cover"])
         about = read_about(path)
         state = read_state_dict(path)
         if first:
@@ -99,10 +97,10 @@ def load_weights(
             break
         source = base.weights
     else:  # not left by a break: this is what the last file was trained from, or what the user asked for
-        _start(filling, model, cache)
+        _start(filling, model)
 
     if not filling.missing().isdisjoint(tower):
-        path = clip.find(PUBLISHED["clip_vit_l14"], cache)
+        path = clip.find(PUBLISHED["clip_vit_l14"])
         filling.take(path, read_state_dict(path), CLIP_RULES, CLIP_UNUSED, only=tower)
         filling.require(tower, path)
     elif tower_path is not None and clip_weights is not None:
@@ -138,7 +136,7 @@ def save_weights(
 
 
 @dataclass(frozen=True)
-class _Source:
+class _Origin:
     """A source of weights: one that the user named, or one that a file says it was trained from.
 
     Args:
@@ -151,10 +149,10 @@ class _Source:
     sha256: str | None = None
     owner: Path | None = None
 
-    def find(self, published: WeightsFile, cache: Path | None) -> Path:
+    def find(self, published: WeightsFile) -> Path:
         """The file, fetched or checked if need be. The checksum also rules out that files name each other in a ring."""
         if self.name is None:
-            return fetch(published, cache)
+            return fetch(published)
         path = Path(self.name)
         if self.owner is None:
             return path
@@ -176,8 +174,8 @@ class _Source:
 class _Base:
     """The sources that a file of ours says it was trained from."""
 
-    weights: _Source
-    clip: _Source
+    weights: _Origin
+    clip: _Origin
 
 
 class _Filling:
@@ -223,7 +221,7 @@ class _Filling:
             raise WeightsError(f"{path} lacks {len(missing)} of the tensors the model needs{hint}: {_some(missing)}")
 
 
-def _start(filling: _Filling, model: Any, cache: Path | None) -> None:
+def _start(filling: _Filling, model: Any) -> None:
     """Fill all but the image tower with what training from scratch starts from."""
     networks = [branch for branch, backbone in model.backbones.items() if hasattr(backbone, "pretrained")]
     for branch, key, shaped, rules, unused in (
@@ -232,7 +230,7 @@ def _start(filling: _Filling, model: Any, cache: Path | None) -> None:
     ):
         if branch in networks:
             continue
-        path = fetch(PUBLISHED[key], cache)
+        path = fetch(PUBLISHED[key])
         filling.take(path, shaped(read_state_dict(path), filling.needed), rules, unused)
         filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.")], path)
     for branch in networks:
@@ -255,7 +253,7 @@ def _base(path: Path, about: Mapping[str, Any]) -> _Base | None:
     if not isinstance(base, Mapping) or not all(isinstance(base.get(name), (str, type(None))) for name in names):
         raise WeightsError(f"{path} is damaged: what it says it was trained from makes no sense")
     weights, weights_sha256, clip, clip_sha256 = map(base.get, names)
-    return _Base(_Source(weights, weights_sha256, path), _Source(clip, clip_sha256, path))
+    return _Base(_Origin(weights, weights_sha256, path), _Origin(clip, clip_sha256, path))
 
 
 def _fitted(tensor: Tensor, place: Tensor, name: str, path: Path) -> Tensor:

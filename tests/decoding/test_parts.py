@@ -172,21 +172,23 @@ def test_a_search_that_stalls_ends_its_process(film: Row, tmp_path: Path) -> Non
     process = context.Process(target=_stall, args=(film.path, tmp_path / "index"))
     process.start()
     process.join(60)
+    assert (tmp_path / "index.searching").exists()
     assert process.exitcode == cover.decoding.parts.STALLED
 
 
 def _stall(path: Path, kept: Path) -> None:
     import time
 
-    film = cover.decoding.parts.Film(path, kept, {"threads": 1}, segments=Segments("shots"))
-    cover.decoding.parts.index_film(film, 1)
+    film = cover.decoding.parts.DividedVideo(path, kept, {"threads": 1}, segments=Segments("shots"))
+    cover.decoding.parts.index_divided(film)
 
     def endless(*_: object, alive: object, **__: object) -> None:
         alive()  # type: ignore[operator]
+        kept.with_suffix(".searching").touch()
         time.sleep(60)
 
     cover.decoding.parts.find_cuts = endless  # type: ignore[assignment]
-    cover.decoding.parts.plan_shots(film, 1, 0.5)
+    cover.decoding.parts.plan_shots(film, 0.5)
 
 
 def test_ranks_share_films_out_in_stretches(film: Row) -> None:

@@ -11,7 +11,6 @@ from cover.evaluation.measures import measure
 from cover.reporting.console import measures_table, summary
 from cover.results.overview import Overview, ScoreTally
 from cover.rows import Row
-from cover.text import visible
 
 SCORES = {"semantic": 0.5, "technical": -0.25, "aesthetic": 0.0, "overall": 0.25}
 
@@ -53,11 +52,17 @@ def test_nothing_scored() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["new\nline.mp4", "[red]markup[/red].mp4", os.fsdecode(b"\xff.mp4"), "\x1b[31mred.mp4"]
+    ("name", "spelt"),
+    [
+        ("new\nline.mp4", r"new\nline.mp4"),
+        ("[red]markup[/red].mp4", "[red]markup[/red].mp4"),
+        (os.fsdecode(b"\xff.mp4"), r"\udcff.mp4"),
+        ("\x1b[31mred.mp4", r"\u001b[31mred.mp4"),
+    ],
 )
-def test_names_are_shown_as_text(name: str) -> None:
-    text = shown(summary(overview({name: SCORES}), Path("out")))
-    assert visible(name) in text
+def test_names_are_shown_as_text(name: str, spelt: str) -> None:
+    assert spelt in shown(summary(overview({name: SCORES}), Path("out")))
+    assert f"{spelt}: broken" in shown(summary(overview({}, {name: "broken"}), Path("out")))
 
 
 def test_narrow_terminals_keep_numbers_whole() -> None:

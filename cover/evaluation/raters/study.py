@@ -17,6 +17,7 @@ from cover.evaluation.arrays import Array, plain
 from cover.evaluation.correlation import srocc
 from cover.evaluation.raters.screening import Screening, most_likely, screened
 from cover.evaluation.raters.uncertainty import half_width
+from cover.results.names import FILENAME
 from cover.rows import Rating
 
 _HALVES = 200  # random halves of the raters
@@ -172,7 +173,7 @@ def evaluate_ratings(
     frame = pd.DataFrame({**raters, "kept": accepted, "reason": reasons})
     videos = pd.DataFrame(
         {
-            "Filename": [name for name, rated in zip(panel.videos, there, strict=True) if rated],
+            FILENAME: [name for name, rated in zip(panel.videos, there, strict=True) if rated],
             "mos": mos,
             "std": std,
             "n": counts[there],

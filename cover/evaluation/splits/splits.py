@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from cover.errors import UsageError
 from cover.files import csv_line, write_bytes
+from cover.results.names import FILENAME
 from cover.tables import Columns, read_table
 
 
@@ -34,7 +35,7 @@ class Named(Protocol):
 R = TypeVar("R", bound=Named)
 T = TypeVar("T")
 
-HEADER = ("Filename", "split")
+HEADER = (FILENAME, "split")
 
 
 def random_splits(rows: Sequence[R], k: int = 10, train: float = 0.8) -> list[dict[str, list[R]]]:

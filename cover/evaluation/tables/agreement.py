@@ -8,6 +8,7 @@ from cover.curves import Fit
 from cover.evaluation.measures import Measures, measure
 from cover.evaluation.p1401 import Standard, standard
 from cover.evaluation.tables.predictions import score_names
+from cover.results.names import FILENAME
 
 
 def measure_all(table: pd.DataFrame, fit: Fit, resamples: int) -> dict[str, Measures]:
@@ -41,7 +42,7 @@ def standard_all(table: pd.DataFrame, fit: Fit, *, resolving: bool = False) -> d
 
 def measure_splits(table: pd.DataFrame, splits: Sequence[set[str]], fit: Fit) -> list[dict[str, Measures]]:
     """Measure each score on each of several sets of videos, by their names; no intervals."""
-    return [measure_all(table[table["Filename"].isin(names)], fit, 0) for names in splits]
+    return [measure_all(table[table[FILENAME].isin(names)], fit, 0) for names in splits]
 
 
 def _measured(table: pd.DataFrame, name: str, fit: Fit, resamples: int) -> Measures:

@@ -12,11 +12,11 @@ import pandas as pd
 
 from cover.errors import UsageError
 from cover.evaluation.tables.predictions import PredictionTable, read_predictions
-from cover.results.names import PREDICTIONS, SCORES_TABLE
+from cover.results.names import FILENAME, PREDICTIONS, SCORES_TABLE
 from cover.rows import Row
 from cover.tables import NOT_JUDGEMENTS, TEXT, header_key, header_of
 
-_TAKEN = ("Filename", "mos", "ci95", "se")  # names of other columns beside those of metrics
+_TAKEN = (FILENAME, "mos", "ci95", "se")  # names of other columns beside those of metrics
 _RESULTS = (PREDICTIONS, SCORES_TABLE)  # of a results folder, the first that is there
 
 

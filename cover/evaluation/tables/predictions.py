@@ -10,7 +10,7 @@ import pandas as pd
 
 from cover.errors import UsageError
 from cover.parts import WHOLE, Part, read_bound
-from cover.results.names import MOS, PART
+from cover.results.names import FILENAME, MOS, PART
 from cover.results.record import is_before_07
 from cover.rows import Row, part_of
 from cover.scores import SCORES
@@ -109,7 +109,7 @@ def read_predictions(
     header = Columns(read.header, what, read.layout)
     by_default = columns["mos"] == "mos"
     columns = {name: _as_written(header, columns[name]) for name in ("path", "mos", *SCORES)}
-    names_column = columns["path"] or header.find(*VIDEO_COLUMNS) or "Filename"
+    names_column = columns["path"] or header.find(*VIDEO_COLUMNS) or FILENAME
     if by_default and columns["mos"] == MOS and is_before_07(path.parent):
         columns["mos"] = "mos"  # MOS is the predicted one there
     table = pd.DataFrame([cells for _, cells in read.records], columns=read.header)
@@ -169,7 +169,7 @@ def rated_table(
         columns: Scores by name, which is none of the others'.
     """
     known = {} if uncertain is None else {"ci95": uncertain[0], "se": uncertain[1]}
-    rated = {"Filename": [row.name for row in rows], "mos": [row.mos for row in rows], **known}
+    rated = {FILENAME: [row.name for row in rows], "mos": [row.mos for row in rows], **known}
     assert not rated.keys() & columns.keys()
     return pd.DataFrame({**rated, **columns})
 

@@ -13,7 +13,7 @@ from cover.reporting.page.pictures import Shelf, middle_picture
 from cover.reporting.page.render import plain_numbers, render
 from cover.reporting.tables import write_table
 from cover.results.evidence import EvidenceFile
-from cover.results.names import COMPARISON, COMPARISON_FILES, COMPARISON_PAGE
+from cover.results.names import COMPARISON, COMPARISON_FILES, COMPARISON_PAGE, FILENAME
 from cover.results.pairs import RunComparison, ScoreChange
 from cover.text import visible
 
@@ -29,8 +29,8 @@ def write_run_comparison(folder: Path, comparison: RunComparison) -> Path:
     """
     scores = [change.score for change in comparison.changes]
     columns = [f"{name}{end}" for name in scores for end in ("_a", "_b", "")]
-    table = comparison.pairs.rename(columns={"a": "Filename", "b": "Filename_b"})[
-        ["Filename", "Filename_b", *columns, "unlike"]
+    table = comparison.pairs.rename(columns={"a": FILENAME, "b": "Filename_b"})[
+        [FILENAME, "Filename_b", *columns, "unlike"]
     ]
     write_table(folder / COMPARISON, table)
     shelf = Shelf(folder / COMPARISON_FILES, _ROOM)

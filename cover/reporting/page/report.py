@@ -30,7 +30,7 @@ from cover.reporting.page.pictures import (
 )
 from cover.reporting.page.render import plain_numbers, render
 from cover.results.evidence import EvidenceFile
-from cover.results.names import FACTS, MOMENTS, REPORT, REPORT_FILES
+from cover.results.names import FACTS, MOMENT_COLUMNS, MOMENTS, REPORT, REPORT_FILES
 from cover.results.read import Results, identifier, videos
 from cover.results.streamed import MANY, count_videos
 from cover.scores import BRANCHES, SCORES
@@ -229,7 +229,7 @@ def _seen(
             if stretches:
                 columns["stretches"][number] = [_cells(stretch) for stretch in stretches]
 
-    write_rows(results.folder / MOMENTS, ("Filename", "Start", "End", "Branch", "Below", "Time", "Frame"), weak())
+    write_rows(results.folder / MOMENTS, MOMENT_COLUMNS, weak())
     ends = {name: _range([line.curves[name] for line in timelines.values()]) for name in _ORDER}
     columns["curves"] = {
         number: packed_curves(line.times - line.start, line.curves, ends) for number, line in timelines.items()

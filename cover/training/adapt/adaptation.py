@@ -18,6 +18,7 @@ from cover.evaluation.arrays import plain
 from cover.evaluation.fits.calibration import calibrate
 from cover.evaluation.splits.contents import Contents, contents
 from cover.models import COVER
+from cover.results.names import FILENAME
 from cover.scores import BRANCHES
 from cover.training.adapt.inputs import RatedInputs, rated_inputs
 from cover.training.adapt.ladder import CALIBRATION, UNCHANGED, Choice, HeadChange, Nested, choose, nested
@@ -39,7 +40,7 @@ class Adaptation:
 
     Attributes:
         data: The videos, as far as they can be read.
-        evidence: What the ladder knew of them.
+        inputs: What the ladder knew of them.
         contents: Their contents; None where each video is taken to show something else.
         choice: The rung that cross-validation over all of them chose.
         nested: What choosing is worth, on videos it did not see.
@@ -48,7 +49,7 @@ class Adaptation:
     """
 
     data: TrainingData
-    evidence: RatedInputs
+    inputs: RatedInputs
     contents: Contents | None
     choice: Choice
     nested: Nested
@@ -72,7 +73,7 @@ class Adaptation:
         return {
             "folds": self.nested.folds,
             "left_out": "videos" if known is None else "contents",
-            "groups": len(np.unique(self.evidence.groups)),
+            "groups": len(np.unique(self.inputs.groups)),
             "contents_by": None if known is None else known.source,
             "rungs": self.rungs,
             "chosen": {"rung": rung.name, "strength": plain(rung.strength)},
@@ -87,11 +88,11 @@ class Adaptation:
         """
         rated, cross_validated = self.data.sets[0], self.nested
         columns: dict[str, Any] = {
-            "Filename": [row.name for row in rated.train],
+            FILENAME: [row.name for row in rated.train],
             "split": "cross-validated",
-            "mos": self.evidence.mos,
-            "overall": cross_validated.after if self.kept else self.evidence.overall,
-            "overall_before": self.evidence.overall,
+            "mos": self.inputs.mos,
+            "overall": cross_validated.after if self.kept else self.inputs.overall,
+            "overall_before": self.inputs.overall,
             "overall_trained": cross_validated.after,
             "predicted_mos": cross_validated.after_mos if self.kept else cross_validated.before_mos,
             "predicted_mos_before": cross_validated.before_mos,
@@ -138,20 +139,20 @@ def fit_adaptation(
             f"{rated.name}: {len(np.unique(groups))} contents (by {known.source if known else 'video'}) are too few to "
             f"cross-validate over; {_FEWEST_GROUPS} at least"
         )
-    evidence = rated_inputs(model, data, groups, by_interval=recipe.by_interval)
-    worth = nested(evidence, recipe.seed, progress)
-    choice = choose(evidence, recipe.seed)
+    inputs = rated_inputs(model, data, groups, by_interval=recipe.by_interval)
+    worth = nested(inputs, recipe.seed, progress)
+    choice = choose(inputs, recipe.seed)
     kept = choice.rung.name != CALIBRATION and (worth.gain.clear or (worth.gain.sum[0] > 0 and not recipe.require_gain))
     change = choice.change if kept else UNCHANGED
     apply(model, change)
-    curve = calibrate(change.overall(evidence), evidence.mos)
+    curve = calibrate(change.overall(inputs), inputs.mos)
     if curve is None:
         log.warning("scores do not rise with the MOS: the checkpoint has no MOS scale")
     name = choice.rung.name if kept else START
     trained = frozenset(key for key, _ in model.named_parameters() if key.startswith("heads."))
     result = StageResult(name, int(kept), RAW, worth.gain.sum[0] if kept else 0.0, {}, data, trained)
     write_weights(model, result, curve, set(trained), about, folder)
-    return Adaptation(data, evidence, known, choice, worth, kept, curve)
+    return Adaptation(data, inputs, known, choice, worth, kept, curve)
 
 
 def apply(model: COVER, change: HeadChange) -> None:

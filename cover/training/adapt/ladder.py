@@ -79,13 +79,13 @@ class HeadChange:
     heads: Mapping[str, Tensor] | None = None
     offset: float = 0.0
 
-    def overall(self, evidence: RatedInputs) -> Array:
+    def overall(self, rated: RatedInputs) -> Array:
         """Overall scores after the change, (N,)."""
-        values: Array = self.centres.sum() + (evidence.scores - self.centres) @ self.factors
+        values: Array = self.centres.sum() + (rated.scores - self.centres) @ self.factors
         for branch, delta in self.deltas.items():
-            values = values + (evidence.inputs[branch] - self.means[branch]) @ delta
-        if self.heads is not None and evidence.near is not None:
-            values = values + evidence.near.shift(self.heads) - self.offset
+            values = values + (rated.inputs[branch] - self.means[branch]) @ delta
+        if self.heads is not None and rated.near is not None:
+            values = values + rated.near.shift(self.heads) - self.offset
         return values
 
 
@@ -128,44 +128,44 @@ class Nested:
     gain: Gain
 
 
-def rungs_for(evidence: RatedInputs) -> Sequence[Rung]:
+def rungs_for(rated: RatedInputs) -> Sequence[Rung]:
     """List the rungs that there are: linear heads have no second layer to change."""
-    return [rung for rung in RUNGS if rung.name != HEADS or evidence.near is not None]
+    return [rung for rung in RUNGS if rung.name != HEADS or rated.near is not None]
 
 
-def fit_rungs(evidence: RatedInputs, rungs: Sequence[Rung]) -> list[HeadChange]:
-    """Fit rungs, each to all videos of the evidence."""
-    weights = evidence.weights / evidence.weights.sum()
-    mean = weights @ evidence.mos
-    deviation = math.sqrt(weights @ (evidence.mos - mean) ** 2) or 1.0
-    target = (evidence.mos - mean) / deviation
-    overall = evidence.overall - weights @ evidence.overall
+def fit_rungs(rated: RatedInputs, rungs: Sequence[Rung]) -> list[HeadChange]:
+    """Fit rungs, each to all videos of the rated."""
+    weights = rated.weights / rated.weights.sum()
+    mean = weights @ rated.mos
+    deviation = math.sqrt(weights @ (rated.mos - mean) ** 2) or 1.0
+    target = (rated.mos - mean) / deviation
+    overall = rated.overall - weights @ rated.overall
     spread = math.sqrt(weights @ overall**2)
     if spread <= CONSTANT:
         return [UNCHANGED] * len(rungs)
     slope = max(float(weights @ (overall * target)) / spread**2, 0.0)
-    ridges = _ridge(evidence, weights, target - slope * overall, [r.strength for r in rungs if r.name == RIDGE])
+    ridges = _ridge(rated, weights, target - slope * overall, [r.strength for r in rungs if r.name == RIDGE])
     changes = []
     for rung in rungs:
         if rung.name == CALIBRATION:
             changes.append(UNCHANGED)
         elif rung.name == WEIGHTS:
-            changes.append(_weighted(evidence, weights, target, slope, rung.strength))
+            changes.append(_weighted(rated, weights, target, slope, rung.strength))
         elif rung.name == HEADS:
-            changes.append(_near(evidence, weights, target - slope * overall, slope, rung.strength, spread))
+            changes.append(_near(rated, weights, target - slope * overall, slope, rung.strength, spread))
         else:
             deltas, means = ridges.pop(0)
             # Scores keep the start's scale; where it runs against the ratings, nothing else of it is kept.
             scale = 1 / slope if slope * spread > _AGREES else spread
             factors = np.full(len(BRANCHES), slope * scale)
             scaled = {branch: scale * delta for branch, delta in deltas.items()}
-            changes.append(HeadChange(factors, weights @ evidence.scores, scaled, means))
+            changes.append(HeadChange(factors, weights @ rated.scores, scaled, means))
     return changes
 
 
-def _weighted(evidence: RatedInputs, weights: Array, target: Array, slope: float, strength: float) -> HeadChange:
+def _weighted(rated: RatedInputs, weights: Array, target: Array, slope: float, strength: float) -> HeadChange:
     """Weights of the branches, drawn toward equal ones in standard deviations of their scores."""
-    centred = evidence.scores - weights @ evidence.scores
+    centred = rated.scores - weights @ rated.scores
     spreads = np.sqrt(weights @ centred**2)
     root = np.sqrt(weights)[:, None]
     drawn = math.sqrt(strength) * np.diag(np.maximum(spreads, CONSTANT))
@@ -176,28 +176,26 @@ def _weighted(evidence: RatedInputs, weights: Array, target: Array, slope: float
     before, after = (math.sqrt(weights @ values**2) for values in (centred.sum(1), centred @ factors))
     if after <= CONSTANT * before:
         return UNCHANGED
-    return HeadChange(factors * before / after, weights @ evidence.scores, {}, {})
+    return HeadChange(factors * before / after, weights @ rated.scores, {}, {})
 
 
-def _near(
-    evidence: RatedInputs, weights: Array, left: Array, slope: float, strength: float, spread: float
-) -> HeadChange:
+def _near(rated: RatedInputs, weights: Array, left: Array, slope: float, strength: float, spread: float) -> HeadChange:
     """Heads near the start; none where the start runs against the ratings, as there is no way to go on from it."""
-    if evidence.near is None or slope * spread <= _AGREES:
+    if rated.near is None or slope * spread <= _AGREES:
         return UNCHANGED
-    heads = evidence.near.fit(left, weights, slope, strength)
-    return replace(UNCHANGED, heads=heads, offset=float(weights @ evidence.near.shift(heads)))
+    heads = rated.near.fit(left, weights, slope, strength)
+    return replace(UNCHANGED, heads=heads, offset=float(weights @ rated.near.shift(heads)))
 
 
 def _ridge(
-    evidence: RatedInputs, weights: Array, left: Array, strengths: Sequence[float]
+    rated: RatedInputs, weights: Array, left: Array, strengths: Sequence[float]
 ) -> list[tuple[dict[str, Array], dict[str, Array]]]:
     """Changes of the last layers that explain what is left of the ratings, for each strength; and their inputs' means.
 
     Solved among the videos, which are fewer than inputs; these are standardised, and count as one between them.
     """
     means, deviations, columns = {}, {}, []
-    for branch, values in evidence.inputs.items():
+    for branch, values in rated.inputs.items():
         means[branch] = weights @ values
         spread = np.sqrt(weights @ (values - means[branch]) ** 2)
         deviations[branch] = np.where(spread > CONSTANT, spread, np.inf)
@@ -236,59 +234,57 @@ def folds_of(groups: np.ndarray, seed: int) -> list[np.ndarray]:
     return [fold[where] == number for number in range(int(fold.max()) + 1)]
 
 
-def left_out_scores(evidence: RatedInputs, seed: int, rungs: Sequence[Rung]) -> Array:
+def left_out_scores(rated: RatedInputs, seed: int, rungs: Sequence[Rung]) -> Array:
     """Overall scores of each video after each rung was fitted to the folds without it, (N, rungs)."""
-    scores = np.full((len(evidence.mos), len(rungs)), math.nan)
-    for out in folds_of(evidence.groups, seed):
-        for place, change in enumerate(fit_rungs(evidence.some(~out), rungs)):
-            scores[out, place] = change.overall(evidence.some(out))
+    scores = np.full((len(rated.mos), len(rungs)), math.nan)
+    for out in folds_of(rated.groups, seed):
+        for place, change in enumerate(fit_rungs(rated.some(~out), rungs)):
+            scores[out, place] = change.overall(rated.some(out))
     return scores
 
 
-def choose(evidence: RatedInputs, seed: int) -> Choice:
+def choose(rated: RatedInputs, seed: int) -> Choice:
     """Choose a rung by cross-validation: the best by SROCC + PLCC, if it is better than the start beyond chance.
 
     Args:
-        evidence: Videos of two groups at least.
+        rated: Videos of two groups at least.
         seed: Of the folds.
     """
-    rungs = rungs_for(evidence)
-    scores = left_out_scores(evidence, seed, rungs)
-    figures = [(srocc(values, evidence.mos), plcc(values, evidence.mos, "none")) for values in scores.T]
+    rungs = rungs_for(rated)
+    scores = left_out_scores(rated, seed, rungs)
+    figures = [(srocc(values, rated.mos), plcc(values, rated.mos, "none")) for values in scores.T]
     table = [
         {"rung": rung.name, "strength": rung.strength, "srocc": rank, "plcc": linear}
         for rung, (rank, linear) in zip(rungs, figures, strict=True)
     ]
     best = int(np.argmax([rank + linear if math.isfinite(rank + linear) else -2.0 for rank, linear in figures]))
-    better = (
-        best and gain(scores[:, 0], scores[:, best], evidence.mos, evidence.groups.tolist(), resamples=_RESAMPLES).clear
-    )
+    better = best and gain(scores[:, 0], scores[:, best], rated.mos, rated.groups.tolist(), resamples=_RESAMPLES).clear
     chosen = rungs[best] if better else rungs[0]
-    (change,) = fit_rungs(evidence, [chosen])
+    (change,) = fit_rungs(rated, [chosen])
     return Choice(chosen, change, table)
 
 
 def nested(
-    evidence: RatedInputs, seed: int, progress: Callable[[Sequence[np.ndarray]], Iterator[np.ndarray]] = iter
+    rated: RatedInputs, seed: int, progress: Callable[[Sequence[np.ndarray]], Iterator[np.ndarray]] = iter
 ) -> Nested:
     """Measure what choosing and fitting is worth, by a cross-validation around both.
 
     Args:
-        evidence: Videos of three groups at least.
+        rated: Videos of three groups at least.
         seed: Of the folds.
         progress: Passes folds on, and may show that they pass.
     """
-    n = len(evidence.mos)
+    n = len(rated.mos)
     after, before_mos, after_mos = (np.full(n, math.nan) for _ in range(3))
-    rungs, folds = [], folds_of(evidence.groups, seed)
+    rungs, folds = [], folds_of(rated.groups, seed)
     for out in progress(folds):
-        fitted, left = evidence.some(~out), evidence.some(out)
+        fitted, left = rated.some(~out), rated.some(out)
         choice = choose(fitted, seed)
         rungs.append(choice.rung)
         after[out] = choice.change.overall(left)
         before_mos[out] = _predicted(fitted.overall, fitted.mos, left.overall)
         after_mos[out] = _predicted(choice.change.overall(fitted), fitted.mos, after[out])
-    worth = gain(evidence.overall, after, evidence.mos, evidence.groups.tolist(), resamples=_RESAMPLES)
+    worth = gain(rated.overall, after, rated.mos, rated.groups.tolist(), resamples=_RESAMPLES)
     return Nested(after, before_mos, after_mos, rungs, len(folds), worth)
 
 

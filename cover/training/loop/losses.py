@@ -207,11 +207,11 @@ class QualityLoss(nn.Module):
 _LOSSES: dict[str, _Loss] = {"plcc": plcc_loss, "rank": rank_loss, "mse": mse_loss}
 
 
-def _positive(weights: Mapping[str, float], prefix: str) -> dict[str, float]:
-    for name, weight in weights.items():
-        if not (math.isfinite(weight) and weight >= 0):
-            raise ValueError(f"{prefix}{name}={weight}: a weight is a finite number of at least 0")
-    return {name: float(weight) for name, weight in weights.items() if weight > 0}
+def _positive(factors: Mapping[str, float], prefix: str) -> dict[str, float]:
+    for name, factor in factors.items():
+        if not (math.isfinite(factor) and factor >= 0):
+            raise ValueError(f"{prefix}{name}={factor}: a factor is a finite number of at least 0")
+    return {name: float(factor) for name, factor in factors.items() if factor > 0}
 
 
 def _pair(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

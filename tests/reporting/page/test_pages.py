@@ -316,7 +316,8 @@ def test_ten_thousand_videos(opened: Open, tmp_path: Path) -> None:
 
 
 def test_two_runs_against_each_other(opened: Open, tmp_path: Path) -> None:
-    from cover.reporting.page.comparison import compare_results, write_run_comparison
+    from cover.reporting.page.comparison import write_run_comparison
+    from cover.results.pairs import compare_results
 
     a = read_results(make_results(tmp_path / "a", names=[*HOSTILE, *"bcd"]))
     b = read_results(make_results(tmp_path / "b", names=[*HOSTILE, *"bcd"], shift=0.4, facts={5: {"fps": 50.0}}))

@@ -34,7 +34,9 @@ from cover.training.adapt.near import PLACES, NearHeads
 from tests.helpers.tiny import tiny_model
 
 
-def evidence(seed: int, *, levels: int = 6, contents: int = 12, known: float = 1.0, hidden: float = 0.0) -> RatedInputs:
+def rated_inputs_of(
+    seed: int, *, levels: int = 6, contents: int = 12, known: float = 1.0, hidden: float = 0.0
+) -> RatedInputs:
     """Videos whose MOS the technical score knows in part, and the inputs of the aesthetic head in another."""
     rng = np.random.default_rng(seed)
     n, channels = levels * contents, 24
@@ -53,12 +55,12 @@ def shuffled(found: RatedInputs, seed: int) -> RatedInputs:
 
 class TestRungs:
     def test_calibration_changes_nothing(self) -> None:
-        found = evidence(0)
+        found = rated_inputs_of(0)
         (change,) = fit_rungs(found, [Rung(CALIBRATION, math.inf)])
         assert change.overall(found) == pytest.approx(found.overall)
 
     def test_weights_are_not_negative_and_prefer_what_tells(self) -> None:
-        found = evidence(0)
+        found = rated_inputs_of(0)
         (change,) = fit_rungs(found, [Rung(WEIGHTS, 0.1)])
         assert (change.factors >= 0).all()
         assert change.factors[1] > 2 * change.factors[0]
@@ -67,13 +69,13 @@ class TestRungs:
 
     @pytest.mark.parametrize("name", [WEIGHTS, RIDGE])
     def test_a_strong_pull_leaves_the_start(self, name: str) -> None:
-        found = evidence(1, hidden=1.0)
+        found = rated_inputs_of(1, hidden=1.0)
         strong, weak = fit_rungs(found, [Rung(name, 1e7), Rung(name, 0.1)])
         assert plcc(strong.overall(found), found.overall, "none") > 0.9999
         assert plcc(weak.overall(found), found.overall, "none") < 0.95
 
     def test_ridge_is_ridge_regression_of_what_the_start_leaves(self) -> None:
-        found = evidence(2, hidden=1.0)
+        found = rated_inputs_of(2, hidden=1.0)
         (change,) = fit_rungs(found, [Rung(RIDGE, 1.0)])
         # The same from the normal equations of the inputs.
         z = np.concatenate([(v - v.mean(0)) / v.std(0) for v in found.inputs.values()], axis=1) / math.sqrt(72)
@@ -87,19 +89,19 @@ class TestRungs:
         assert change.overall(found) == pytest.approx(expected)
 
     def test_ratings_that_run_against_the_start(self) -> None:
-        found = evidence(3)
+        found = rated_inputs_of(3)
         turned = RatedInputs(found.scores, found.inputs, -found.mos, found.groups, found.weights)
         for change in fit_rungs(turned, rungs_for(turned)):
             assert np.isfinite(change.overall(turned)).all()
             assert (change.factors >= 0).all()
 
     def test_a_start_that_scores_all_alike(self) -> None:
-        found = evidence(4)
+        found = rated_inputs_of(4)
         flat = RatedInputs(np.ones_like(found.scores), found.inputs, found.mos, found.groups, found.weights)
         assert fit_rungs(flat, rungs_for(flat)) == [UNCHANGED] * len(rungs_for(flat))
 
     def test_weights_of_videos_count(self) -> None:
-        found = evidence(5, hidden=1.0)
+        found = rated_inputs_of(5, hidden=1.0)
         twice = found.some(np.concatenate([np.arange(72), np.arange(36)]))
         weighted = RatedInputs(
             found.scores, found.inputs, found.mos, found.groups, np.where(np.arange(72) < 36, 2.0, 1.0) / 1.5
@@ -119,7 +121,7 @@ class TestCrossValidation:
             assert set(numbers[out]).isdisjoint(numbers[~out])
 
     def test_what_is_left_out_is_not_seen(self) -> None:
-        found = evidence(6, hidden=1.0)
+        found = rated_inputs_of(6, hidden=1.0)
         changed = RatedInputs(found.scores, found.inputs, found.mos.copy(), found.groups, found.weights)
         changed.mos[found.groups == 3] += 50
         before, after = (left_out_scores(one, 0, rungs_for(found))[found.groups == 3] for one in (found, changed))
@@ -127,7 +129,7 @@ class TestCrossValidation:
 
     @pytest.mark.parametrize(("hidden", "rung"), [(1.5, RIDGE), (0.0, WEIGHTS)])
     def test_it_climbs_where_that_helps(self, hidden: float, rung: str) -> None:
-        found = evidence(7, hidden=hidden, contents=15)
+        found = rated_inputs_of(7, hidden=hidden, contents=15)
         choice = choose(found, 0)
         assert choice.rung.name == rung
         worth = nested(found, 0)
@@ -137,7 +139,7 @@ class TestCrossValidation:
 
     def test_nothing_is_nested_that_was_seen(self) -> None:
         """Ratings of one content change nothing of what is predicted for it, choice included."""
-        found = evidence(8, hidden=1.0, contents=6)
+        found = rated_inputs_of(8, hidden=1.0, contents=6)
         changed = RatedInputs(found.scores, found.inputs, found.mos.copy(), found.groups, found.weights)
         changed.mos[found.groups == 2] = changed.mos[found.groups == 2][::-1] + 2
         before, after = nested(found, 0), nested(changed, 0)
@@ -145,11 +147,11 @@ class TestCrossValidation:
         np.testing.assert_allclose(before.after_mos[found.groups == 2], after.after_mos[found.groups == 2])
 
     def test_shuffled_ratings_gain_nothing(self) -> None:
-        clear = [nested(shuffled(evidence(seed, hidden=1.0), seed), 0).gain.clear for seed in range(12)]
+        clear = [nested(shuffled(rated_inputs_of(seed, hidden=1.0), seed), 0).gain.clear for seed in range(12)]
         assert sum(clear) <= 1
 
     def test_ten_videos(self) -> None:
-        found = evidence(9, levels=1, contents=10)
+        found = rated_inputs_of(9, levels=1, contents=10)
         worth = nested(found, 0)
         assert worth.folds == 10
         assert np.isfinite(worth.after).all()
@@ -189,7 +191,7 @@ class TestNearHeads:
         assert all(torch.equal(first[name], again[name]) for name in first)
 
     def test_the_ladder_has_the_rung_where_heads_have_two_layers(self, near: NearHeads) -> None:
-        found = evidence(0, levels=5)
+        found = rated_inputs_of(0, levels=5)
         assert {rung.name for rung in rungs_for(found)} == {CALIBRATION, WEIGHTS, RIDGE}
         two_layers = dataclasses.replace(found, near=near)
         assert rungs_for(two_layers)[-1].name == HEADS
