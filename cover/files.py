@@ -84,8 +84,12 @@ def append_line(path: Path, line: str) -> int:
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        written = os.write(descriptor, printable(line + "\n").encode())
-        return os.lseek(descriptor, 0, os.SEEK_CUR) - written
+        data = printable(line + "\n").encode()
+        written = os.write(descriptor, data)
+        place = os.lseek(descriptor, 0, os.SEEK_CUR) - written
+        while written < len(data):  # a disk that is nearly full takes a part, and then says that it is full
+            written += os.write(descriptor, data[written:])
+        return place
     finally:
         os.close(descriptor)
 

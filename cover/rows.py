@@ -115,16 +115,17 @@ def fingerprint(path: str | os.PathLike[str]) -> list[Any]:
     """
     # Strings, since a Path costs ten times as much, and there may be a million of them.
     location = os.fspath(path)
-    absolute = location if os.path.isabs(location) else os.path.join(os.getcwd(), location)  # noqa: PTH109, PTH117, PTH118
+    if not os.path.isabs(location):  # noqa: PTH117
+        location = str(Path(location).absolute())
     try:
         status = os.stat(location)  # noqa: PTH116
         if not stat.S_ISDIR(status.st_mode):
-            return [absolute, status.st_size, status.st_mtime_ns]
+            return [location, status.st_size, status.st_mtime_ns]
         files = [file.stat() for file in Path(location).iterdir()]
     except OSError:
-        return [absolute]
+        return [location]
     size, time = sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0)
-    return [absolute, size, time, len(files)]
+    return [location, size, time, len(files)]
 
 
 class Dataset(Protocol):

@@ -102,7 +102,7 @@ class Columns:
 
     def __init__(self, header: Sequence[str], what: str = "", layout: str = "") -> None:
         self._header = [str(name) for name in header]
-        self._by_key = {header_key(name): name for name in reversed(self._header)}
+        self._by_key = {key: name for name in reversed(self._header) if (key := header_key(name))}
         self._what = what
         self._layout = layout
 
@@ -146,7 +146,7 @@ class Columns:
 
     def _column(self, names: Sequence[str]) -> str | None:
         for name in names:
-            if name in self._header:
+            if name and name in self._header:
                 return name
             if (column := self._by_key.get(header_key(name))) is not None:
                 return column

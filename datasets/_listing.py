@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cover.tables import western
 
-_AROUND = " \t\r\n\f\v\"'"
 _MEANT = re.compile(r"^~|\\")  # the home folder, or Windows' separator
 
 
@@ -37,7 +36,7 @@ class Listing:
             return None
         if os.path.lexists(self._prefix + name if self._is_plain(name) else self._root / name):
             return name
-        if not self._fold_case and name.isascii() and name.strip(_AROUND) == name and not _MEANT.search(name):
+        if not self._fold_case and name.isascii() and name.strip().strip("\"'") == name and not _MEANT.search(name):
             return None  # there is no other way to write it
         return next(filter(None, map(self._walk, _spellings(name))), None)
 

@@ -26,6 +26,7 @@ from ._parts import part_columns, read_part
 from .labels_txt import is_labels_txt, read_labels_txt
 
 _MOS_COLUMNS = ("mos", "score")
+_LISTS = ("path", "filename", "file", "video", "name")  # headers that make a table of a .txt
 _LABELS = ("path", "duration", "fps", "mos")
 
 
@@ -88,6 +89,10 @@ class Table:
             of_mos = None
         named = {"start": start, "end": end, "start_frame": start_frame, "end_frame": end_frame}
         of_part = part_columns(columns, named)
+        chosen = [name for name in (of_path, of_mos, *of_part.values()) if name is not None]
+        if len(set(chosen)) < len(chosen):
+            twice = next(name for name in chosen if chosen.count(name) > 1)
+            raise UsageError(f"{self._what}: two options name the column {twice}; name another one for each")
         listing = Listing(self.root)
         rows: dict[str, Row] = {}
         for where, cells in table.records:
@@ -123,8 +128,9 @@ class Table:
             return RecordTable(list(_LABELS), records)
         text = read_text(self.path, self._what)
         header = header_of(text, self._what, separator)  # Excel's "Unicode text" is a table, too
-        names = (*VIDEO_COLUMNS, *([column] if column else []))
-        if len(header) > 1 and Columns(header).find(*names) is not None:
+        # Exact names alone: a path may hold a comma, too.
+        known = {*_LISTS, *([column.strip().lower()] if column else [])}
+        if len(header) > 1 and known & {name.lower() for name in header}:
             return read_table(self.path, self._what, separator=separator, decimal=decimal)
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         paths = [line for line in lines if line.strip() and not line.startswith("#")]

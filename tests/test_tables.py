@@ -19,6 +19,7 @@ from cover.tables import Columns, number, read_table
         (["score", "mos"], ["mos", "score"], "mos"),  # the first usual name that is there
         (["Größe"], ["GRÖSSE"], "Größe"),
         (["other"], ["mos"], None),
+        (["#", ""], ["?"], None),  # nothing is left of either name
         ([], ["mos"], None),
     ],
 )

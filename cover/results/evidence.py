@@ -134,13 +134,19 @@ class EvidenceFile:
         place = 0
         with self._path.open("rb") as file:
             for line in file:
-                try:
-                    name = json.loads(line)[FILENAME]
-                except (ValueError, KeyError, TypeError):  # the line that a kill cut short
-                    pass
-                else:
+                name = _name(line)
+                if name is not None:
                     yield name, place
                 place += len(line)
+
+
+def _name(line: bytes) -> str | None:
+    """The name in a line; None where it is damaged, such as one that a kill cut short."""
+    try:
+        name = json.loads(line)[FILENAME]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return name if isinstance(name, str) else None
 
 
 def _key(name: str) -> int:

@@ -7,8 +7,9 @@ counts. A million entries are not kept in memory: readers keep where they are in
 import json
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
@@ -16,13 +17,19 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from cover.files import append_line, replacing
+from cover.parts import Part
 from cover.results.names import FILENAME, JOURNAL
+from cover.scores import SCORES
 from cover.text import printable
 
 EntryKind = Literal["score", "error", "plan"]
 
 _KINDS: dict[str, EntryKind] = {"error": "error", "scores": "score", "parts": "plan"}  # by the key that only it has
+_BEGIN = b'{"Filename": "'
 _START = re.compile(rb'\{"Filename": "([^"\\]*)", "(error|fingerprint)": ')
+
+
+_SCORES = itemgetter(*SCORES)
 
 
 class Entry(NamedTuple):
@@ -180,6 +187,60 @@ def same_scores(theirs: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> bo
     return theirs == ours
 
 
+def read_score(line: bytes) -> dict[str, Any]:
+    """Read a scored row; empty where the line is damaged.
+
+    Returns:
+        ``scores`` (the four scores, in their order), ``fingerprint``, ``notes``, ``facts`` and, of a part, ``video``
+        and ``part``, each of the right type.
+    """
+    record = parsed(line)
+    try:
+        values = _SCORES(record["scores"])
+    except (KeyError, TypeError, IndexError):
+        return {}
+    if not {*map(type, values)} <= {float, int}:
+        return {}
+    record["scores"] = dict(zip(SCORES, values, strict=True))
+    notes, facts = record.get("notes"), record.get("facts")
+    record["notes"] = [note for note in notes if isinstance(note, str)] if notes and isinstance(notes, list) else []
+    record["facts"] = facts if isinstance(facts, dict) else {}
+    if "part" in record and read_bounds(record["part"]) is None:
+        return {}
+    return record
+
+
+class CutPlan(NamedTuple):
+    """How a video is cut.
+
+    Attributes:
+        parts: Start and end of each part.
+        remark: On how they were found; None for nothing to say.
+        entry: The entry of the journal.
+    """
+
+    parts: Sequence[Part]
+    remark: str | None
+    entry: Mapping[str, Any]
+
+
+def read_plan(entry: Mapping[str, Any]) -> CutPlan | None:
+    """Read how a video is cut; None where the entry is damaged."""
+    bounds, remark = entry.get("parts"), entry.get("remark")
+    read = map(read_bounds, bounds) if isinstance(bounds, list) else ()
+    parts = [part for part in read if part is not None]
+    if not isinstance(bounds, list) or not parts or len(parts) < len(bounds):
+        return None
+    return CutPlan(parts, remark if isinstance(remark, str) else None, entry)
+
+
+def read_bounds(bounds: object) -> Part | None:
+    """Read start and end of a part, seconds or None each; None where they are not."""
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        return None
+    return Part(*bounds) if {*map(type, bounds)} <= {float, int, type(None)} else None
+
+
 def parsed(line: bytes) -> dict[str, Any]:
     """Parse a line; empty where it is damaged."""
     try:
@@ -194,7 +255,8 @@ def parsed(line: bytes) -> dict[str, Any]:
 
 def _entry(line: bytes, place: int) -> Entry | None:
     match = _START.match(line)
-    if match is None or not line.endswith(b"}\n"):
+    # A write that was cut short leaves half a line, to which the next one is glued.
+    if match is None or not line.endswith(b"}\n") or line.count(_BEGIN) > 1:
         return _entry_of(parsed(line), line, place)
     # Quotes inside a JSON string are escaped, so that a key cannot be mistaken for a part of a text.
     if match[2] == b"error":

@@ -89,7 +89,7 @@ class ScoreTally:
         """
         self._numbers.append(number)
         self._names = self._names or tuple(scores)
-        self._values.extend(scores.values())
+        self._values.extend(map(scores.__getitem__, self._names))
         self._noted += noted
         if self._videos is not None:
             self._videos.add(row.video)

@@ -101,11 +101,12 @@ def read_results(folder: Path) -> Results:
     """
     run = read_run_record(folder) or RunRecord()
     table = _scores(folder, predicted=run.predictions)
+    in_parts = is_in_parts(table)
     facts = read_table_of(folder / FACTS_TABLE) if (folder / FACTS_TABLE).is_file() else None
     table, extras = joined(table, facts)
     notes = {str(name): list(group) for name, group in _lines(folder, NOTES, NOTE).groupby(level=0)}
     errors = {str(name): reason for name, reason in _lines(folder, ERRORS, REASON).items()}
-    return Results(folder, table, extras, errors, notes, run, _metrics(folder), is_in_parts(table))
+    return Results(folder, table, extras, errors, notes, run, _metrics(folder), in_parts)
 
 
 def joined(scores: pd.DataFrame, facts: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
@@ -121,7 +122,7 @@ def joined(scores: pd.DataFrame, facts: pd.DataFrame | None) -> tuple[pd.DataFra
     table, in_parts = scores, is_in_parts(scores)
     extras: list[str] = []
     if facts is not None:
-        known, extras = _facts(facts.drop(columns=[*_PART.values()]) if in_parts else facts)
+        known, extras = _facts(facts.drop(columns=[*_PART.values()], errors="ignore") if in_parts else facts)
         table = table.join(known.drop(columns=[name for name in known if name in table]))
     for name in {*SCORES, *_NUMBERS, *(PART.values() if in_parts else ())}.intersection(table):
         table[name] = pd.to_numeric(table[name], errors="coerce").replace([math.inf, -math.inf], math.nan)
@@ -192,8 +193,13 @@ def read_table_of(path: Path) -> pd.DataFrame:
     return table
 
 
-def read_in_chunks(path: Path, rows: int | None = None) -> Iterator[pd.DataFrame]:
+def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) -> Iterator[pd.DataFrame]:
     """Read a table of a results folder, so many rows at a time; None reads all at once.
+
+    Args:
+        path: The table.
+        rows: How many.
+        unique: Whether a name stands for one row, of which the last one counts.
 
     Raises:
         UsageError: It cannot be read.
@@ -207,7 +213,7 @@ def read_in_chunks(path: Path, rows: int | None = None) -> Iterator[pd.DataFrame
         }
         for chunk in [pd.read_csv(path, **options)] if rows is None else pd.read_csv(path, chunksize=rows, **options):
             table = _by_name(chunk)
-            yield table[~table.index.duplicated(keep="last")]
+            yield table[~table.index.duplicated(keep="last")] if unique else table
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error
 

@@ -1,6 +1,7 @@
 """The record of a run: what was scored with which model, options, checksums, versions."""
 
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -85,8 +86,8 @@ def read_run_record(folder: Path) -> RunRecord | None:
     """Read ``run.yaml``; None where there is none, or it cannot be read."""
     try:
         content = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
+    except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError, yaml.YAMLError):
+        return None  # PyYAML's constructors raise what their arguments make them raise
     if not isinstance(content, dict):
         return None
     if "predictions" not in content:  # before 0.7
@@ -100,8 +101,8 @@ def is_before_07(folder: Path) -> bool:
     """Decide whether a folder holds results of a version before 0.7, which wrote the predicted MOS as ``MOS``."""
     record = read_run_record(folder)
     written = (record.versions.get("cover") if record else None) or (read_identity(folder) or {}).get("version")
-    numbers = str(written or "").split(".")[:2]
-    return len(numbers) == 2 and all(map(str.isdigit, numbers)) and tuple(map(int, numbers)) < (0, 7)
+    version = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])", str(written or ""))
+    return version is not None and (int(version[1]), int(version[2])) < (0, 7)
 
 
 def _from_config(content: Mapping[str, Any]) -> dict[str, Any]:

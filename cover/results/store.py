@@ -5,12 +5,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, SupportsFloat
+from typing import Any, SupportsFloat
 
 from cover.files import append_line, csv_line, end_line, set_aside
 from cover.parts import Part
 from cover.results.evidence import evidence_line
 from cover.results.journal import (
+    CutPlan,
     JournalReader,
     Places,
     append_entry,
@@ -18,6 +19,8 @@ from cover.results.journal import (
     parsed,
     read_entries,
     read_identity,
+    read_plan,
+    read_score,
     rewriting,
     same_scores,
 )
@@ -39,14 +42,6 @@ from cover.results.table_writer import TableLayout, listed_lines, listed_names
 from cover.rows import Failure, Row, fingerprint, part_of
 from cover.scores import VideoScore
 from cover.video import file_facts
-
-
-class _Plan(NamedTuple):
-    """How a video is cut."""
-
-    parts: Sequence[Part]
-    remark: str | None
-    entry: Mapping[str, Any]
 
 
 class ResultStore:
@@ -99,7 +94,7 @@ class ResultStore:
         self.evidence = evidence
         self._identity = json.loads(json.dumps(identity))
         self._videos = rows
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, CutPlan] = {}
         self._places = Places()
         self._written = -1  # size of the journal that the tables were written from
         self._fingerprint: tuple[str, list[Any]] = "", []  # the last one taken
@@ -132,7 +127,7 @@ class ResultStore:
         with JournalReader(self.folder) as reader:
 
             def seconds(row: Row) -> Part | None:
-                bounds = parsed(reader.line(self._places.get(row.name))).get("part")
+                bounds = read_score(reader.line(self._places.get(row.name))).get("part")
                 return None if bounds is None else Part(*bounds)
 
             return self._tally.overview(self.rows, seconds, self.errors)
@@ -175,7 +170,7 @@ class ResultStore:
         """
         bounds = [[row.part.start, row.part.end] for row in parts]
         entry = {FILENAME: video.name, "fingerprint": fingerprint(video.location), "parts": bounds, "remark": remark}
-        self._plans[video.name] = _plan(entry)
+        self._keep_plan(entry)
         append_entry(self.folder, entry)
 
     def add(self, row: Row, outcome: VideoScore | Failure) -> None:
@@ -235,7 +230,7 @@ class ResultStore:
                     yield row, {}, b""
                 else:
                     line = reader.line(place)
-                    yield row, parsed(line), line
+                    yield row, read_score(line), line
 
     def _pending(self) -> list[Row]:
         return [row for row in self._every_row() if self._places.get(row.name) < 0]
@@ -247,15 +242,20 @@ class ResultStore:
             if entry.kind == "score":
                 self._places.put(entry.name, entry.place)
             elif entry.kind == "error":
-                self.errors[entry.name] = str(parsed(entry.line)["error"])
+                self.errors[entry.name] = str(parsed(entry.line).get("error"))
             else:
-                self._plans[entry.name] = _plan(parsed(entry.line))
+                self._keep_plan(parsed(entry.line))
+
+    def _keep_plan(self, entry: Mapping[str, Any]) -> None:
+        plan = read_plan(entry)
+        if plan is not None:
+            self._plans[entry[FILENAME]] = plan
 
     def _forget_changed_plans(self) -> None:
         """Keep the plans of this run's videos, of those whose files are as they were."""
         planned = ((row, self._plans[row.name]) for row in self._videos if row.name in self._plans)
         self._plans = {
-            row.name: plan for row, plan in planned if plan.entry["fingerprint"] == fingerprint(row.location)
+            row.name: plan for row, plan in planned if plan.entry.get("fingerprint") == fingerprint(row.location)
         }
 
     def _write_opened(self, listed: set[str]) -> None:
@@ -295,11 +295,12 @@ class ResultStore:
             records: Every row with its record, in the order of the rows; empty for no score.
         """
         self._tally = ScoreTally(in_parts=self.in_parts)
-        remarks = {name: plan.remark for name, plan in self._plans.items() if plan.remark}
+        remarks = {row.name: self._plans[row.name].remark for row in self._videos if row.name in self._plans}
         with self._layout.writing(self.folder) as tables:
+            for name, remark in remarks.items():
+                if remark is not None:
+                    tables.add_remark(name, remark)
             for number, (row, record) in enumerate(records):
-                if remarks and (remark := remarks.pop(row.video, None)):
-                    tables.add_remark(row.video, remark)
                 if record:
                     scores = self._derived(record["scores"])
                     tables.add_score(row, record, scores)
@@ -324,7 +325,3 @@ class ResultStore:
         if len(list(islice(listed_lines(self.folder / SCORES_TABLE), 2))) < 2:  # a header at most: nothing to keep
             return
         set_aside([self.folder / name for name in (*OF_A_RUN, *OF_A_READER)])
-
-
-def _plan(entry: Mapping[str, Any]) -> _Plan:
-    return _Plan([Part(*bounds) for bounds in entry["parts"]], entry.get("remark"), entry)

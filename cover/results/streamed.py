@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cover.errors import UsageError
 from cover.results.names import ERRORS, FACTS_TABLE, NOTE, NOTES, PREDICTIONS, REASON, SCORES_TABLE
 from cover.results.read import Results, is_in_parts, joined, read_in_chunks, read_results, score_columns, videos
 from cover.results.record import RunRecord, read_run_record
@@ -63,10 +64,8 @@ class StreamedResults(Results):
         """Give the notes on some rows, by name."""
         sought = set(names)
         notes: dict[str, list[str]] = {}
-        if not (self.folder / NOTES).is_file():
-            return notes
-        for table in read_in_chunks(self.folder / NOTES, _CHUNK):
-            for name, note in table.loc[table.index.isin(sought), NOTE].items():
+        for table in _texts(self.folder / NOTES, NOTE):
+            for name, note in table[table.index.isin(sought)].items():
                 notes.setdefault(str(name), []).append(str(note))
         return notes
 
@@ -83,16 +82,18 @@ def read_results_of_any_size(folder: Path) -> Results:
         return read_results(folder)
     numbers, first = [], pd.DataFrame()
     extras: list[str] = []
-    for table, extras in _chunks(folder):  # noqa: B007 - those of the last chunk are those of all
-        first = table if first.empty else first
-        numbers.append(table[[name for name in _NUMBERS if name in table]].reset_index(drop=True))
+    try:
+        for table, extras in _chunks(folder):  # noqa: B007 - those of the last chunk are those of all
+            first = table if first.empty else first
+            numbers.append(table[[name for name in _NUMBERS if name in table]].reset_index(drop=True))
+    except _OutOfOrderError:
+        return read_results(folder)
     errors: dict[str, str] = {}
     failures = 0
-    if (folder / ERRORS).is_file():
-        for table in read_in_chunks(folder / ERRORS, _CHUNK):
-            failures += len(table)
-            some = table[REASON].head(_ERRORS_KEPT - len(errors))
-            errors |= {str(name): str(reason) for name, reason in some.items()}
+    for reasons in _texts(folder / ERRORS, REASON):
+        failures += len(reasons)
+        some = reasons.head(_ERRORS_KEPT - len(errors))
+        errors |= {str(name): str(reason) for name, reason in some.items()}
     return StreamedResults(
         folder,
         first,
@@ -100,7 +101,7 @@ def read_results_of_any_size(folder: Path) -> Results:
         errors,
         {},
         run,
-        in_parts=is_in_parts(first),
+        in_parts=_has_parts(scores),
         every_number=pd.concat(numbers, ignore_index=True).astype(float),
         failures=failures,
     )
@@ -116,19 +117,48 @@ def _is_long(path: Path) -> bool:
         return next(itertools.islice(file, MANY + 1, None), None) is not None
 
 
+def _has_parts(scores: Path) -> bool:
+    return is_in_parts(next(read_in_chunks(scores, 1)))
+
+
+def _texts(path: Path, column: str) -> "Iterator[pd.Series[str]]":
+    """One column of a table of texts, piece by piece; nothing where there is no such table."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    for table in read_in_chunks(path, _CHUNK, unique=False):
+        if column in table:
+            yield table[column]
+
+
+class _OutOfOrderError(Exception):
+    """Facts stand far from their scores: a person has sorted one of the tables."""
+
+
 def _chunks(folder: Path) -> Iterator[tuple[pd.DataFrame, list[str]]]:
-    """The scored rows with their facts, and the dataset's columns."""
+    """The scored rows with their facts, and the dataset's columns.
+
+    Raises:
+        UsageError: A table cannot be read.
+        _OutOfOrderError: The two tables have their rows in different orders.
+    """
     names = score_columns(folder)
     has_facts = (folder / FACTS_TABLE).is_file()
     facts: Iterator[pd.DataFrame] = read_in_chunks(folder / FACTS_TABLE, _CHUNK) if has_facts else iter(())
     waiting = next(facts, None)  # facts of rows that are still to come: ranks may have written in another order
+    lacking = 0
     for scores in read_in_chunks(folder / SCORES_TABLE, _CHUNK):
-        while waiting is not None and not scores.index.isin(waiting.index).all():
+        scored = scores.rename(columns=names)
+        if "overall" not in scored:
+            raise UsageError(f"{folder}: its table has no column Overall")
+        while waiting is not None and len(waiting) < 3 * _CHUNK and not scored.index.isin(waiting.index).all():
             following = next(facts, None)
             if following is None:
                 break
             waiting = pd.concat([waiting, following])
-        table, extras = joined(scores.rename(columns=names), waiting)
+        table, extras = joined(scored, waiting)
         if waiting is not None:
-            waiting = waiting[~waiting.index.isin(scores.index)]
+            lacking += int((~scored.index.isin(waiting.index)).sum())
+            waiting = waiting[~waiting.index.isin(scored.index)]
         yield table.dropna(subset=["overall"]), extras
+    if lacking and waiting is not None and (len(waiting) or next(facts, None) is not None):
+        raise _OutOfOrderError

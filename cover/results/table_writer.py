@@ -170,11 +170,13 @@ def quick_line(cells: Sequence[str]) -> str:
 
 
 def listed_lines(path: Path) -> Iterator[list[str]]:
-    """Give the lines of a table, its header first; none where there is no table."""
+    """Give the lines of a table, its header first, as far as they can be read."""
     try:
         with path.open(newline="", encoding="utf-8", errors="backslashreplace") as file:
             yield from filter(None, csv.reader(file))
     except FileNotFoundError:
+        return
+    except csv.Error:  # what follows is not a table of ours
         return
 
 

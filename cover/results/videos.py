@@ -48,12 +48,13 @@ class VideoSums:
             record: ``part`` (start and end, s) and ``facts`` (``duration``), where known.
             scores: By name.
         """
-        self._names = list(scores)
+        self._names = self._names or tuple(scores)
         known = self._sum(row)
         duration = (record.get("facts") or {}).get("duration")
-        facts = (duration or None, *(record.get("part") or (None, None)))
+        known_duration = duration if isinstance(duration, (int, float)) and duration else None
+        facts = (known_duration, *(record.get("part") or (None, None)))
         known.values.extend(math.nan if fact is None else float(fact) for fact in facts)
-        known.values.extend(scores.values())
+        known.values.extend(map(scores.__getitem__, self._names))
 
     def add_failure(self, row: Row) -> None:
         """Add a part that failed."""

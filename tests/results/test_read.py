@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from cover.errors import UsageError
-from cover.reporting.page.report import write_report
-from cover.results import streamed
-from cover.results.read import Results, identifier, read_results
+from cover.results.read import identifier, read_results
 from tests.helpers.results import make_results
 
 
@@ -97,31 +94,6 @@ def test_names_that_an_expression_can_hold(name: str, spelt: str) -> None:
     assert identifier(name) == spelt
 
 
-class TestOfAnySize:
-    """A folder with many rows is read piece by piece; what is made of it is the same."""
-
-    @pytest.fixture
-    def folders(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Results, Results]:
-        """The same results at once and piece by piece."""
-        notes, errors = {"video_00003.mp4": "odd", "video_00037.mp4": "even"}, {"lost.mp4": "empty", "gone.mp4": "gone"}
-        extras = {"scene": [f"s{number % 4}" for number in range(40)]}
-        folder = make_results(tmp_path, 40, notes=notes, errors=errors, extras=extras, mos=True)
-        whole = read_results(folder)
-        monkeypatch.setattr(streamed, "MANY", 10)
-        monkeypatch.setattr(streamed, "_CHUNK", 7)
-        return whole, streamed.read_results_of_any_size(folder)
-
-    def test_the_rows(self, folders: tuple[Results, Results]) -> None:
-        whole, pieces = folders
-        assert isinstance(pieces, streamed.StreamedResults)
-        pd.testing.assert_frame_equal(pd.concat(pieces.chunks()), whole.table)
-        pd.testing.assert_frame_equal(pieces.rows_at([0, 6, 7, 39]), whole.table.iloc[[0, 6, 7, 39]])
-        assert pieces.numbers["overall"].tolist() == whole.table["overall"].tolist()
-        assert (pieces.extras, pieces.failed, pieces.in_parts) == (whole.extras, 2, False)
-        assert pieces.notes_of(["video_00037.mp4", "video_00001.mp4"]) == {"video_00037.mp4": ["even"]}
-
-    def test_the_report(self, folders: tuple[Results, Results]) -> None:
-        pages = [
-            (write_report(results).read_text(), (results.folder / "moments.csv").read_text()) for results in folders
-        ]
-        assert pages[0] == pages[1]
+def test_columns_of_the_dataset_make_no_parts(tmp_path: Path) -> None:
+    extras = {name: ["x", "y"] for name in ("video", "start", "end")}
+    assert not read_results(make_results(tmp_path, 2, extras=extras)).in_parts

@@ -42,7 +42,19 @@ def test_a_record_of_an_earlier_version(tmp_path: Path) -> None:
     assert is_before_07(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "3", "[1]", "{", "config: [1]", "config: {model: 3, data: [], protocol: x}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "3", "[1]", "{", "config: [1]", "config: {model: 3, data: [], protocol: x}", "[" * 5000),
+        *(
+            "a: !!int ''",
+            "a: !!timestamp x",
+            "a: !!bool x",
+            'versions: {cover: "0.²"}',
+            f"versions: {{cover: 0.{'1' * 5000}}}",
+        ),
+    ],
+)
 def test_a_record_that_says_little(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.yaml").write_text(text)
     found = read_run_record(tmp_path) or RunRecord()

@@ -223,6 +223,66 @@ def test_a_journal_in_another_order_ends_in_the_order_of_the_rows(tmp_path: Path
     assert snapshot(tmp_path / "out") == complete_run(tmp_path, rows)
 
 
+class TestDamagedJournal:
+    """A damaged line costs that line: the run ends, and what else was scored stays."""
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{"Filename": "b/a.mp4", "error": "the fi{"Filename": "b/a.mp4", "error": "whole"}',
+            '{"Filename": "b/a.mp4", "error": x}',
+            '{"Filename": "b/a.mp4", "fingerprint": [], "parts": [[0.0, 1.0], [x]}',
+            '{"Filename": "b/a.mp4", "fingerprint": [], "parts": 5, "remark": 5}',
+            '{"Filename": "b/a.mp4", "fingerprint": [], "parts": [[0.0, 1.0, 2.0]]}',
+            '{"Filename": "b/a.mp4", "fingerprint": [], "scores": null}',
+            '{"Filename": "b/a.mp4", "fingerprint": [], "scores": {"overall": 1.0}}',
+            '{"Filename": "b/a.mp4", "fingerprint": [], "scores": {"overall": "high"}, "notes": 5}',
+            '{"Filename": "b/a.mp4", "facts": {"scores": {}}}',
+            "[" * 5000,
+        ],
+    )
+    def test_the_run_ends(self, tmp_path: Path, rows: list[Row], line: str) -> None:
+        results = store(tmp_path, rows)
+        results.open(resume=True)
+        results.add(rows[0], scored())
+        with (tmp_path / "out/journal.jsonl").open("a") as file:
+            file.write(line + "\n")
+        results.add(rows[2], scored())
+        results.close()
+        assert results.overview().scored == 2
+        again = store(tmp_path, rows)
+        assert again.open(resume=True) == [rows[1]]
+        assert [line[0] for line in table(tmp_path / "out/scores.csv")[1:]] == ["a.mp4", "c.mp4"]
+
+    def test_an_earlier_entry_counts_where_a_later_one_is_torn(self, tmp_path: Path, rows: list[Row]) -> None:
+        results = store(tmp_path, rows)
+        results.open(resume=True)
+        results.add(rows[0], scored())
+        journal = tmp_path / "out/journal.jsonl"
+        torn = journal.read_bytes().splitlines()[-1]
+        with journal.open("ab") as file:
+            file.write(torn[:60])
+        results.add(rows[1], scored())  # glued to it
+        results.close()
+        assert [line[0] for line in table(tmp_path / "out/scores.csv")[1:]] == ["a.mp4"]
+
+    def test_scores_are_taken_by_name(self, tmp_path: Path, rows: list[Row]) -> None:
+        results = store(tmp_path, rows)
+        results.open(resume=True)
+        results.add(rows[0], scored())
+        results.add(rows[1], scored())
+        journal = tmp_path / "out/journal.jsonl"
+        first, one, other = map(json.loads, journal.read_text().splitlines())
+        other["scores"] = {**dict(reversed(other["scores"].items())), "another": 7.0}
+        journal.write_text("".join(json.dumps(line) + "\n" for line in (first, one, other)))
+        again = store(tmp_path, rows)
+        assert again.open(resume=True) == [rows[2]]
+        again.close()
+        assert again.overview().spreads["overall"].mean == pytest.approx(SCORES["overall"])
+        lines = table(tmp_path / "out/scores.csv")
+        assert lines[1][1:] == lines[2][1:]
+
+
 class TestCalibrated:
     """Scores that also have a place on the scale of a MOS."""
 
