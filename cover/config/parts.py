@@ -32,10 +32,17 @@ def check_parts(options: ResultOptions, rows: Sequence[Row], cut: Segments | Non
     """Refuse samplings that cannot be replayed or recorded.
 
     Raises:
-        UsageError: Samplings are to be replayed or recorded of parts of videos, or several of one video are.
+        UsageError: Samplings of parts, or several of one video, are to be replayed or recorded; or the folder cannot be
+            made.
     """
     for name in ("replay", "record"):
         if getattr(options.views, name) is not None and (cut is not None or any(row.is_part for row in rows)):
             raise UsageError(f"views.{name}: recorded samplings are of whole videos; leave them out to score parts")
-    if options.views.record is not None and options.views.samples > 1:
+    if options.views.record is None:
+        return
+    if options.views.samples > 1:
         raise UsageError("views.record: a recorded file holds one sampling; leave views.samples out")
+    try:
+        options.views.record.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"views.record={options.views.record}: {error.strerror or error}") from error

@@ -47,8 +47,8 @@ class ViewOptions(Options):
     seed: int = Field(description="with random: the seed; each video follows from it and its file name")
     samples: int = Field(description="with random: how many samplings of a video are averaged")
     rotate: bool = Field(description="show phone videos and photos upright, as players do")
-    replay: Path | None = Field(description="use the samplings recorded in DIR/<file name>.npz")
-    record: Path | None = Field(description="record the sampling of each video in DIR/<file name>.npz")
+    replay: Path | None = Field(description="use the samplings recorded in DIR/<Filename>.npz")
+    record: Path | None = Field(description="record the sampling of each video in DIR/<Filename>.npz")
 
 
 class DecodeOptions(Options):

@@ -31,7 +31,16 @@ from cover.decoding.parts import (
 from cover.errors import VideoError
 from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
 from cover.rows import Failure, Row, part_of
-from cover.video import LoadedViews, RawFormat, Segments, ViewSpec, load_views, read_sampling, write_sampling
+from cover.video import (
+    LoadedViews,
+    RawFormat,
+    Segments,
+    ViewSpec,
+    load_views,
+    read_sampling,
+    sampling_file,
+    write_sampling,
+)
 
 Decoded = tuple[Row, LoadedViews | Failure]
 Planned = Callable[[Row, Sequence[Row], str | None], None]
@@ -81,8 +90,8 @@ class Decoder:
         Args:
             rows: The videos and parts.
             spec: The views to make.
-            replay: A folder with ``<file name>.npz`` for each video: recorded samplings to use.
-            record: A folder to record the (first) sampling of each video in, likewise.
+            replay: A folder of recorded samplings to use (:func:`cover.video.sampling.sampling_file`).
+            record: A folder to record the (first) sampling of each video in.
             in_order: Whether to yield in the order of the rows, each decoded for itself; else as videos finish.
             planned: Told the rows of the parts of each video that is cut, before the first of them is yielded.
 
@@ -251,7 +260,7 @@ class _Decoding:
             return (work if here else partial(keep_part, group, number, self._spec, task.views)), limit
         if isinstance(task, _Alone):
             row = task.row
-            recorded = None if self._replay is None else read_sampling(self._replay / f"{row.path.name}.npz")
+            recorded = None if self._replay is None else read_sampling(_recording(self._replay, row))
             options = {**self._reading, "replay": recorded, "start": row.part.start, "end": row.part.end}
             return partial(load_views, row.path, self._spec, **options), timeout
         divided = task.divided.video
@@ -316,12 +325,19 @@ class _Decoding:
         return Failure(row, _without_path(failure_reason(error, doing=doing, worker="decoder", limit=limit), row))
 
 
+def _recording(folder: Path, row: Row) -> Path:
+    """The recorded sampling of a row: by its name, or by that of its file, as other programs record them."""
+    file = sampling_file(folder, row.name)
+    return file if file.exists() else folder / f"{row.path.name}.npz"
+
+
 def _recorded(decoded: Iterator[Decoded], folder: Path | None) -> Iterator[Decoded]:
     """Pass decoded videos on, and record the sampling of each, where a folder is given."""
     for row, outcome in decoded:
         if folder is not None and isinstance(outcome, LoadedViews):
-            folder.mkdir(parents=True, exist_ok=True)
-            write_sampling(folder / f"{row.path.name}.npz", outcome.samplings[0])
+            file = sampling_file(folder, row.name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_sampling(file, outcome.samplings[0])
         yield row, outcome
 
 

@@ -58,7 +58,11 @@ class TableLayout:
         self._scores: Callable[[Mapping[str, float]], tuple[float, ...]] = itemgetter(*(*SCORES, *derived_scores))
         self._format = ",".join(["%.4f"] * (len(SCORES) + predicted_mos) + ["%.1f"] * percentile)
         derived = [*([PREDICTED_MOS] if predicted_mos else []), *([PERCENTILE] if percentile else [])]
-        of_dataset = [*([MOS] if self._rated else []), *map(str, self._extras)]
+        taken = {*names, *FACT_COLUMNS, *([MOS] if self._rated else [])}
+        of_dataset = [
+            *([MOS] if self._rated else []),
+            *(f"{name}_" if name in taken else str(name) for name in self._extras),
+        ]
         self.headers: dict[str, Sequence[str]] = {
             SCORES_TABLE: (*names, *score_columns, *derived),
             ERRORS: (*names, REASON),

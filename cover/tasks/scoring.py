@@ -57,6 +57,8 @@ def score_rows(
     if done := len(store.rows) - len(pending):
         what = "parts" if store.in_parts else "videos"
         log.info("%d of %d %s are scored already (resume=false scores them again)", done, len(store.rows), what)
+        if options.views.record is not None:
+            log.warning("views.record: samplings of these are not recorded again; resume=false records them")
     if pending:
         if options.weights == PRETRAINED_WEIGHTS:
             log.warning("weights=pretrained is where training starts: its scores mean nothing")

@@ -9,7 +9,7 @@ from cover.video.loaded import LoadedViews
 from cover.video.parts import Segments
 from cover.video.passes import load_parts
 from cover.video.probe import probe
-from cover.video.sampling import Sampling, choose_sampling, read_sampling, write_sampling
+from cover.video.sampling import Sampling, choose_sampling, read_sampling, sampling_file, write_sampling
 from cover.video.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES, RawFormat
 from cover.video.spec import FragmentView, FrameSampling, ViewSpec, WholeView
 
@@ -34,5 +34,6 @@ __all__ = [
     "looks_like_frames",
     "probe",
     "read_sampling",
+    "sampling_file",
     "write_sampling",
 ]

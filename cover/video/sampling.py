@@ -9,7 +9,7 @@ import hashlib
 import os
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -166,6 +166,20 @@ def read_sampling(path: str | os.PathLike[str]) -> Sampling:
 def _square(offsets: np.ndarray) -> np.ndarray:
     """Drop the trailing time axis of the official layout."""
     return offsets[..., 0] if offsets.ndim == 3 and offsets.shape[-1] == 1 else offsets
+
+
+def sampling_file(folder: Path, name: str) -> Path:
+    """Locate the recorded sampling of a video: ``DIR/<Filename>.npz``.
+
+    A name that leads out of the data root is replaced by its last part.
+
+    Args:
+        folder: Where samplings are recorded.
+        name: The video's name in results.
+    """
+    path = PurePath(name)
+    outside = path.is_absolute() or path.drive or ".." in path.parts
+    return folder / f"{path.name if outside else path}.npz"
 
 
 def write_sampling(path: str | os.PathLike[str], sampling: Sampling) -> None:

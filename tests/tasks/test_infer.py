@@ -130,6 +130,7 @@ def test_recorded_samplings_are_replayed(infer: Run, clips: Path) -> None:
     infer(
         f"data={clips}/a.mp4", "output=random", "views.sampling=random", "views.seed=5", "views.record=kept/samplings"
     )
+    assert sorted(path.name for path in Path("kept/samplings").iterdir()) == ["a.mp4.npz"]
     infer(f"data={clips}/*.m*", "output=replayed", "views.replay=kept/samplings")
     assert scores(Path("replayed"))["a.mp4"] == scores(Path("random"))["a.mp4"]
     assert "b.mkv.npz" in dict(table(Path("replayed/errors.csv")))["b.mkv"]
@@ -322,6 +323,7 @@ def test_paths_that_are_no_files_cost_themselves_only(infer: Run, clips: Path, t
             ["data={clips}", "views.sampling=random", "views.samples=2", "views.record=out"],
             "views.record: a recorded file holds one sampling",
         ),
+        (["data={clips}", "views.record=/dev/null/x"], "views.record=/dev/null/x: Not a directory"),
         (["data={clips}", "views.replay=nowhere"], "views.replay=nowhere: no such directory"),
         (["data={clips}", "weights=nowhere.pth"], "weights=nowhere.pth: No such file"),
         (["data={clips}", "decode.workers=-1"], "decode.workers=-1: takes a whole number"),

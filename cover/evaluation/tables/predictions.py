@@ -31,6 +31,7 @@ class PredictionTable:
         of_part: The columns of starts and ends, where it has some.
         columns: Headers by what they hold, as far as they are known.
         frame: All of it.
+        suspicious: Whether the MOS was found by default, and not named.
     """
 
     what: str
@@ -39,6 +40,7 @@ class PredictionTable:
     of_part: Sequence[str]
     columns: Mapping[str, str | None]
     frame: pd.DataFrame
+    suspicious: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -51,10 +53,16 @@ class PredictionTable:
         return [name for name in SCORES if self.columns[name] in self.frame]
 
     def rated(self) -> list[Row]:
-        """List its videos with their MOS; none where it has no MOS."""
-        mos = self.columns["mos"]
+        """List its videos with their MOS; none where it has no MOS.
+
+        Raises:
+            UsageError: The MOS is a strictly monotone function of the overall score, so that a model predicted it.
+        """
+        mos, overall = self.columns["mos"], self.columns["overall"]
         if mos not in self.frame:
             return []
+        if self.suspicious and mos != "mos" and overall in self.frame:
+            _refuse_predicted(self.what, str(mos), self.frame[overall], self.frame[mos])
         used = {mos, self.names_column, *self.of_part, *(self.columns[name] for name in self.present)}
         others = [column for column in self.frame if column not in used]
         return [
@@ -86,9 +94,6 @@ def read_predictions(
 ) -> PredictionTable:
     """Read predictions, and MOS where there are some, from a table.
 
-    A column ``MOS`` that is a strictly monotone function of ``overall`` is what a model predicts (so wrote versions
-    before 0.7), and not what people said. It is refused, unless ``columns`` names it explicitly.
-
     Args:
         path: A table with a header (:mod:`cover.tables`).
         columns: Header of the columns ``path``, ``mos``, ``overall`` and the branches, found as
@@ -111,7 +116,10 @@ def read_predictions(
     columns = {name: _as_written(header, columns[name]) for name in ("path", "mos", *SCORES)}
     names_column = columns["path"] or header.find(*VIDEO_COLUMNS) or FILENAME
     if by_default and columns["mos"] == MOS and is_before_07(path.parent):
-        columns["mos"] = "mos"  # MOS is the predicted one there
+        if needs_mos:
+            remedy = "give the ratings with data=table data.path=FILE, or name their column with columns.mos=NAME"
+            raise UsageError(f"{what}: its MOS is what a version before 0.7 predicted; {remedy}")
+        columns["mos"] = None
     table = pd.DataFrame([cells for _, cells in read.records], columns=read.header)
     headers = {"path": names_column, "mos": columns["mos"], "overall": columns["overall"]}
     needed = ["path", *(["mos"] if needs_mos else []), *(["overall"] if needs_overall else [])]
@@ -129,9 +137,7 @@ def read_predictions(
         raise UsageError(f"{what}: {names[names.duplicated()].iloc[0]!r} is there twice")
     if columns["mos"] in table and table[columns["mos"]].isna().any():
         raise UsageError(f"{what}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
-    if by_default and columns["mos"] == MOS and MOS in table and columns["overall"] in table:
-        _refuse_predicted(what, table[columns["overall"]], table[MOS])
-    return PredictionTable(what, rows, names_column, of_part, columns, table)
+    return PredictionTable(what, rows, names_column, of_part, columns, table, suspicious=by_default)
 
 
 def prediction_table(
@@ -202,7 +208,7 @@ def _as_written(header: Columns, column: str | None) -> str | None:
     return None if column is None else header.find(column) or column
 
 
-def _refuse_predicted(what: str, overall: "pd.Series[float]", mos: "pd.Series[float]") -> None:
+def _refuse_predicted(what: str, column: str, overall: "pd.Series[float]", mos: "pd.Series[float]") -> None:
     """Refuse a MOS that rises or falls strictly with overall, as far as tables of four decimals show.
 
     Raises:
@@ -218,8 +224,8 @@ def _refuse_predicted(what: str, overall: "pd.Series[float]", mos: "pd.Series[fl
         apart = steps["overall"].abs() > 2 * 10**-_DECIMALS
         if (steps["mos"] >= 0).all() and (steps["mos"][apart] > 0).all():
             raise UsageError(
-                f"{what}: {MOS} is a strictly monotone function of Overall, so a model predicted it; "
-                "columns.mos=NAME names what people said"
+                f"{what}: {column} is a strictly monotone function of the overall score, so a model predicted it; "
+                f"columns.mos={column} takes it all the same"
             )
 
 

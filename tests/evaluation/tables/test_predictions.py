@@ -34,7 +34,9 @@ def test_mos_in_any_case_is_what_people_said(tmp_path: Path, name: str) -> None:
 )
 def test_mos_of_an_earlier_version_is_predicted(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / file).write_text(text)
-    with pytest.raises(UsageError, match=r"scores\.csv: no column mos \(found: Filename, Overall, MOS\)"):
+    with pytest.raises(
+        UsageError, match=r"scores\.csv: its MOS is what a version before 0\.7 predicted; give the ratings"
+    ):
         read(tmp_path, "Filename,Overall,MOS", PEOPLE)
 
 
@@ -56,9 +58,14 @@ class TestMonotone:
             [-2.0, -1.0, 0.0, 7.0, 70.0],
         ],
     )
-    def test_is_refused(self, tmp_path: Path, mos: list[float]) -> None:
-        with pytest.raises(UsageError, match=r"MOS is a strictly monotone function of Overall.*columns\.mos=NAME"):
-            read(tmp_path, "Filename,Overall,MOS", mos)
+    @pytest.mark.parametrize("name", ["MOS", "Mos"])
+    def test_is_refused(self, tmp_path: Path, mos: list[float], name: str) -> None:
+        table = read(tmp_path, f"Filename,Overall,{name}", mos)
+        with pytest.raises(
+            UsageError, match=f"{name} is a strictly monotone function of the overall.*columns.mos={name}"
+        ):
+            table.rated()
+        assert len(table.scores()) == len(mos)  # beside ratings from elsewhere
 
     @pytest.mark.parametrize(
         "mos",
@@ -72,6 +79,10 @@ class TestMonotone:
     def test_otherwise_people_said_it(self, tmp_path: Path, mos: list[float]) -> None:
         assert [row.mos for row in read(tmp_path, "Filename,Overall,MOS", mos).rated()] == mos
 
+    def test_our_own_tables_of_ratings_are_taken(self, tmp_path: Path) -> None:
+        """``predictions.csv`` calls ratings ``mos``, and a prediction never so."""
+        assert len(read(tmp_path, "Filename,Overall,mos", [1.0, 2.0, 3.0, 4.0, 5.0]).rated()) == 5
+
     def test_a_column_that_is_named_is_taken(self, tmp_path: Path) -> None:
         mos = [1.0, 2.0, 3.0, 4.0, 5.0]
         table = read(tmp_path, "Filename,Overall,MOS", mos, {**DEFAULT, "mos": "MOS"})
@@ -82,4 +93,4 @@ class TestMonotone:
         lines = ["Filename,Overall,MOS", *(f"{n}.mp4,{round(n / 30000, 4):.4f},{n / 10}" for n in range(40))]
         (tmp_path / "scores.csv").write_text("\n".join(lines))
         with pytest.raises(UsageError, match="strictly monotone"):
-            read_predictions(tmp_path / "scores.csv", DEFAULT)
+            read_predictions(tmp_path / "scores.csv", DEFAULT).rated()
