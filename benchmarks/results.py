@@ -1,7 +1,7 @@
 """Times and memory of results folders with many rows, with stub scores: list, open, resume, close, report.
 
 Each phase runs in a process of its own, which says how long it took and its peak memory. Another checkout can be
-measured in turns with this one: ``python -m benchmarks.results --against ../other``.
+measured in turns with this one: ``python -m benchmarks.results --before ../other``.
 """
 
 import argparse
@@ -27,14 +27,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--against", type=Path, help="another checkout to measure in turns")
+    parser.add_argument("--before", type=Path, help="another checkout to measure in turns")
     parser.add_argument("--phases", nargs="+", choices=PHASES, default=PHASES)
     parser.add_argument("--phase", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.phase:
         measure(options.phase[0], Path(options.phase[1]), options.count)
         return
-    checkouts = {"here": Path.cwd()} | ({"against": options.against.resolve()} if options.against else {})
+    checkouts = {"now": Path.cwd()} | ({"before": options.before.resolve()} if options.before else {})
     figures: dict[tuple[str, str], list[list[float]]] = {}
     with tempfile.TemporaryDirectory(prefix="cover-benchmark-") as temporary:
         for _ in range(options.repeats):

@@ -66,8 +66,10 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
     rewritten: list[str] = []
     _check_form(arguments, datasets)
     for argument in arguments:
-        key, equals, value = argument.partition("=")
-        key = _current(key, task)
+        old, equals, value = argument.partition("=")
+        key = _current(old, task)
+        if key != old and any(other.startswith(f"{key}=") for other in arguments):
+            raise UsageError(f"{old}= and {key}= are one option; leave the first one out")
         if key == "data" and equals:
             rewritten += _data(value, datasets, sweeping)
             continue

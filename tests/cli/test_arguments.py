@@ -226,3 +226,8 @@ def test_a_tilde_in_the_folder_of_configs(here: Path, monkeypatch: pytest.Monkey
     for flags in (["--config-dir=~/cfg"], ["--config-dir", "~/cfg"]):
         assert f"{here}/cfg" in rewrite("infer", ["data=demo", *flags], ["demo"])[-1]
         assert config_dirs(flags) == [here / "cfg"]
+
+
+def test_an_option_by_its_old_and_its_new_name_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"protocol\.part= and protocol\.split= are one option"):
+        rewrite("evaluate", ["data=x", "protocol.part=a", "protocol.split=b"], ["x"])
