@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cover.results import names
 from tests.conftest import ROOT
 
 CONFIGURATION = {"hydra", "omegaconf", "pydantic", "pydantic_core"}
@@ -130,6 +131,20 @@ def test_branches_are_declared_once(root: Path) -> None:
         return False
 
     assert [path.relative_to(root).as_posix() for _, path in sources(root) if declares(path)] == ["cover/scores.py"]
+
+
+def test_files_and_headers_of_results_are_named_once(root: Path) -> None:
+    declared = {
+        value for value in vars(names).values() if isinstance(value, str) and ("." in value or value[0].isupper())
+    }
+    literals = [
+        f"{path.relative_to(root)}: {node.value}"
+        for _, path in sources(root)
+        if path.name != "names.py" and path.is_relative_to(root / "cover") and path.parent.name not in ("cli", "config")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in declared - {names.__doc__, names.__name__, names.__file__}
+    ]
+    assert not literals
 
 
 def test_no_public_name_is_defined_in_two_rooms(root: Path) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cover.reporting.clock import stretch
-from cover.results.names import ERRORS, NOTES, SCORES_TABLE, VIDEOS
+from cover.results.names import ERRORS, NOTES, RATERS, SCORES_TABLE, VIDEOS
 from cover.results.overview import LISTED, Overview
 from cover.text import visible
 
@@ -199,4 +199,4 @@ def with_ends(value: float | None, ends: Sequence[float | None] | None = None, d
 
 def study_lines(study: "Study", folder: Path) -> RenderableType:
     """Say how far raters agree, and where it is written who was rejected."""
-    return Group(*map(Text, study.sentences()), Text(f"raters: {folder / 'raters.csv'}"))
+    return Group(*map(Text, study.sentences()), Text(f"raters: {folder / RATERS}"))

@@ -20,7 +20,7 @@ from cover.files import write_text
 from cover.reporting.console import measures_table, study_lines
 from cover.reporting.plots import draw_curves, scatter
 from cover.reporting.tables import write_predictions, write_table
-from cover.results.names import CURVES_PICTURE, METRICS, PREDICTIONS, RUNGS_PICTURE, SCATTER, SUMMARY
+from cover.results.names import BEST, CURVES_PICTURE, METRICS, PREDICTIONS, RUNGS_PICTURE, SCATTER, SUMMARY
 
 _FEW = 30  # videos to validate on, below which a word is said of the epoch that they chose
 _VARIANTS = {"raw": "", "ema": ", averaged weights"}
@@ -197,7 +197,7 @@ def _close(
     if study is not None:
         console.print(study_lines(study, folder), highlight=False, soft_wrap=True)
     console.print(f"results: {folder} ({picture}, scatter.png, predictions.csv)", highlight=False, soft_wrap=True)
-    command = shlex.join([*program.split(), "data=mydir", f"weights={folder / 'best.ckpt'}", *overrides])
+    command = shlex.join([*program.split(), "data=mydir", f"weights={folder / BEST}", *overrides])
     console.print(f"use it: {command}", highlight=False, soft_wrap=True)
 
 
@@ -218,7 +218,7 @@ def summarize(indices: Sequence[int], splits: Sequence[Mapping[str, Measures]], 
     console = Console()
     console.print(measures_table(medians, None, count, 0, 0))
     console.print(f"medians over {len(splits)} splits; in brackets the 2.5th and 97.5th percentiles over them")
-    console.print(f"results: {folder / 'summary.csv'} and a folder for each split", highlight=False, soft_wrap=True)
+    console.print(f"results: {folder / SUMMARY} and a folder for each split", highlight=False, soft_wrap=True)
 
 
 def log_figures(

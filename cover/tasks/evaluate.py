@@ -27,7 +27,7 @@ from cover.ranks import is_main_process
 from cover.reporting.loggers import log_evaluation, write_csv_log
 from cover.reporting.progress import working
 from cover.reporting.tables import write_predictions
-from cover.results.names import PREDICTIONS, RUNTIME, SCATTER
+from cover.results.names import ERRORS, PREDICTIONS, RUNTIME, SCATTER
 from cover.results.record import write_run_record
 from cover.rows import Row
 from cover.tasks.report import end_with_report
@@ -80,7 +80,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
         scores, placed = store.scores, store.parts
     failed = len(rows) - len(missing) - len(scores)
     if failed and options.strict:
-        raise UsageError(f"strict=true: {failed} videos have no score ({folder / 'errors.csv'} says why)")
+        raise UsageError(f"strict=true: {failed} videos have no score ({folder / ERRORS} says why)")
 
     from cover.evaluation.measures import opposed
     from cover.evaluation.raters.uncertainty import uncertainties

@@ -18,7 +18,7 @@ from cover.files import append_line, csv_line, write_rows
 from cover.models import COVER
 from cover.parts import Part
 from cover.ranks import is_main_process
-from cover.results.names import ERRORS, FILENAME
+from cover.results.names import ERRORS, FILENAME, REASON
 from cover.rows import Failure, Row
 from cover.scoring.distributed import ProgressCallback, VideoDataModule
 from cover.scoring.scorer import stacked
@@ -110,7 +110,7 @@ class FailureWriter(Callback):
 
 def start_errors(path: Path) -> None:
     """Write an ``errors.csv`` without errors."""
-    write_rows(path, (FILENAME, "Reason"), ())
+    write_rows(path, (FILENAME, REASON), ())
 
 
 def add_error(path: Path, failure: Failure) -> None:
