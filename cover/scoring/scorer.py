@@ -37,6 +37,7 @@ class Scorer:
         self,
         model: COVER,
         views: ViewSpec | None = None,
+        *,
         reference: Reference | None = None,
     ) -> None:
         self.model = model

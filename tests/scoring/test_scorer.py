@@ -129,7 +129,11 @@ def test_thumbnails_are_the_frames_looked_at(scorer: Scorer, clip: Path) -> None
 
 def test_the_calibration_gives_a_predicted_mos(model: COVER, clip: Path) -> None:
     assert Scorer(model, tiny_views()).score(clip).predicted_mos is None
-    found = Scorer(model, tiny_views(), Line(2.0, 3.0)).score(clip)
+    model.calibration = Line(2.0, 3.0)
+    try:
+        found = Scorer(model, tiny_views()).score(clip)
+    finally:
+        model.calibration = None
     assert found.predicted_mos == pytest.approx(2 * found.overall + 3)
 
 

@@ -146,7 +146,7 @@ def published(tmp_path, model, monkeypatch) -> State:
     save_weights({name: tensor for name, tensor in state.items() if not name.startswith(TOWER)}, tmp_path / "COVER.pth")
     files = {"cover": tmp_path / "COVER.pth", "clip_vit_l14": clip_file(tmp_path / "clip.pt", state)}
     paths = {PUBLISHED[key]: path for key, path in files.items()}
-    monkeypatch.setattr("cover.weights.loading.fetch", lambda file, cache: paths[file])
+    monkeypatch.setattr("cover.weights.loading.fetch", lambda file: paths[file])
     return state
 
 

@@ -162,7 +162,7 @@ def test_data_cannot_end_their_element() -> None:
         "comparison",
         {"names": ["</script><!--"]},
         title="<b>",
-        found=_Nothing(),
+        comparison=_Nothing(),
         rows=[],
         answer="",
         alone=[],
