@@ -5,6 +5,7 @@ import csv
 import io
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from cover.text import printable
 log = logging.getLogger(__name__)
 
 LOCK = ".lock"
+
+_QUOTED = re.compile('["\r\n]')
 
 
 @contextmanager
@@ -105,6 +108,10 @@ def end_line(path: Path) -> None:
 
 def csv_line(*values: str) -> str:
     """Format one line of CSV, without its end."""
+    line = ",".join(values)
+    # Most lines need no quotes. A line of a single empty field does: it would be a blank line.
+    if line and line.count(",") == len(values) - 1 and not _QUOTED.search(line):
+        return line
     text = io.StringIO()
     # Before Python 3.13 a field is quoted only for the characters of the line terminator, hence both of them.
     csv.writer(text, lineterminator="\r\n").writerow(values)

@@ -1,13 +1,17 @@
 """Files that are whole at every moment."""
 
+import csv
+import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cover.errors import UsageError
-from cover.files import replacing, sole_writer, write_rows, write_text
+from cover.files import csv_line, replacing, sole_writer, write_rows, write_text
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -58,3 +62,10 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with sole_writer(tmp_path / "refused"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@given(st.lists(st.text(), min_size=1, max_size=5))
+def test_a_line_of_csv_is_as_the_csv_module_writes_it(cells: list[str]) -> None:
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    assert csv_line(*cells) == text.getvalue().removesuffix("\r\n")

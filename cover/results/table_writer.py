@@ -1,7 +1,6 @@
 """The tables of a results folder: lines as they are added, and whole tables in the order of the rows."""
 
 import csv
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from operator import itemgetter
@@ -31,8 +30,6 @@ from cover.results.videos import VideoSums
 from cover.rows import Row
 from cover.scores import SCORES
 from cover.text import printable
-
-_QUOTED = re.compile('["\r\n]')
 
 ScoreRecord = Mapping[str, Any]
 """A scored row as the journal has it."""
@@ -94,7 +91,7 @@ class TableLayout:
         line = self._format % self._scores(scores)
         if "-0.0000" in line:  # a rounded score has no sign without a value
             line = ",".join("0.0000" if cell == "-0.0000" else cell for cell in line.split(","))
-        return f"{quick_line(cells)},{line}"
+        return f"{csv_line(*cells)},{line}"
 
     def facts_line(self, row: Row, record: ScoreRecord, cells: tuple[str, ...]) -> str:
         """Write a line of ``facts.csv``: the facts of the file, then what the dataset says of the video."""
@@ -104,7 +101,7 @@ class TableLayout:
             values.append(row.mos)
         if self._extras:
             values += map(row.extras.get, self._extras)
-        return quick_line([*cells, *["" if value is None else str(value) for value in values]])
+        return csv_line(*cells, *("" if value is None else str(value) for value in values))
 
     @contextmanager
     def writing(self, folder: Path) -> Iterator["TableWriter"]:
@@ -133,7 +130,7 @@ class TableWriter:
         self._write = {name: file.write for name, file in files.items()}
         self._sums = VideoSums()
         for name, header in layout.headers.items():
-            self._write[name](quick_line(header) + "\n")
+            self._write[name](csv_line(*header) + "\n")
 
     def add_score(self, row: Row, record: ScoreRecord, scores: Mapping[str, float]) -> None:
         """Add a scored row to all tables."""
@@ -141,13 +138,13 @@ class TableWriter:
         self._write[SCORES_TABLE](self._layout.score_line(cells, scores) + "\n")
         self._write[FACTS_TABLE](self._layout.facts_line(row, record, cells) + "\n")
         for note in record.get("notes") or ():
-            self._write[NOTES](quick_line((*cells, note)) + "\n")
+            self._write[NOTES](csv_line(*cells, note) + "\n")
         if self._layout.in_parts:
             self._sums.add(row, record, scores)
 
     def add_error(self, row: Row, reason: str) -> None:
         """Add a row that failed."""
-        self._write[ERRORS](quick_line((*self._layout.cells(row), reason)) + "\n")
+        self._write[ERRORS](csv_line(*self._layout.cells(row), reason) + "\n")
         if self._layout.in_parts:
             self._sums.add_failure(row)
 
@@ -158,19 +155,11 @@ class TableWriter:
 
     def add_remark(self, video: str, remark: str) -> None:
         """Add a remark on how a video was cut."""
-        self._write[NOTES](quick_line((printable(video), "", "", remark)) + "\n")
+        self._write[NOTES](csv_line(printable(video), "", "", remark) + "\n")
 
     def video_lines(self) -> Iterator[str]:
         """Give the lines of ``videos.csv``."""
         return self._sums.lines()
-
-
-def quick_line(cells: Sequence[str]) -> str:
-    """Write a line as :func:`cover.files.csv_line` does, at once where no cell needs quotes."""
-    line = ",".join(cells)
-    if line.count(",") == len(cells) - 1 and not _QUOTED.search(line) and line:
-        return line
-    return csv_line(*cells)
 
 
 def listed_lines(path: Path) -> Iterator[list[str]]:
