@@ -78,7 +78,7 @@ class Results:
 
     def chunks(self) -> Iterator[pd.DataFrame]:
         """Give the scored rows of :attr:`table` in their order, as tables that fit into memory."""
-        yield self.table.dropna(subset=["overall"])
+        yield self.numbers
 
     def rows_at(self, places: Sequence[int]) -> pd.DataFrame:
         """Give some of the scored rows.
@@ -100,7 +100,7 @@ def read_results(folder: Path) -> Results:
         UsageError: It is none, or a file in it cannot be read.
     """
     run = read_run_record(folder) or RunRecord()
-    table = _scores(folder, predicted=run.predictions)
+    table = _scores(folder, run)
     in_parts = is_in_parts(table)
     facts = read_table_of(folder / FACTS_TABLE) if (folder / FACTS_TABLE).is_file() else None
     table, extras = joined(table, facts)
@@ -151,13 +151,13 @@ def identifier(name: str) -> str:
     return re.sub(r"\W+|^(?=\d)", "_", name)
 
 
-def _scores(folder: Path, *, predicted: bool) -> pd.DataFrame:
+def _scores(folder: Path, run: RunRecord) -> pd.DataFrame:
     """The table of scores: those of the last run there, which may have been of predictions from elsewhere."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such results folder")
     scores, predictions = folder / SCORES_TABLE, folder / PREDICTIONS
-    if scores.is_file() and not (predicted and predictions.is_file()):
-        table = read_table_of(scores).rename(columns=score_columns(folder))
+    if scores.is_file() and not (run.predictions and predictions.is_file()):
+        table = read_table_of(scores).rename(columns=score_columns(folder, run))
         if predictions.is_file():
             rated = read_table_of(predictions)
             table = table.join(rated[[name for name in ("mos", "ci95") if name in rated and name not in table]])
@@ -170,9 +170,9 @@ def _scores(folder: Path, *, predicted: bool) -> pd.DataFrame:
     return table
 
 
-def score_columns(folder: Path) -> dict[str, str]:
+def score_columns(folder: Path, run: RunRecord) -> dict[str, str]:
     """Name the columns of ``scores.csv``; before 0.7, the predicted MOS was called MOS there."""
-    return {**SCORE_COLUMNS, MOS: "predicted_mos" if is_before_07(folder) else "mos"}
+    return {**SCORE_COLUMNS, MOS: "predicted_mos" if is_before_07(folder, run) else "mos"}
 
 
 def _facts(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

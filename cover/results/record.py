@@ -97,9 +97,14 @@ def read_run_record(folder: Path) -> RunRecord | None:
     return RunRecord(**known)
 
 
-def is_before_07(folder: Path) -> bool:
-    """Decide whether a folder holds results of a version before 0.7, which wrote the predicted MOS as ``MOS``."""
-    record = read_run_record(folder)
+def is_before_07(folder: Path, record: RunRecord | None = None) -> bool:
+    """Decide whether a folder holds results of a version before 0.7, which wrote the predicted MOS as ``MOS``.
+
+    Args:
+        folder: The results folder.
+        record: The record of its run, where it is read already.
+    """
+    record = record or read_run_record(folder)
     written = (record.versions.get("cover") if record else None) or (read_identity(folder) or {}).get("version")
     version = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])", str(written or ""))
     return version is not None and (int(version[1]), int(version[2])) < (0, 7)

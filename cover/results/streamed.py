@@ -49,7 +49,7 @@ class StreamedResults(Results):
 
     def chunks(self) -> Iterator[pd.DataFrame]:
         """Give the scored rows in their order, as tables that fit into memory."""
-        return (table for table, _ in _chunks(self.folder))
+        return (table for table, _ in _chunks(self.folder, self.run))
 
     def rows_at(self, places: Sequence[int]) -> pd.DataFrame:
         """Give some of the scored rows, whose places are ascending."""
@@ -83,7 +83,7 @@ def read_results_of_any_size(folder: Path) -> Results:
     numbers, first = [], pd.DataFrame()
     extras: list[str] = []
     try:
-        for table, extras in _chunks(folder):  # noqa: B007 - those of the last chunk are those of all
+        for table, extras in _chunks(folder, run):  # noqa: B007 - those of the last chunk are those of all
             first = table if first.empty else first
             numbers.append(table[[name for name in _NUMBERS if name in table]].reset_index(drop=True))
     except _OutOfOrderError:
@@ -134,14 +134,14 @@ class _OutOfOrderError(Exception):
     """Facts stand far from their scores: a person has sorted one of the tables."""
 
 
-def _chunks(folder: Path) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+def _chunks(folder: Path, run: RunRecord) -> Iterator[tuple[pd.DataFrame, list[str]]]:
     """The scored rows with their facts, and the dataset's columns.
 
     Raises:
         UsageError: A table cannot be read.
         _OutOfOrderError: The two tables have their rows in different orders.
     """
-    names = score_columns(folder)
+    names = score_columns(folder, run)
     has_facts = (folder / FACTS_TABLE).is_file()
     facts: Iterator[pd.DataFrame] = read_in_chunks(folder / FACTS_TABLE, _CHUNK) if has_facts else iter(())
     waiting = next(facts, None)  # facts of rows that are still to come: ranks may have written in another order
