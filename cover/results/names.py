@@ -55,7 +55,6 @@ SCORE_COLUMNS = {
 """Columns of ``scores.csv``; the last two are there where they are known."""
 
 PREDICTED_MOS = "PredictedMOS"
-PERCENTILE = "Percentile"
 MOS = "MOS"
 """What people said, in every file; before 0.7 the predicted MOS in ``scores.csv``."""
 

@@ -66,7 +66,7 @@ def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         a: A row for each video, by name.
-        b: Likewise.
+        b: Those of the other run.
 
     Returns:
         ``a`` and ``b``: the names in either run, one row a pair, in the order of A.
@@ -132,10 +132,10 @@ def unlike(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
         before, after = _number(a.get(name)), _number(b.get(name))
         if abs(before - after) > tolerance * max(abs(before), abs(after)):
             differences.append(f"{'frame rate' if name == 'fps' else 'length'} {before:g} -> {after:g}")
-    for name, words in (("codec", "codec"), ("lossless", "lossless")):
+    for name in ("codec", "lossless"):
         old, new = a.get(name), b.get(name)
         if isinstance(old, str) and isinstance(new, str) and old and new and old != new:
-            differences.append(f"{words} {old} -> {new}")
+            differences.append(f"{name} {old} -> {new}")
     return differences
 
 
@@ -172,6 +172,11 @@ class RunComparison:
         """The change of the overall score."""
         return self.changes[0]
 
+    @property
+    def swamped(self) -> int:
+        """How many pairs differ otherwise, which can swamp what is compared."""
+        return int((self.pairs["unlike"] != "").sum())
+
 
 def compare_results(a: Results, b: Results, resamples: int) -> RunComparison:
     """Compare two runs, video by video.
@@ -181,7 +186,7 @@ def compare_results(a: Results, b: Results, resamples: int) -> RunComparison:
         b: Run B.
         resamples: Bootstrap resamplings of the means.
     """
-    pairs = paired(a.table.dropna(subset=["overall"]), b.table.dropna(subset=["overall"]))
+    pairs = paired(a.numbers, b.numbers)
     left, right = a.table.loc[pairs["a"]], b.table.loc[pairs["b"]]
     scores = [name for name in _ORDER if name in left and name in right]
     for name in scores:

@@ -19,8 +19,6 @@ from cover.results.names import (
     NOTE,
     NOTES,
     PART,
-    PERCENTILE,
-    PREDICTED_MOS,
     REASON,
     SCORE_COLUMNS,
     SCORES_TABLE,
@@ -50,21 +48,16 @@ class TableLayout:
         self._extras = list(dict.fromkeys(name for row in rows for name in row.extras))
         self._rated = any(row.mos is not None for row in rows)
         names = (FILENAME, *PART) if in_parts else (FILENAME,)
-        score_columns = [name for name, score in SCORE_COLUMNS.items() if score in SCORES]
-        derived_scores = [*(["predicted_mos"] if predicted_mos else []), *(["percentile"] if percentile else [])]
-        self._scores: Callable[[Mapping[str, float]], tuple[float, ...]] = itemgetter(*(*SCORES, *derived_scores))
+        derived = {"predicted_mos": predicted_mos, "percentile": percentile}
+        score_columns = {column: score for column, score in SCORE_COLUMNS.items() if derived.get(score, True)}
+        self._scores: Callable[[Mapping[str, float]], tuple[float, ...]] = itemgetter(*score_columns.values())
         self._format = ",".join(["%.4f"] * (len(SCORES) + predicted_mos) + ["%.1f"] * percentile)
-        derived = [*([PREDICTED_MOS] if predicted_mos else []), *([PERCENTILE] if percentile else [])]
-        taken = {*names, *FACT_COLUMNS, *([MOS] if self._rated else [])}
-        of_dataset = [
-            *([MOS] if self._rated else []),
-            *(f"{name}_" if name in taken else str(name) for name in self._extras),
-        ]
+        ours = (*names, *FACT_COLUMNS, *([MOS] if self._rated else []))
         self.headers: dict[str, Sequence[str]] = {
-            SCORES_TABLE: (*names, *score_columns, *derived),
+            SCORES_TABLE: (*names, *score_columns),
             ERRORS: (*names, REASON),
             NOTES: (*names, NOTE),
-            FACTS_TABLE: (*names, *FACT_COLUMNS, *of_dataset),
+            FACTS_TABLE: (*ours, *(f"{name}_" if name in ours else str(name) for name in self._extras)),
         }
 
     def cells(self, row: Row, record: ScoreRecord | None = None) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ import numpy as np
 
 from cover.files import csv_line
 from cover.parts import bound_text
-from cover.results.names import PREDICTED_MOS, VIDEO_SUM_COLUMNS
+from cover.results.names import SCORE_COLUMNS, VIDEO_SUM_COLUMNS
 from cover.rows import Row
 from cover.text import printable
 
 _QUANTILES = {"P1": 0.01, "P5": 0.05}
+_TITLES = {score: column for column, score in SCORE_COLUMNS.items()}
 _FACTS = 3  # duration, start and end come before the scores
 
 
@@ -75,7 +76,7 @@ class VideoSums:
         """
         header = [*VIDEO_SUM_COLUMNS]
         for name in self._names:
-            title = {"predicted_mos": PREDICTED_MOS}.get(name, name.capitalize())
+            title = _TITLES[name]
             header += [title, *(f"{title}{quantile}" for quantile in _QUANTILES), f"{title}Min"]
         yield csv_line(*header)
         for video, known in self._sums.items():

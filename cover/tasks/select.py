@@ -10,7 +10,7 @@ from cover.parts import bound_text
 from cover.reporting.tables import write_table
 from cover.results.conditions import conditioned, matching
 from cover.results.journal import read_locations
-from cover.results.names import FILENAME, SELECTED
+from cover.results.names import FILENAME, PART, SELECTED
 from cover.results.read import Results, read_results
 from cover.scores import SCORES
 from cover.text import visible
@@ -44,7 +44,7 @@ def select(options: SelectOptions) -> int:
     elif path.suffix == ".csv":
         listed = pd.DataFrame({FILENAME: names, "path": [paths.get(name, name) for name in names]})
         if results.in_parts:
-            for column, bound in (("Start", "start"), ("End", "end")):
+            for column, bound in PART.items():
                 listed[column] = [bound_text(bound) for bound in selected[bound]]
         scores = selected[[name for name in SCORES if name in selected]].reset_index(drop=True)
         write_table(path, pd.concat([listed, scores], axis=1))

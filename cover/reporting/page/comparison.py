@@ -33,6 +33,7 @@ def write_run_comparison(folder: Path, comparison: RunComparison) -> Path:
         [FILENAME, "Filename_b", *columns, "unlike"]
     ]
     write_table(folder / COMPARISON, table)
+    changes = [_row(change) for change in comparison.changes]
     shelf = Shelf(folder / COMPARISON_FILES, _ROOM)
     _shelve(comparison, shelf)
     data: dict[str, Any] = {
@@ -46,7 +47,7 @@ def write_run_comparison(folder: Path, comparison: RunComparison) -> Path:
             name: {end or "change": plain_numbers(comparison.pairs[f"{name}{end}"]) for end in ("_a", "_b", "")}
             for name in scores
         },
-        "changes": [_row(change) for change in comparison.changes],
+        "changes": changes,
         "pictures": shelf.inside,
         "beside": shelf.beside,
         "files": COMPARISON_FILES,
@@ -56,12 +57,12 @@ def write_run_comparison(folder: Path, comparison: RunComparison) -> Path:
         data,
         title=f"{comparison.b.folder.resolve().name} against {comparison.a.folder.resolve().name}",
         comparison=comparison,
-        rows=[_row(change) for change in comparison.changes],
+        rows=changes,
         answer=answer(comparison),
         alone=_alone(comparison),
         meaningless=[reason for reason in (comparison.a.run.meaningless, comparison.b.run.meaningless) if reason],
         settings=[tuple(map(visible, line)) for line in comparison.settings],
-        swamped=int((comparison.pairs["unlike"] != "").sum()),
+        swamped=comparison.swamped,
     )
     write_text(folder / COMPARISON_PAGE, page)
     return folder / COMPARISON_PAGE
@@ -90,7 +91,7 @@ def show_runs(comparison: RunComparison, page: Path) -> None:
             *(str(cell) for cell in (change.n, figure, row["p"], change.wins, change.losses, change.verdict)),
         )
     console.print(table)
-    if swamped := int((comparison.pairs["unlike"] != "").sum()):
+    if swamped := comparison.swamped:
         console.print(
             f"{swamped} of {len(comparison.pairs)} pairs differ otherwise, which can swamp the scores:", highlight=False
         )

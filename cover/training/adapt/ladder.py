@@ -134,7 +134,7 @@ def rungs_for(rated: RatedInputs) -> Sequence[Rung]:
 
 
 def fit_rungs(rated: RatedInputs, rungs: Sequence[Rung]) -> list[HeadChange]:
-    """Fit rungs, each to all videos of the rated."""
+    """Fit rungs, each to all of the rated videos."""
     weights = rated.weights / rated.weights.sum()
     mean = weights @ rated.mos
     deviation = math.sqrt(weights @ (rated.mos - mean) ** 2) or 1.0
