@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -47,6 +48,16 @@ def pearson(x: Array, y: Array) -> float:
     lengths = np.linalg.norm(x), np.linalg.norm(y)
     # A curve can be flat to the last bit over all videos but be no constant input.
     return float(np.clip((x / lengths[0]) @ (y / lengths[1]), -1, 1)) if min(lengths) > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures with names: the base of all that goes into ``metrics.json`` and its like."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to plain data for JSON, which has no NaN: undefined values are None."""
+        figures: dict[str, Any] = plain(asdict(self))
+        return figures
 
 
 def plain(value: Any) -> Any:

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cover.evaluation.arrays import Array, plain
+from cover.evaluation.arrays import Array, Figures
 from cover.evaluation.correlation import plcc, srocc
 from cover.evaluation.resampling import (
     FEWEST_RESAMPLED,
@@ -24,7 +24,7 @@ _NAMES = ("srocc", "plcc", "sum")
 
 
 @dataclass(frozen=True)
-class Gain:
+class Gain(Figures):
     """How much better a score agrees with the MOS than another.
 
     Attributes:
@@ -52,11 +52,6 @@ class Gain:
     def worse(self) -> bool:
         """Whether the interval of SROCC + PLCC lies below 0."""
         return self.sum[2] < 0 and self.sum[0] <= -_LEAST
-
-    def as_dict(self) -> dict[str, Any]:
-        """Convert to plain data for JSON: undefined values are None."""
-        figures: dict[str, Any] = plain(asdict(self))
-        return figures
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Gain":

@@ -1,6 +1,5 @@
 """All measures of one score with their intervals, and medians over splits."""
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cover.curves import Fit
-from cover.evaluation.arrays import FEWEST_CORRELATED, NORMAL_95, Array, constant, finite, pairs, plain
+from cover.evaluation.arrays import FEWEST_CORRELATED, NORMAL_95, Array, Figures, constant, finite, pairs
 from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
 from cover.evaluation.fits.curve import FEWEST, fitter, known
 from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, Resampling, resampled_statistic, within
@@ -20,7 +19,7 @@ _OPPOSED = -0.3
 
 
 @dataclass(frozen=True)
-class Measures:
+class Measures(Figures):
     """Agreement of one score with the MOS.
 
     Attributes:
@@ -40,11 +39,6 @@ class Measures:
     rmse: float
     ci95: dict[str, tuple[float, float]] = field(default_factory=dict)
     undefined: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Convert to plain data for JSON, which has no NaN: undefined values are None."""
-        figures: dict[str, Any] = plain(dataclasses.asdict(self))
-        return figures
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Measures":

@@ -17,7 +17,7 @@ resolving power    the least difference of two fitted predictions at which two M
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from cover.curves import Fit
-from cover.evaluation.arrays import NORMAL_95, Array, correlated, pearson, plain
+from cover.evaluation.arrays import NORMAL_95, Array, Figures, correlated, pearson
 from cover.evaluation.correlation import plcc_of
 from cover.evaluation.fits.curve import degrees, fitter
 
@@ -36,7 +36,7 @@ _PAIRED = 1500  # videos whose pairs resolving power looks at: a million of them
 
 
 @dataclass(frozen=True)
-class Standard:
+class Standard(Figures):
     """The figures of P.1401 for one score; NaN where undefined, as without intervals of the MOS.
 
     Attributes:
@@ -62,11 +62,6 @@ class Standard:
     outlier_ratio: float = math.nan
     outlier_ratio_ci95: tuple[float, float] = (math.nan, math.nan)
     resolving_power: float = math.nan
-
-    def as_dict(self) -> dict[str, Any]:
-        """Convert to plain data for JSON, which has no NaN: undefined values are None."""
-        figures: dict[str, Any] = plain(asdict(self))
-        return figures
 
 
 def standard(

@@ -6,14 +6,14 @@ is part of the result. See :mod:`cover.evaluation.raters.screening`.
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.evaluation.arrays import Array, plain
+from cover.evaluation.arrays import Array, Figures
 from cover.evaluation.correlation import srocc
 from cover.evaluation.raters.screening import Screening, most_likely, screened
 from cover.evaluation.raters.uncertainty import half_width
@@ -51,7 +51,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class RaterAgreement:
+class RaterAgreement(Figures):
     """How far raters agree; NaN where that is undefined, as for a single one.
 
     Attributes:
@@ -82,11 +82,6 @@ class RaterAgreement:
     split_half_ci95: tuple[float, float]
     whole: float
     ceiling: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Convert to plain data for JSON: undefined values are None."""
-        figures: dict[str, Any] = plain(asdict(self))
-        return figures
 
 
 @dataclass(frozen=True)
