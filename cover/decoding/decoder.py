@@ -6,7 +6,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError  # noqa: A004 - an alias only from 3.11 on
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -75,6 +75,7 @@ class Decoder:
     fps: float | None = None
     segments: Segments | None = None
 
+    @contextmanager
     def views(
         self,
         rows: Iterable[Row],
@@ -84,7 +85,7 @@ class Decoder:
         record: Path | None = None,
         in_order: bool = False,
         planned: Planned = unheard,
-    ) -> AbstractContextManager[Iterator[Decoded]]:
+    ) -> Iterator[Iterator[Decoded]]:
         """Decode every row, ahead of what is asked for.
 
         Args:
@@ -95,22 +96,11 @@ class Decoder:
             in_order: Whether to yield in the order of the rows, each decoded for itself; else as videos finish.
             planned: Told the rows of the parts of each video that is cut, before the first of them is yielded.
 
-        Returns:
-            A block in which decoding goes on. It gives an iterator over the rows, each with its views, or with why it
-            has none; a row that is cut is replaced by those of its parts.
+        Yields:
+            An iterator over the rows, each with its views, or with why it has none; a row that is cut is replaced by
+            those of its parts. Decoding goes on until the block ends.
         """
-        return self._decoding(list(rows), spec, replay, record, in_order, planned)
-
-    @contextmanager
-    def _decoding(
-        self,
-        rows: Sequence[Row],
-        spec: ViewSpec,
-        replay: Path | None,
-        record: Path | None,
-        in_order: bool,
-        planned: Planned,
-    ) -> Iterator[Iterator[Decoded]]:
+        rows = list(rows)
         threads = max(1, available_cpus() // self.workers) if self.workers else 0
         cut = not in_order and any(self.in_parts(row) for row in rows)
         with TemporaryDirectory(prefix="cover-") if cut else nullcontext() as folder:
