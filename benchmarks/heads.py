@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cover.config import training
+from cover.config.build.recipe import build_recipe
 from cover.config.compose import checked, config_folder, resolved
+from cover.config.options.training import TrainOptions
 from cover.config.resolvers import register_resolvers
-from cover.config.schema import TrainOptions
 from cover.models import COVER, branch_scores
 from cover.rows import Row
 from cover.scores import BRANCHES
@@ -70,15 +70,15 @@ class Epochs:
     def __init__(self, options: TrainOptions, rows: Sequence[Row], folder: Path, device: torch.device) -> None:
         self.rows = rows
         self.device = device
-        recipe = training.recipe(options)
+        recipe = build_recipe(options)
         self.spec = recipe.views
         self.model = COVER(**recipe.net).to(device).eval()
         mark_trained(self.model, recipe.stages[0].train)
         for part in (self.model.gates, self.model.heads):
             part.train()
-        self.loss = recipe.make_loss()
+        self.loss = recipe.engine.make_loss()
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = recipe.make_optimizer([{"params": trained, "lr": recipe.lr}])
+        self.optimizer = recipe.engine.make_optimizer([{"params": trained, "lr": recipe.rates.lr}])
         self.mos = torch.linspace(-1, 1, len(rows), device=device)
         self.caches = {branch: TensorCache(folder, f"{branch}-features", {}) for branch in BRANCHES}
 

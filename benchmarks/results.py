@@ -71,10 +71,10 @@ def run(checkout: Path, phase: str, folder: Path, count: int) -> list[float]:
 
 def measure(phase: str, folder: Path, count: int) -> None:
     """Measure one phase of the package that is on the path, which may be of 0.6; prints seconds and peak memory."""
-    from cover.config.commands import ReportOptions
+    from cover.config.build.datasets import dataset_rows
     from cover.config.compose import checked
-    from cover.config.data import DataOptions
-    from cover.config.listing import dataset_rows
+    from cover.config.options.data import DataOptions
+    from cover.config.options.results import ReportOptions
     from cover.tasks.report import report
 
     try:

@@ -35,7 +35,6 @@ HEAVY_OF = {
 # Files of more than 330 lines, and why.
 LONG_FILES = {
     "datasets/generated/distortions.py": "a list of small things: one function for each distortion",
-    "cover/config/components.py": "goes into config/build, one object each, in the next step",
     "cover/tables.py": "all readers of tables; they share the rule for decimals",
     "cover/decoding/decoder.py": "one scheduler",
 }
@@ -164,21 +163,45 @@ def test_no_public_name_is_defined_in_two_rooms(root: Path) -> None:
     assert {name: found for name, found in rooms.items() if len(found) > 1} == {}
 
 
+def test_tasks_are_short(root: Path) -> None:
+    lines = {path.name: path.read_text().count("\n") for path in root.glob("cover/tasks/*.py")}
+    assert {name: count for name, count in lines.items() if count > 100} == {}
+
+
+def names_of_configurations(tree: ast.AST) -> Iterator[str]:
+    """Variables that hold options: by name, or by the type they are annotated with."""
+    yield from ("cfg", "config", "options")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            words = set(ast.unparse(node.annotation).replace("[", " ").replace('"', " ").split())
+            if any(word == "DictConfig" or word.endswith("Options") for word in words - {"ConsoleOptions"}):  # rich's
+                yield node.arg
+
+
 def test_only_the_top_floors_see_the_configuration(root: Path) -> None:
-    """Below ``cover.tasks``, no function takes a config, and nothing knows where it comes from."""
-    seen = []
+    """Below ``cover.tasks``, no function takes a configuration, whatever its parameter is called."""
+    top, seen = {"cli", "config", "tasks"}, []
     for room, path in sources(root):
-        if room in {"cli", "config", "tasks", "datasets"}:
-            continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        names = {argument.arg for node in ast.walk(tree) if isinstance(node, ast.arguments) for argument in node.args}
-        looked_up = {
-            node.value.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
-        }
-        if (names | looked_up) & {"cfg", "options"} or {"config"} & looked_up:
-            seen.append(str(path.relative_to(root)))
+        names = set(names_of_configurations(tree))
+        where = path.relative_to(root)
+        if room not in {*top, "datasets"}:
+            taken = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)} & names
+            seen += [f"{where} takes {name}" for name in taken]
+        if room in top:
+            lower = {
+                alias.asname or alias.name
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom) and room_of(str(node.module)) not in {*top, "rich", "typing"}
+                for alias in node.names
+                if str(node.module).startswith("cover")
+            }
+            for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+                function = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+                given = [*call.args, *(keyword.value for keyword in call.keywords)]
+                if isinstance(function, ast.Name) and function.id in lower:
+                    passed = {value.id for value in given if isinstance(value, ast.Name)} & names
+                    seen += [f"{where}:{call.lineno} gives {name} to {function.id}" for name in passed]
     assert not seen
 
 

@@ -6,9 +6,9 @@ python -m tools.options
 from pathlib import Path
 
 from cover.cli.help import EXIT_CODES, default_config, groups
-from cover.config.commands import COMMANDS, command_rows, usage
 from cover.config.describe import option_rows
-from cover.config.schema import SCHEMAS
+from cover.config.options.results import COMMANDS, command_rows, usage
+from cover.config.options.schemas import SCHEMAS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "options.md"
 _HEAD = """\

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cover.config.components import view_spec
+from cover.config.build.decoding import view_spec
 from cover.config.compose import checked, config_folder, resolved
+from cover.config.options.scoring import ViewOptions
 from cover.config.resolvers import register_resolvers
-from cover.config.schema import ViewOptions
 from cover.weights import SHIPPED, read_about, read_state_dict, save_weights
 
 QUANTILES = 400

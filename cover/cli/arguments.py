@@ -11,8 +11,8 @@ from pathlib import Path
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from cover.config.describe import ANY, path_options
+from cover.config.options.types import at_home
 from cover.config.resolvers import names_table
-from cover.config.types import at_home
 from cover.errors import UsageError, renamed
 from cover.tables import PARQUET, SPREADSHEETS, TEXT
 

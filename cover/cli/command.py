@@ -24,11 +24,11 @@ from cover.cli.arguments import config_dirs, rewrite
 from cover.cli.dispatch import results_help, run_on_results
 from cover.cli.help import OVERVIEW, command_help, groups
 from cover.cli.streams import steady_streams
-from cover.config.commands import COMMANDS
 from cover.config.compose import config_folder, resolved
 from cover.config.describe import options_of
+from cover.config.options.results import COMMANDS
+from cover.config.options.schemas import SCHEMAS
 from cover.config.resolvers import register_resolvers
-from cover.config.schema import SCHEMAS
 from cover.errors import CoverError, UsageError
 from cover.files import sole_writer
 from cover.ranks import is_main_process

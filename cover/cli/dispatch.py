@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.logging import RichHandler
 
-from cover.config.commands import COMMANDS, command_rows, read_arguments, usage
+from cover.config.options.results import COMMANDS, command_rows, read_arguments, usage
 
 _EXAMPLES = {
     "report": "cover report outputs/demo",

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import cover
-from cover.config.data import DataOptions
-from cover.config.types import Options
+from cover.config.options.data import DataOptions
+from cover.config.options.types import Options
 from cover.errors import UsageError
 
 T = TypeVar("T", bound=Options)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, get_origin
 
 from omegaconf import OmegaConf
 
-from cover.config.schema import SCHEMAS
-from cover.config.types import Options, members
+from cover.config.options.schemas import SCHEMAS
+from cover.config.options.types import Options, members
 
 ANY = "*"
 """In the name of an option: any one name."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from cover.config.types import at_home
+from cover.config.options.types import at_home
 from cover.errors import UsageError
 from cover.weights import SHIPPED
 

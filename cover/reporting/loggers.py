@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from cover.files import write_rows, write_text
+from cover.files import write_rows
 
 
 def flat_figures(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
@@ -20,31 +19,22 @@ def flat_figures(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
-def write_csv_log(folder: Path, config: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write what Lightning's CSVLogger would: ``metrics.csv`` and ``hparams.yaml``, without importing Lightning."""
+def write_csv_log(folder: Path, metrics: Mapping[str, Mapping[str, Any]], *_: object) -> None:
+    """Write the ``metrics.csv`` that Lightning's CSVLogger would write, without importing Lightning."""
     folder.mkdir(parents=True, exist_ok=True)
     figures = {**flat_figures(metrics), "step": 0}
     write_rows(folder / "metrics.csv", list(figures), [list(figures.values())])
-    write_text(folder / "hparams.yaml", yaml.safe_dump(dict(config), sort_keys=False))
 
 
-def log_evaluation(
-    logger: Any,
-    config: Mapping[str, Any],
-    metrics: Mapping[str, Mapping[str, Any]],
-    table: pd.DataFrame,
-    picture: Path,
-) -> None:
+def log_evaluation(logger: Any, metrics: Mapping[str, Mapping[str, Any]], table: pd.DataFrame, picture: Path) -> None:
     """Log an evaluation: figures to any of Lightning's loggers, the table and the picture to W&B, which can show them.
 
     Args:
         logger: The logger.
-        config: The composed config.
         metrics: By score, then by measure.
         table: Of predictions.
         picture: ``scatter.png``.
     """
-    logger.log_hyperparams(dict(config))
     logger.log_metrics(flat_figures(metrics))
     if hasattr(logger, "log_table"):
         logger.log_table("predictions", dataframe=table)

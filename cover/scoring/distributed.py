@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import torch
@@ -16,6 +16,40 @@ from cover.rows import Failure, Row
 from cover.scoring.local import ScoredRow, outcomes
 from cover.scoring.scorer import Scorer
 from cover.video import ViewSpec
+
+if TYPE_CHECKING:
+    from cover.scoring.run import Progress, ScoringRun
+
+
+def score_on_devices(run: "ScoringRun", pending: Sequence[Row], planned: Planned, progress: "Progress") -> None:
+    """Score rows into the store of a run with Lightning's Trainer.
+
+    Args:
+        run: The run.
+        pending: The rows to score.
+        planned: Told the parts of each video that is cut into parts.
+        progress: Counts the rows of rank 0.
+
+    Raises:
+        UsageError: The options or weights are wrong.
+    """
+    trainer = run.make_trainer(
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,  # ours counts videos
+        callbacks=[ProgressCallback(progress, len(pending)), ScoreWriter(run.store)],
+    )
+    data = VideoDataModule(
+        pending,
+        run.views,
+        run.decoder,
+        batch_size=run.batch_size,
+        replay=run.replay,
+        record=run.record,
+        planned=planned,
+    )
+    module = CoverModule(Scorer(run.make_model(), run.views), thumbnails=run.thumbnails)
+    trainer.predict(module, datamodule=data, return_predictions=False)
 
 
 class CoverModule(lightning.LightningModule):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cover.config.commands import AppOptions
+from cover.config.options.results import AppOptions
 from cover.errors import UsageError
 
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
@@ -25,7 +25,7 @@ def app(options: AppOptions) -> int:
         if error.name != "gradio":
             raise
         raise UsageError("app: needs Gradio: pip install 'cover-vqa[app]'") from error
-    from cover.config.components import instantiate
+    from cover.config.build.instantiate import instantiate
 
     if options.host not in _LOCAL:
         log.warning("host=%s: whoever reaches this address can use the app; it asks for no password", options.host)

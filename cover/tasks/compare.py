@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cover.config.commands import CompareOptions
+from cover.config.options.results import CompareOptions
 from cover.errors import UsageError
 from cover.reporting.progress import working
 from cover.results.read import Results, read_results

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from cover.config.commands import GateOptions
+from cover.config.options.results import GateOptions
 from cover.results.conditions import conditioned, conditions_hold
 from cover.results.read import read_results
 from cover.tasks.select import warn_of_meaningless

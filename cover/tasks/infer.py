@@ -5,16 +5,16 @@ from typing import Any
 
 from rich.console import Console
 
+from cover.config.build.datasets import dataset_rows
 from cover.config.compose import checked
-from cover.config.listing import dataset_rows
+from cover.config.options.scoring import InferOptions
 from cover.config.resolvers import names_table
-from cover.config.schema import InferOptions
 from cover.files import write_bytes
 from cover.ranks import is_main_process
 from cover.reporting.console import summary
 from cover.results.names import SCORES_TABLE
 from cover.tasks.report import end_with_report
-from cover.tasks.scoring import score_rows
+from cover.tasks.scoring import score_dataset
 
 
 def infer(config: dict[str, Any], folder: Path) -> bool:
@@ -32,7 +32,7 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
     """
     options = checked(config, InferOptions)
     listing = dataset_rows(options.data)
-    store = score_rows(options, config, listing.rows, listing.root, folder)
+    store = score_dataset(options, config, listing.rows, listing.root, folder)
     if is_main_process():
         table = options.output if names_table(options.output) else None
         if table is not None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cover.config.commands import ReportOptions
-from cover.config.types import FitOption
+from cover.config.options.results import ReportOptions
+from cover.config.options.types import FitOption
 from cover.reporting.progress import working
 
 log = logging.getLogger(__name__)

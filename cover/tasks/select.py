@@ -3,7 +3,7 @@
 import pandas as pd
 from rich.console import Console
 
-from cover.config.commands import SelectOptions
+from cover.config.options.results import SelectOptions
 from cover.errors import UsageError
 from cover.files import write_text
 from cover.parts import bound_text

@@ -4,16 +4,18 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from cover.config import components, training
+from cover.config.build.training import TrainingPlan, training
 from cover.config.compose import checked
-from cover.config.record import run_record
-from cover.config.schema import TrainOptions
+from cover.config.options.training import TrainOptions
 from cover.ranks import is_main_process
 from cover.results.names import CURVES, ERRORS
+
+if TYPE_CHECKING:
+    from cover.training.data.sets import RatedSet
 
 _SEEN = re.compile(r"\+*(model|views)[.=]")  # options that scoring must be given too
 
@@ -32,95 +34,65 @@ def train(config: dict[str, Any], folder: Path) -> bool:
         UsageError: Options, ratings or weights are wrong.
     """
     options = checked(config, TrainOptions)
-    training.check_options(options)
-    try:
-        from cover.reporting import evaluation
-        from cover.training import run
-        from cover.training.data.selection import rated_splits
-    except ModuleNotFoundError as error:
-        raise components.missing_extra(error, "training") from error
+    plan = training(options, config)
+    from cover.reporting import evaluation
+    from cover.reporting.training import summarize
+    from cover.training import run
+    from cover.training.data.selection import rated_splits
 
-    components.quiet_lightning()
-    if options.protocol.splits == "nested":
+    if plan.selection is None:
         from cover.tasks.adapt import adapt
 
-        study = adapt(options, config, folder)
-        _show(folder, study)
+        adapt(options, plan, folder)
+        _show(plan, folder)
         return _complete([folder])
-    recipe = training.recipe(options)
-    sources = training.sources(options)
-    study = next((source.study for source in sources if source.study is not None), None)
-    splits = rated_splits(sources, training.selection(options), folder, strict=options.strict)
+    splits = rated_splits(plan.sources, plan.selection, folder, strict=options.strict)
     indices = options.protocol.indices
     places = [folder if len(splits) == 1 else folder / f"split_{index}" for index in indices]
-    follows_from = training.identity(options, config)
     if is_main_process():  # before other ranks start, which must not find what is to be set aside
         for place, sets in zip(places, splits, strict=True):
-            run.open_run(place, run_record(options, config), follows_from, sets, resume=options.resume)
-            if study is not None:
-                evaluation.write_study(place, study)
-    measured = [
-        _train_split(options, config, recipe, follows_from["base"], sets, place, study)
-        for place, sets in zip(places, splits, strict=True)
-    ]
+            run.open_run(place, plan.record, plan.follows, sets, resume=options.resume)
+            if plan.study is not None:
+                evaluation.write_study(place, plan.study)
+    measured = [_train_split(options, plan, sets, place) for place, sets in zip(places, splits, strict=True)]
     if not is_main_process():
         return True
     if len(splits) > 1:
-        from cover.reporting.training import summarize
-
         summarize(indices, measured, folder)
     return _complete(places)
 
 
 def _complete(folders: Sequence[Path]) -> bool:
-    """Whether every video could be read."""
+    """Check that every video could be read."""
     return all(len((folder / ERRORS).read_text(encoding="utf-8").splitlines()) <= 1 for folder in folders)
 
 
-def _show(folder: Path, study: Any) -> dict[str, Any]:
+def _show(plan: TrainingPlan, folder: Path) -> dict[str, Any]:
     """Show the outcome of a run; gives the measures of each score on the videos that were validated on."""
-    from cover.reporting import training as reporting
+    from cover.reporting.training import read_figures, show_training
 
-    results = reporting.read_figures(folder)
+    results = read_figures(folder)
     seen = [option for option in HydraConfig.get().overrides.task if _SEEN.match(option)]
     program = "python infer.py" if Path(sys.argv[0]).suffix == ".py" else "cover infer"
-    reporting.show_training(results, folder, program, seen, study)
+    show_training(results, folder, program, seen, plan.study)
     return results.measures
 
 
-def _train_split(
-    options: TrainOptions,
-    config: dict[str, Any],
-    recipe: Any,
-    base: dict[str, Any],
-    sets: Sequence[Any],
-    folder: Path,
-    study: Any,
-) -> dict[str, Any]:
+def _train_split(options: TrainOptions, plan: TrainingPlan, sets: "Sequence[RatedSet]", folder: Path) -> dict[str, Any]:
     """Train on one split, or continue; gives the measures of each score on the videos that were validated on."""
-    from cover.reporting import training as reporting
+    from cover.reporting.training import write_figures
     from cover.training import run
     from cover.training.loop.history import read_curves
 
     if not (folder / run.FINISHED).exists():
-        logger = training.logger(options, config, folder)
-        about = training.about(options, base)
-        outcome = run.train_stages(recipe, lambda: components.build_model(options), sets, about, folder, logger)
+        logger = plan.make_logger(folder)
+        outcome = run.train_stages(plan.recipe, plan.make_model, sets, plan.about, folder, logger)
         if is_main_process():
             best = {"stage": outcome.best.name, "epoch": outcome.best.epoch, "variant": outcome.best.variant}
-            curves = read_curves(folder / CURVES)
-            reporting.write_figures(
-                folder,
-                outcome.table(),
-                curves,
-                best,
-                sets[0].name,
-                options.fit,
-                options.resamples,
-                logger,
-                outcome.gain,
-            )
+            curves, name = read_curves(folder / CURVES), sets[0].name
+            table, fit, resamples = outcome.table(), options.fit, options.resamples
+            write_figures(folder, table, curves, best, name, fit, resamples, logger, outcome.gain)
     if not is_main_process():
         return {}
-    run.tidy(recipe, folder)
-    return _show(folder, study)
+    run.tidy(plan.recipe, folder)
+    return _show(plan, folder)

@@ -92,7 +92,7 @@ def train_stages(
     """Train on one split, or continue; leaves weights and curves in the results folder.
 
     Where the weights to start from mean something, they are validated first, and trained ones take their place only if
-    they are better beyond chance (``recipe.require_gain``).
+    they are better beyond chance (``recipe.start.require_gain``).
 
     Args:
         recipe: The recipe.
@@ -107,7 +107,7 @@ def train_stages(
     """
     lightning.seed_everything(recipe.seed, verbose=False)
     model = make_model()
-    start = run_start(recipe, model, sets, folder, about) if recipe.known_start else None
+    start = run_start(recipe, model, sets, folder, about) if recipe.start.known else None
     sets = sets if start is None else start.data.sets
     tried: StageResult | None = None
     curve: Calibration | None = None
@@ -124,7 +124,7 @@ def train_stages(
     if start is None:
         return TrainingOutcome(tried, curve, tried)
     worth = _gain(start, tried)
-    if worth.clear or (tried.score > start.score and not recipe.require_gain):
+    if worth.clear or (tried.score > start.score and not recipe.start.require_gain):
         return TrainingOutcome(tried, curve, tried, start, worth)
     if is_main_process():
         curve = _calibration(start)

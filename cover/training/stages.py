@@ -101,7 +101,7 @@ def run_stage(
     place = folder / "stages" / stage.name
     # What a stage before this one has trained goes on from there.
     anew = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
-    if recipe.from_scratch and anew and not (place / LAST).exists():
+    if recipe.start.from_scratch and anew and not (place / LAST).exists():
         _start_from_scratch(model, anew, data)
     if not stage.train and not (place / LAST).exists():
         fit_heads(model, data, recipe.ridge, recipe.seed)
@@ -176,7 +176,7 @@ def _marked(stage: Stage) -> Iterator[None]:
 
 def _predict(recipe: Recipe, training: Training, data: TrainingData, folder: Path) -> None:
     """Score all videos; ``training.predictions`` has the scores afterwards, ``errors.csv`` what could not be read."""
-    quiet = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
+    quiet = recipe.engine.make_trainer(callbacks=[_progress_bar()], logger=False)
     data.failures.clear()
     quiet.predict(training, datamodule=data, return_predictions=False)
     for failure in data.failures.values():  # of this rank's share of all videos, so that each is listed once
@@ -204,7 +204,7 @@ def training_data(
     Raises:
         UsageError: A disk is full, or too few videos can be read.
     """
-    features, views = caches(recipe, model, frozen, learning if recipe.keep_views else [])
+    features, views = caches(recipe, model, frozen, learning if recipe.caching.views else [])
     sets = prepare(recipe, model, sets, features, views, folder)
     return TrainingData(
         sets,
@@ -212,13 +212,9 @@ def training_data(
         features=features,
         views=views,
         decoded=[] if views else learning,
-        batch_size=recipe.batch_size,
-        samplings=recipe.samplings,
-        mirror=recipe.mirror,
+        batching=recipe.batching,
         seed=recipe.seed,
-        by_content=recipe.by_content,
-        auxiliary=auxiliary_columns(recipe.auxiliary, sets),
-        by_interval=recipe.by_interval,
+        auxiliary=auxiliary_columns(recipe.auxiliary.columns, sets),
     )
 
 
@@ -226,17 +222,13 @@ def _module(recipe: Recipe, model: COVER, data: TrainingData, about: Mapping[str
     owned = list(zip(data.owners, data.videos, strict=True))
     return Training(
         model,
-        recipe.make_loss(),
-        recipe.make_optimizer,
-        lr=recipe.lr,
-        backbone_lr=recipe.backbone_lr,
-        warmup_epochs=recipe.warmup_epochs,
-        ema_decay=recipe.ema_decay,
+        recipe.engine.make_loss(),
+        recipe.engine.make_optimizer,
+        recipe.rates,
         sets=[(rated.name, rated.rating(row)) for rated, row in owned],
         own={branch: [rated.rating(row, branch) for rated, row in owned] for branch in data.own},
         auxiliary=data.auxiliary_count,
-        auxiliary_factor=recipe.auxiliary_factor,
-        l2_sp=recipe.l2_sp,
+        auxiliary_factor=recipe.auxiliary.factor,
         seed=recipe.seed,
         about=about,
     )
@@ -254,11 +246,11 @@ def _fit(
     # After the best, so that what is resumed from knows of it.
     last = ModelCheckpoint(place, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     direction = [] if before else [StartingDirection()]
-    trainer = recipe.make_trainer(
+    trainer = recipe.engine.make_trainer(
         callbacks=[CurveWriter(folder / CURVES, stage.name, earlier), _progress_bar(), best, last, *direction],
         max_epochs=stage.epochs,
         # Adding up gradients in any order would differ in the last bits from run to run. On a GPU it costs too much.
-        deterministic=recipe.accelerator == "cpu" or not torch.accelerator.is_available(),
+        deterministic=recipe.engine.accelerator == "cpu" or not torch.accelerator.is_available(),
         logger=logger or False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -284,7 +276,7 @@ def _measure(recipe: Recipe, stage: Stage, training: Training, data: TrainingDat
     if (place / LAST).exists():
         return
     _, earlier = _earlier(recipe, stage, folder)
-    trainer = recipe.make_trainer(callbacks=[_progress_bar()], logger=False)
+    trainer = recipe.engine.make_trainer(callbacks=[_progress_bar()], logger=False)
     trainer.validate(training, datamodule=data, verbose=False)
     if trainer.is_global_zero:
         write_curves(folder / CURVES, [*earlier, curve_line(stage.name, 1, 0.0, trainer.callback_metrics)])

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from cover.config import components
+from cover.config.build.decoding import view_spec
 from cover.config.compose import checked
 from cover.config.describe import option_rows, path_options
-from cover.config.schema import SCHEMAS, InferOptions
+from cover.config.options.schemas import SCHEMAS
+from cover.config.options.scoring import InferOptions
 from cover.errors import UsageError
 from cover.models import COVER, AestheticBackbone, SemanticBackbone, TechnicalBackbone
 from cover.video import ViewSpec
@@ -21,7 +22,7 @@ BACKBONES = {"semantic": SemanticBackbone, "technical": TechnicalBackbone, "aest
 
 def test_the_published_views_are_the_defaults_of_the_classes() -> None:
     """``score()`` and the command line look at the same frames."""
-    assert components.view_spec(infer_options("model=cover").views) == ViewSpec()
+    assert view_spec(infer_options("model=cover").views) == ViewSpec()
 
 
 def test_the_published_model_is_the_default_of_the_classes() -> None:

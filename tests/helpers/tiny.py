@@ -7,10 +7,12 @@ import hydra
 import torch
 from omegaconf import OmegaConf
 
-from cover.config import components
+from cover.config.build.decoding import view_spec
+from cover.config.build.training import TrainingPlan, training
 from cover.config.compose import checked
+from cover.config.options.scoring import InferOptions
+from cover.config.options.training import TrainOptions
 from cover.config.resolvers import register_resolvers
-from cover.config.schema import InferOptions, TrainOptions
 from cover.models import COVER
 from cover.video import ViewSpec
 
@@ -37,9 +39,15 @@ def train_options(*overrides: str) -> TrainOptions:
     return checked(composed(*overrides, task="train"), TrainOptions)
 
 
+def training_plan(*overrides: str) -> TrainingPlan:
+    """The objects of a training with ``model=tiny``."""
+    config = composed(*overrides, task="train")
+    return training(checked(config, TrainOptions), config)
+
+
 def tiny_views(*overrides: str) -> ViewSpec:
     """The views of the tiny model, such as ``tiny_views("views.sampling=random")``."""
-    return components.view_spec(infer_options(*overrides).views)
+    return view_spec(infer_options(*overrides).views)
 
 
 def tiny_model() -> COVER:

@@ -8,7 +8,7 @@ import pytest
 from cover.datasets.generated.demo import Demo
 
 from cover import load_model, score
-from cover.config import components
+from cover.config.build.decoding import view_spec
 from cover.video import ViewSpec
 from cover.weights import SHIPPED, read_about, read_state_dict
 from tests.helpers.tiny import infer_options
@@ -58,7 +58,7 @@ def test_the_file_is_small_and_says_what_it_is() -> None:
     assert path.stat().st_size <= 12_000_000
     about, options = read_about(path), infer_options(LITE)
     assert about["net"] == options.model.net
-    assert ViewSpec.from_dict(about["views"]) == components.view_spec(options.views)
+    assert ViewSpec.from_dict(about["views"]) == view_spec(options.views)
     assert "synthetic" in about["card"]
     assert "base" not in about
     assert all(tensor.isfinite().all() for tensor in read_state_dict(path).values())

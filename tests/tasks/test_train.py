@@ -21,7 +21,6 @@ from cover.datasets.generated.sources import survey
 from PIL import Image
 
 import cover.training.data.cache
-from cover.config import training
 from cover.evaluation.correlation import srocc
 from cover.models import COVER
 from cover.training.data.selection import rated_splits
@@ -29,7 +28,7 @@ from cover.training.loop.module import Training
 from cover.weights import read_state_dict, save_weights
 from tests.helpers.minisets import KINDS, make_miniset
 from tests.helpers.rated import make_rated, scene
-from tests.helpers.tiny import CONFIGS, tiny_model, train_options
+from tests.helpers.tiny import CONFIGS, tiny_model, training_plan
 from tests.tasks.conftest import Run
 
 RESULTS = {"best.ckpt", "last.ckpt", "run.yaml", "split.csv", "errors.csv", "predictions.csv", "metrics.json"}
@@ -466,8 +465,9 @@ def test_k_splits(train: Run, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_dataset_can_be_trained_on(rated: Path, tmp_path: Path, kind: str) -> None:
     make_miniset(kind, tmp_path / "set", copies_of(rated), count=15)
-    options = train_options(f"data={kind}", f"data.root={tmp_path / 'set'}", "protocol.indices=[0,1,2]")
-    splits = rated_splits(training.sources(options), training.selection(options), tmp_path)
+    plan = training_plan(f"data={kind}", f"data.root={tmp_path / 'set'}", "protocol.indices=[0,1,2]")
+    assert plan.selection is not None
+    splits = rated_splits(plan.sources, plan.selection, tmp_path)
     assert len(splits) == 3
     for (rated_set,) in splits:
         assert (len(rated_set.train), len(rated_set.validation)) == (12, 3)
@@ -637,7 +637,7 @@ def test_ratings_of_single_branches_are_turned_round_too(rated: Path, tmp_path: 
     table.assign(sharp=table["mos"] + 0.5).to_csv(tmp_path / "ratings.csv", index=False)
     common = ("data=table", f"data.path={tmp_path}/ratings.csv", f"data.root={rated}", "targets.technical=sharp")
     plain, turned = (
-        training.sources(train_options(*common, f"data.lower_is_better={lower}"))[0].rows for lower in ("false", "true")
+        training_plan(*common, f"data.lower_is_better={lower}").sources[0].rows for lower in ("false", "true")
     )
     assert [row.mos for row in turned] == [-row.mos for row in plain if row.mos is not None]
     assert [row.extras["sharp"] for row in turned] == [-float(str(row.extras["sharp"])) for row in plain]

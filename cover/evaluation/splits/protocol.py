@@ -8,7 +8,8 @@ from typing import Literal
 
 from cover.errors import UsageError
 from cover.evaluation.splits.contents import CONTENT, contents, with_contents
-from cover.evaluation.splits.splits import column_split, grouped_splits, random_splits, read_split
+from cover.evaluation.splits.splits import column_split, grouped_splits, random_splits, read_split, write_split
+from cover.ranks import is_main_process
 from cover.rows import Row
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,28 @@ class Protocol:
         if self.file is None:
             raise UsageError("protocol.splits=file: name the file with protocol.file=FILE")
         return [read_split(self.file, rows)]
+
+    def measured(self, rows: Sequence[Row], split: str, write: Path | None) -> list[set[str]] | None:
+        """List the names of the videos that each split measures.
+
+        Args:
+            rows: All rated rows of the dataset.
+            split: The split to measure, of ``column`` and ``file``.
+            write: Folder for a file of each split; None writes none.
+
+        Returns:
+            A set of names for each split; None for ``full``, which measures all videos at once.
+
+        Raises:
+            UsageError: As of :meth:`split` and :meth:`chosen`.
+        """
+        if self.splits == "full":
+            return None
+        splits = self.split(rows)
+        if write is not None and is_main_process():
+            for index, rows_of in enumerate(splits):
+                write_split(write / f"split_{index}.csv", rows_of)
+        return [{row.name for row in self.chosen(rows_of, split, "split")} for rows_of in splits]
 
     def chosen(self, split: Mapping[str, list[Row]], name: str, option: str) -> list[Row]:
         """Choose the rows of a split that an option names; random and grouped splits are ``train`` and ``test``.

@@ -139,10 +139,12 @@ def fit_adaptation(
             f"{rated.name}: {len(np.unique(groups))} contents (by {known.source if known else 'video'}) are too few to "
             f"cross-validate over; {_FEWEST_GROUPS} at least"
         )
-    inputs = rated_inputs(model, data, groups, by_interval=recipe.by_interval)
+    inputs = rated_inputs(model, data, groups, by_interval=recipe.batching.by_interval)
     worth = nested(inputs, recipe.seed, progress)
     choice = choose(inputs, recipe.seed)
-    kept = choice.rung.name != CALIBRATION and (worth.gain.clear or (worth.gain.sum[0] > 0 and not recipe.require_gain))
+    kept = choice.rung.name != CALIBRATION and (
+        worth.gain.clear or (worth.gain.sum[0] > 0 and not recipe.start.require_gain)
+    )
     change = choice.change if kept else UNCHANGED
     apply(model, change)
     curve = calibrate(change.overall(inputs), inputs.mos)

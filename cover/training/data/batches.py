@@ -75,6 +75,34 @@ class ByContent(NamedTuple):
     videos: int
 
 
+@dataclass(frozen=True)
+class Batching:
+    """How batches are made of videos.
+
+    Attributes:
+        batch_size: Videos per batch and process.
+        samplings: Random samplings of each video in the caches beside the one at the centre; training picks any.
+        mirror: Whether every second cached sampling, and half of the views decoded for a batch, are mirrored.
+        by_content: Number of videos per content placed together in a batch; None: in random order.
+        by_interval: Whether a video's weight in the loss depends on the interval of its MOS.
+    """
+
+    batch_size: int
+    samplings: int
+    mirror: bool
+    by_content: ByContent | None = None
+    by_interval: bool = False
+
+    @property
+    def mirrored(self) -> list[bool]:
+        """For each cached sampling, whether it is mirrored; the first one is at the centre."""
+        return [self.mirror and number % 2 == 1 for number in range(self.samplings + 1)]
+
+    def sampling_names(self, seed: int) -> list[str]:
+        """Names of the cached samplings of a seed, the one at the centre first."""
+        return [sampling_name(number, seed, mirrored) for number, mirrored in enumerate(self.mirrored)]
+
+
 def sampling_name(number: int, seed: int, mirrored: bool) -> str:
     """Name a sampling of a video in caches: number 0 is the centre, others are random."""
     return f"random {seed} {number}{' mirrored' if mirrored else ''}" if number else CENTER

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,26 @@ from cover.rows import Row, fingerprint
 
 _FORMAT = 3  # raised when what is stored changes in a way that the identity does not show
 _SPARE = 10**9  # bytes of a disk that are left free
+
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Caching:
+    """Caches of features and views.
+
+    Attributes:
+        dir: Their folder.
+        dtype: Type of cached features, a key of :data:`DTYPES`.
+        views: Whether to cache decoded views for backbones that are trained.
+        reading: Options of reading files that cached tensors depend on, by the name of the dataset.
+    """
+
+    dir: Path
+    dtype: str
+    views: bool
+    reading: Mapping[str, Any]
 
 
 class TensorCache:

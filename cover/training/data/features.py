@@ -22,9 +22,9 @@ from cover.results.names import ERRORS, FILENAME, REASON
 from cover.rows import Failure, Row
 from cover.scoring.distributed import ProgressCallback, VideoDataModule
 from cover.scoring.scorer import stacked
-from cover.training.data.cache import TensorCache, require_space, weights_digest
+from cover.training.data.cache import DTYPES, TensorCache, require_space, weights_digest
 from cover.training.data.sets import RatedSet
-from cover.training.recipe import DTYPES, Recipe
+from cover.training.recipe import Recipe
 from cover.video import ViewSpec
 
 log = logging.getLogger(__name__)
@@ -133,24 +133,24 @@ def caches(recipe: Recipe, model: COVER, frozen: Sequence[str], kept: Sequence[s
         return {
             "view": dataclasses.asdict(spec.branches[branch]),
             "rotate": spec.rotate,
-            "reading": dict(recipe.reading),
+            "reading": dict(recipe.caching.reading),
         }
 
     features = {
         branch: TensorCache(
-            recipe.cache,
+            recipe.caching.dir,
             f"{branch}-features",
             {
                 **view(branch),
                 "net": recipe.net.get(branch, {}),
                 "weights": weights_digest(model.backbones[branch]),
-                "precision": recipe.precision,
-                "dtype": recipe.dtype,
+                "precision": recipe.engine.precision,
+                "dtype": recipe.caching.dtype,
             },
         )
         for branch in frozen
     }
-    return features, {branch: TensorCache(recipe.cache, f"{branch}-views", view(branch)) for branch in kept}
+    return features, {branch: TensorCache(recipe.caching.dir, f"{branch}-views", view(branch)) for branch in kept}
 
 
 def prepare(
@@ -175,14 +175,14 @@ def prepare(
     every = [*features.values(), *views.values()]
     if not every:
         return list(sets)
-    names = recipe.sampling_names
+    names = recipe.batching.sampling_names(recipe.seed)
 
     def lacks(row: Row, samplings: Sequence[str]) -> bool:
         return not all(cache.has(row, sampling) for cache in every for sampling in samplings)
 
     # Videos to validate on are needed at the centre only, the others there too.
     passes: list[tuple[ViewSpec, slice, str]] = [(recipe.views, slice(0, 1), "rows")]
-    if recipe.samplings:
+    if recipe.batching.samplings:
         passes.append((recipe.random_views, slice(1, None), "train"))
     work = [(rated, getattr(rated, which), spec, place) for spec, place, which in passes for rated in sets]
     _reserve(recipe, features, views, [(row, names[place]) for _, rows, _, place in work for row in rows], lacks)
@@ -190,7 +190,9 @@ def prepare(
     unreadable: set[tuple[str, Part]] = set()
     for rated, rows, spec, place in work:
         readable = [row for row in rows if row.footage not in unreadable]
-        extraction = Extraction(model, features, views, names[place], recipe.mirrored[place], DTYPES[recipe.dtype])
+        extraction = Extraction(
+            model, features, views, names[place], recipe.batching.mirrored[place], DTYPES[recipe.caching.dtype]
+        )
         _extract(recipe, extraction, rated, readable, spec, partial(lacks, samplings=names[place]), folder)
         unreadable |= {row.footage for row in readable if lacks(row, names[place])}
     return [_without(rated, unreadable) for rated in sets]
@@ -205,9 +207,12 @@ def _extract(
     lacks: Callable[[Row], bool],
     folder: Path,
 ) -> None:
-    todo = sum(map(lacks, rows))
-    trainer = recipe.make_trainer(
-        callbacks=[ProgressCallback(recipe.make_progress("preparing videos"), todo), FailureWriter(folder / ERRORS)],
+    todo, progress = sum(map(lacks, rows)), recipe.engine.make_progress("preparing videos")
+    trainer = recipe.engine.make_trainer(
+        callbacks=[
+            ProgressCallback(progress, todo),
+            FailureWriter(folder / ERRORS),
+        ],
         enable_checkpointing=False,
         enable_progress_bar=False,  # ours counts videos
         logger=False,
@@ -233,12 +238,12 @@ def _reserve(
     if not absent:
         return
     size = sum(len(samplings) for _, samplings in absent) * video_bytes(recipe, features, views)
-    free = require_space(recipe.cache, size)
+    free = require_space(recipe.caching.dir, size)
     if is_main_process():
         log.info(
             "computing what training needs of %d videos: up to %s in %s, where %s are free",
             len({row.footage for row, _ in absent}),
-            *(decimal(size), recipe.cache, decimal(free)),
+            *(decimal(size), recipe.caching.dir, decimal(free)),
         )
 
 
@@ -251,7 +256,7 @@ def video_bytes(recipe: Recipe, features: Caches, views: Caches) -> int:
             for branch, view in recipe.views.branches.items()
         }
         computed = model.features({branch: frames[branch] for branch in features})
-    size = DTYPES[recipe.dtype].itemsize
+    size = DTYPES[recipe.caching.dtype].itemsize
     return sum(tensor.numel() * size for tensor in computed.values()) + sum(frames[branch].numel() for branch in views)
 
 

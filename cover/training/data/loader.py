@@ -17,7 +17,7 @@ from cover.errors import UsageError
 from cover.parts import Part
 from cover.rows import Failure, Row
 from cover.scores import BRANCHES
-from cover.training.data.batches import ByContent, Slot, VideoBatch, VideoGroup, epoch_batches, sampling_name
+from cover.training.data.batches import Batching, Slot, VideoBatch, VideoGroup, epoch_batches
 from cover.training.data.cache import TensorCache
 from cover.training.data.sets import RatedSet
 from cover.video import ViewSpec
@@ -38,13 +38,9 @@ class TrainingData(lightning.LightningDataModule):
         features: Frozen branch -> cache of its features.
         views: Trained branch -> cache of its views; empty to decode them in every epoch.
         decoded: Trained branches whose views are decoded.
-        batch_size: Videos a batch and process.
-        samplings: Random samplings of each video in the caches beside the one at the centre; training picks any.
-        mirror: Whether to mirror: every second sampling of the caches, and videos that are decoded by chance.
+        batching: How batches are made.
         seed: Of order, samplings and mirroring.
-        by_content: Number of videos per content placed together in a batch; None: as chance has it.
         auxiliary: Extras of rows that are auxiliary regression targets; each has to vary.
-        by_interval: Whether a video's weight in the loss follows the interval of its MOS.
 
     Attributes:
         videos: All videos, those to train on first.
@@ -63,13 +59,9 @@ class TrainingData(lightning.LightningDataModule):
         features: Mapping[str, TensorCache],
         views: Mapping[str, TensorCache],
         decoded: Sequence[str],
-        batch_size: int,
-        samplings: int,
-        mirror: bool,
+        batching: Batching,
         seed: int,
-        by_content: ByContent | None = None,
         auxiliary: Sequence[str] = (),
-        by_interval: bool = False,
     ) -> None:
         super().__init__()
         self.sets = sets
@@ -77,9 +69,8 @@ class TrainingData(lightning.LightningDataModule):
         self.features = features
         self.views = views
         self.decoded = decoded
-        self.batch_size = batch_size
-        self.samplings = [sampling_name(number, seed, mirror and number % 2 == 1) for number in range(samplings + 1)]
-        self.mirror = mirror
+        self.batching = batching
+        self.samplings = batching.sampling_names(seed)
         self.seed = seed
         self.failures: dict[tuple[str, Part], Failure] = {}
         owned = [(rated, row) for rated in sets for row in rated.train]
@@ -89,6 +80,7 @@ class TrainingData(lightning.LightningDataModule):
         self.mos = [rated.standardized(row) for rated, row in owned]
         rated_alone = [branch for branch in BRANCHES if any(branch in rated.columns for rated in sets)]
         self.own = {branch: [rated.standardized(row, branch) for rated, row in owned] for branch in rated_alone}
+        by_content = batching.by_content
         self._together = 1 if by_content is None else by_content.videos
         self._contents = (
             None
@@ -97,7 +89,7 @@ class TrainingData(lightning.LightningDataModule):
         )
         self._numbers = torch.tensor([number for numbers in self._contents or () for number in numbers])
         self._certainties: Tensor | None = None
-        if by_interval:
+        if batching.by_interval:
             certain = [(rated.certainties or {}).get(row.name, 1.0) for rated, row in owned]
             self._certainties = torch.tensor(certain, dtype=torch.float32)
         self.auxiliary_count = len(auxiliary)
@@ -127,11 +119,11 @@ class TrainingData(lightning.LightningDataModule):
         rng = np.random.Generator(np.random.PCG64([self.seed, epoch]))
         sizes, shares = [len(rated.train) for rated in self.sets], [rated.share for rated in self.sets]
         batches = []
-        global_size = self.batch_size * ranks
+        global_size = self.batching.batch_size * ranks
         for batch in epoch_batches(sizes, shares, global_size, ranks, rng, self._contents, self._together):
             chosen, coins = rng.integers(len(self.samplings), size=len(batch)), rng.integers(2, size=len(batch))
             slots = [
-                Slot(video, self.samplings[sampling], self.mirror and bool(coin))
+                Slot(video, self.samplings[sampling], self.batching.mirror and bool(coin))
                 for video, sampling, coin in zip(batch, chosen, coins, strict=True)
             ]
             batches.append(slots[rank::ranks])
@@ -153,7 +145,7 @@ class TrainingData(lightning.LightningDataModule):
     def _centered(self, videos: Sequence[int]) -> DataLoader:
         rank, ranks = self._place()
         slots = [Slot(video) for video in videos[rank::ranks]]
-        size = self.batch_size
+        size = self.batching.batch_size
         return self._loader([slots[i : i + size] for i in range(0, len(slots), size)], self.spec, training=False)
 
     def _place(self) -> tuple[int, int]:

@@ -14,8 +14,7 @@ from cover.evaluation.arrays import FEWEST_CORRELATED
 from cover.evaluation.raters.study import Study
 from cover.evaluation.splits.contents import contents, shared
 from cover.evaluation.splits.protocol import Protocol
-from cover.evaluation.tables.rated import write_missing
-from cover.ranks import is_main_process
+from cover.evaluation.tables.rated import missing_rows
 from cover.rows import Row
 from cover.scores import BRANCHES
 from cover.training.data.sets import RatedSet
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 
 FEWEST_VIDEOS = 10
 _FEW_VIDEOS, _FEW_CONTENTS = 300, 20  # of fewer, a single split and a choice of epochs say little
-_NAMED = 3  # files that a message names; the table beside it has all
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def rated_splits(
     """
     held_out = selection.held_out
     every = [row for source in sources for row in source.rows] + list(held_out or ())
-    missing = _missing(every, folder, strict=strict)
+    missing = _missing(every, folder, strict)
     rows = {source.name: [row for row in source.rows if row.path not in missing] for source in sources}
     for source in sources:
         _require_ratings(rows[source.name], source.option)
@@ -145,7 +143,7 @@ def whole_set(source: TrainingSource, folder: Path, *, strict: bool = True) -> R
     Raises:
         UsageError: Ratings are too few or all alike, or videos are missing.
     """
-    missing = _missing(source.rows, folder, strict=strict)
+    missing = _missing(source.rows, folder, strict)
     rows = [row for row in source.rows if row.path not in missing]
     _require_ratings(rows, source.option)
     files: dict[Path, Row] = {}
@@ -192,18 +190,10 @@ def auxiliary_columns(patterns: Sequence[str], sets: Sequence[RatedSet]) -> list
     return varying
 
 
-def _missing(rows: Sequence[Row], folder: Path, *, strict: bool) -> set[Path]:
-    """The files that are not there; ``missing.csv`` lists them."""
-    missing = [row for row in rows if not row.path.exists()]
-    if not missing:
-        return set()
-    table = write_missing(folder, missing) if is_main_process() else folder
-    some = ", ".join(str(row.path) for row in missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
-    message = f"{len(missing)} of {len(rows)} videos are missing ({some}); see {table}"
-    if strict:
-        raise UsageError(f"data: {message}; strict=false trains without them, data.root= says where videos are")
-    log.warning("%s", message)
-    return {row.path for row in missing}
+def _missing(rows: Sequence[Row], folder: Path, strict: bool) -> set[Path]:
+    """List the files that do not exist."""
+    remedy = "strict=false trains without them, data.root= says where videos are" if strict else None
+    return {row.path for row in missing_rows(rows, folder, remedy, always=False)}
 
 
 def _require_ratings(rows: Sequence[Row], option: str) -> None:

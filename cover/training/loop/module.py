@@ -21,7 +21,7 @@ from cover.models import COVER, branch_scores
 from cover.scores import SCORES
 from cover.training.data.batches import VideoBatch
 from cover.training.loop.losses import QualityLoss
-from cover.training.loop.schedule import learning_branches, warmup_cosine
+from cover.training.loop.schedule import Rates, learning_branches, warmup_cosine
 
 MONITOR = "val/score"
 """The criterion of the best epoch: SROCC + PLCC of the overall score, of the raw or the averaged weights."""
@@ -41,17 +41,12 @@ class Training(lightning.LightningModule):
         model: The model; its trained parameters are those that require a gradient.
         loss: From scores and MOS to what is minimised.
         optimizer: Makes the optimizer of parameter groups with their rates.
-        lr: Rate of gates and heads.
-        backbone_lr: Rate of backbones.
-        warmup_epochs: Epochs in which the rates rise.
-        ema_decay: Of the averaged weights; None averages none.
+        rates: Learning rates, averaging and the penalty on distance.
         sets: For each video the name of its set and its MOS, in the order of the batches' numbers.
         own: Branch -> for each video the rating of that branch alone; validation holds it against these, not the MOS.
         auxiliary: Number of auxiliary regression targets in the batches. Each trainable backbone predicts them from its
             mean features by a linear layer that no model keeps. 0: none.
         auxiliary_factor: Factor of their mean squared error, which is added to the loss for each of these backbones.
-        l2_sp: Factor of half the squared distance of what is trained from where it started, which is added to the loss
-            (Li, Grandvalet and Davoine, "Explicit Inductive Bias for Transfer Learning", ICML 2018); 0: none.
         seed: Of dropout, together with epoch and rank.
         about: Plain data for the checkpoints.
 
@@ -64,44 +59,38 @@ class Training(lightning.LightningModule):
         model: COVER,
         loss: QualityLoss,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
+        rates: Rates,
         *,
-        lr: float,
-        backbone_lr: float,
-        warmup_epochs: float,
-        ema_decay: float | None,
         sets: Sequence[tuple[str, float]],
         seed: int,
         about: Mapping[str, Any],
         own: Mapping[str, Sequence[float]] | None = None,
         auxiliary: int = 0,
         auxiliary_factor: float = 1.0,
-        l2_sp: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
         self.loss = loss
         self.averaged = None
-        if ema_decay is not None:
-            self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))
+        if rates.ema_decay is not None:
+            self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(rates.ema_decay))
             self.averaged.requires_grad_(False).eval()
         self.auxiliary = nn.ModuleDict()
         for branch in learning_branches(model) if auxiliary else ():
             channels: Any = model.backbones[branch].out_channels
             self.auxiliary[branch] = nn.Linear(channels, auxiliary)
         self.auxiliary_factor = auxiliary_factor
-        self.l2_sp = l2_sp
-        trained = model.named_parameters() if l2_sp else ()
+        trained = model.named_parameters() if rates.l2_sp else ()
         self._start = {name: value.detach().clone() for name, value in trained if value.requires_grad}
         self.make_optimizer = optimizer
-        self.rates = (lr, backbone_lr)
-        self.warmup_epochs = warmup_epochs
+        self.rates = rates
         self.sets = sets
         self.own = own or {}
         self.seed = seed
         self.about = about
         self.best_of = RAW
         self.predictions: dict[int, list[float]] = {}
-        variants = (RAW,) if ema_decay is None else (RAW, EMA)
+        variants = (RAW,) if rates.ema_decay is None else (RAW, EMA)
         self.seen: Mapping[str, Predictions] = nn.ModuleDict({name: Predictions() for name in variants})  # type: ignore[assignment]
 
     def variant(self, name: str) -> COVER:
@@ -134,11 +123,12 @@ class Training(lightning.LightningModule):
             if parameter.requires_grad:
                 groups[name.startswith("backbones.")].append(parameter)
         groups[False] += self.auxiliary.parameters()
+        rates = {False: self.rates.lr, True: self.rates.lr * self.rates.backbone_lr}
         optimizer = self.make_optimizer(
-            [{"params": groups[backbone], "lr": self.rates[backbone]} for backbone in (False, True) if groups[backbone]]
+            [{"params": groups[backbone], "lr": rate} for backbone, rate in rates.items() if groups[backbone]]
         )
         total = int(self.trainer.estimated_stepping_batches)
-        warmup = self.warmup_epochs * total / (self.trainer.max_epochs or 1)
+        warmup = self.rates.warmup_epochs * total / (self.trainer.max_epochs or 1)
         schedule = LambdaLR(optimizer, warmup_cosine(min(warmup, total / 2), total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -170,7 +160,7 @@ class Training(lightning.LightningModule):
             terms["loss"] = terms["loss"] + self.auxiliary_factor * errors.sum()
         if self._start:
             terms["l2_sp"] = self._distance()
-            terms["loss"] = terms["loss"] + self.l2_sp * terms["l2_sp"]
+            terms["loss"] = terms["loss"] + self.rates.l2_sp * terms["l2_sp"]
         values = {f"train/{name}": term.detach() for name, term in terms.items()}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(mos))
         return terms["loss"]

@@ -2,9 +2,30 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from cover.models import COVER
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast parameters learn, and what holds them back.
+
+    Attributes:
+        lr: Learning rate of gates and heads.
+        backbone_lr: Learning rate of backbones, as a multiple of ``lr``.
+        warmup_epochs: Epochs of each stage in which the rates rise.
+        ema_decay: Decay of the averaged weights; None averages none.
+        l2_sp: Factor of half the squared distance of the trained parameters from where they started, which is added to
+            the loss (Li, Grandvalet and Davoine, "Explicit Inductive Bias for Transfer Learning", ICML 2018); 0: none.
+    """
+
+    lr: float
+    backbone_lr: float
+    warmup_epochs: float
+    ema_decay: float | None = None
+    l2_sp: float = 0.0
 
 
 def mark_trained(model: COVER, patterns: Sequence[str]) -> list[str]:

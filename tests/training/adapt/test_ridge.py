@@ -14,7 +14,7 @@ from cover.models import COVER, branch_scores
 from cover.rows import Row
 from cover.scores import BRANCHES
 from cover.training.adapt.ridge import STRENGTHS, BranchFit, Ridge, fit, fit_heads
-from cover.training.data.batches import CENTER
+from cover.training.data.batches import CENTER, Batching
 from cover.training.data.cache import TensorCache
 from cover.training.data.loader import TrainingData
 from cover.training.data.sets import RatedSet
@@ -121,7 +121,7 @@ class TestHeads:
                 cache.save(rows[-1], CENTER, features[branch][number])
         parts = [rows[count * place : count * (place + 1)] for place in range(len(names))]
         sets = [RatedSet(name, part, [], Decoder(1, 10.0)) for name, part in zip(names, parts, strict=True)]
-        kept = {"features": caches, "views": {}, "decoded": [], "batch_size": 7, "samplings": 0, "mirror": False}
+        kept = {"features": caches, "views": {}, "decoded": [], "batching": Batching(7, 0, mirror=False)}
         return TrainingData(sets, ViewSpec(), seed=0, **kept), features
 
     @pytest.mark.parametrize("hidden", [0, 8])

@@ -18,7 +18,7 @@ from torch import Tensor
 from cover.decoding.decoder import Decoded, Decoder
 from cover.errors import UsageError
 from cover.rows import Row
-from cover.training.data.batches import CENTER, ByContent, VideoBatch, epoch_batches, sampling_name
+from cover.training.data.batches import CENTER, Batching, ByContent, VideoBatch, epoch_batches, sampling_name
 from cover.training.data.cache import TensorCache
 from cover.training.data.loader import TrainingData
 from cover.training.data.sets import RatedSet
@@ -180,11 +180,8 @@ class Cached:
             features=self.features,
             views=self.views,
             decoded=[],
-            batch_size=batch_size,
-            samplings=len(self.samplings) - 1,
-            mirror=True,
+            batching=Batching(batch_size, len(self.samplings) - 1, mirror=True, by_content=by_content),
             seed=seed,
-            by_content=by_content,
             auxiliary=auxiliary,
         )
 
@@ -367,9 +364,7 @@ class TestDecodedClips:
             features={},
             views={},
             decoded=["technical", "aesthetic"],
-            batch_size=batch_size,
-            samplings=0,
-            mirror=mirror,
+            batching=Batching(batch_size, samplings=0, mirror=mirror),
             seed=SEED,
         )
 

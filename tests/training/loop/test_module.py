@@ -29,7 +29,7 @@ from cover.training.data.cache import TensorCache
 from cover.training.data.features import Extraction
 from cover.training.loop.losses import QualityLoss
 from cover.training.loop.module import MONITOR, Predictions, Training
-from cover.training.loop.schedule import mark_trained, warmup_cosine
+from cover.training.loop.schedule import Rates, mark_trained, warmup_cosine
 from tests.helpers.tiny import tiny_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning.*")
@@ -60,15 +60,13 @@ def marked(tiny: COVER, patterns: Sequence[str] = HEADS) -> COVER:
 def module(model: COVER, **options: Any) -> Training:
     defaults: dict[str, Any] = {
         "optimizer": torch.optim.AdamW,
-        "lr": 1e-2,
-        "backbone_lr": 1e-3,
-        "warmup_epochs": 1,
-        "ema_decay": 0.8,
         "sets": RATED,
         "seed": 0,
         "about": {"base": {"weights": "somewhere"}},
     }
-    return Training(model, QualityLoss(), **{**defaults, **options})
+    usual: dict[str, Any] = {"lr": 1e-2, "backbone_lr": 0.1, "warmup_epochs": 1, "ema_decay": 0.8}
+    rates = Rates(**{name: options.pop(name, usual.get(name, 0.0)) for name in [*usual, "l2_sp"]})
+    return Training(model, QualityLoss(), rates=rates, **{**defaults, **options})
 
 
 def batch(clips: Sequence[int], views: Sequence[str] = (), frames: int = 2) -> VideoBatch:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cover.config.components import instantiate
-from cover.config.data import DataOptions
+from cover.config.build.instantiate import instantiate
 from cover.config.describe import options_of
-from cover.config.types import at_home
+from cover.config.options.data import DataOptions
+from cover.config.options.types import at_home
 from cover.errors import UsageError
-from cover.results.names import FILENAME
+from cover.evaluation.tables.rated import high_is_good, with_mos
 from cover.rows import Dataset, Row
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def dataset_rows(data: DataOptions, option: str = "data") -> DatasetRows:
         raise UsageError(f"{option}: the dataset names no file")
     study = _study(dataset, option)
     if study is not None:
-        rows = _with_mos(rows, study)
+        rows = with_mos(rows, study)
     declared = getattr(dataset, "lower_is_better", False)
     lower = declared if data.lower_is_better is None else data.lower_is_better
     return DatasetRows(
@@ -77,24 +77,6 @@ def _study(dataset: Any, option: str) -> "Study | None":
         return evaluate_ratings(ratings, **dataset.screening)
     except UsageError as error:
         raise UsageError(f"{option}: {error}") from error
-
-
-def _with_mos(rows: Sequence[Row], study: "Study") -> list[Row]:
-    """Rows with what the ratings say of them; those that no rater is left for have no MOS."""
-    lines: dict[str, dict[Any, Any]] = {str(line[FILENAME]): line for line in study.videos.to_dict("records")}
-    rated = []
-    for row in rows:
-        line = lines.get(row.name, {})
-        extras = {**row.extras, **{name: line[name] for name in ("std", "n", "ci95") if name in line}}
-        rated.append(dataclasses.replace(row, mos=line.get("mos"), extras=extras))
-    return rated
-
-
-def high_is_good(rows: Sequence[Row], *, lower_is_better: bool) -> list[Row]:
-    """Negate ratings that are low for good videos: then high is good in all that is written."""
-    if not lower_is_better:
-        return list(rows)
-    return [row if row.mos is None else dataclasses.replace(row, mos=-row.mos) for row in rows]
 
 
 def _at_home(rows: Mapping[str, Any]) -> dict[str, Any]:

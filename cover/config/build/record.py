@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cover.config.schema import EvaluateOptions, ScoringOptions, TrainOptions
+from cover.config.options.evaluation import EvaluateOptions
+from cover.config.options.scoring import ScoringOptions
+from cover.config.options.training import TrainOptions
 from cover.results.record import RunRecord
 
 

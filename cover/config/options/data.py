@@ -5,7 +5,15 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from cover.config.types import Free, NonNegative, Options, PositiveFloat, PositiveInt, SegmentLength, WholeNumber
+from cover.config.options.types import (
+    Free,
+    NonNegative,
+    Options,
+    PositiveFloat,
+    PositiveInt,
+    SegmentLength,
+    WholeNumber,
+)
 
 
 class RatingsOptions(Options):

@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field
 
 from cover.config.compose import checked
-from cover.config.types import FitOption, Options, PositiveFloat, PositiveInt, WholeNumber, members
+from cover.config.options.types import FitOption, Options, PositiveFloat, PositiveInt, WholeNumber, members
 from cover.errors import UsageError
 
 

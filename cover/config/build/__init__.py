@@ -1,0 +1,1 @@
+"""Objects made of options. A task makes each of them once and hands it on."""

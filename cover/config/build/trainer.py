@@ -1,0 +1,127 @@
+"""Lightning's Trainer and loggers, and the engine that does without them. Lightning is imported where it is needed."""
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cover.config.build.instantiate import instantiate, missing_extra
+from cover.files import write_text
+
+if TYPE_CHECKING:
+    import lightning
+    from lightning.pytorch.loggers import Logger
+
+    from cover.scoring.local import LocalEngine
+
+_ONE_DEVICE = {"strategy": "auto", "devices": 1, "num_nodes": 1}
+
+
+def is_local(trainer: Mapping[str, Any]) -> bool:
+    """Tell whether one device scores, so that Lightning's Trainer is not needed."""
+    return (
+        trainer.keys() <= {"_target_", "accelerator", "precision", *_ONE_DEVICE}
+        and all(str(trainer.get(name, value)) == str(value) for name, value in _ONE_DEVICE.items())
+        and trainer.get("accelerator", "auto") in ("auto", "cpu", "gpu", "cuda", "mps")
+        and trainer.get("precision", "32-true") in ("32-true", "16-mixed", "bf16-mixed")
+    )
+
+
+def require_engine(trainer: Mapping[str, Any]) -> None:
+    """Check, before any work, that the packages for several devices are installed.
+
+    Raises:
+        UsageError: Lightning is missing.
+    """
+    if not is_local(trainer) and find_spec("lightning") is None:
+        raise missing_extra(ModuleNotFoundError(name="lightning"), "scoring on several devices")
+
+
+def local_engine(trainer: Mapping[str, Any]) -> "LocalEngine":
+    """Make the engine that scores on one device.
+
+    Raises:
+        UsageError: There is no such device here.
+    """
+    from cover.scoring.local import LocalEngine, device_of
+
+    return LocalEngine(device_of(trainer.get("accelerator", "auto")), trainer.get("precision", "32-true"))
+
+
+def build_trainer(trainer: Mapping[str, Any], **arguments: Any) -> "lightning.Trainer":
+    """Make Lightning's Trainer of the options; arguments given here yield to them.
+
+    Raises:
+        UsageError: A value is not what it takes.
+    """
+    quiet_lightning()
+    defaults = {name: value for name, value in arguments.items() if name != "callbacks"}
+    callbacks = {"callbacks": arguments["callbacks"]} if "callbacks" in arguments else {}
+    return instantiate({"enable_model_summary": False, **defaults, **trainer}, "trainer", **callbacks)
+
+
+def require_logger(logger: Mapping[str, Any] | None) -> None:
+    """Make sure, before any work, that a logger's package is installed.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if logger and logger["_target_"].endswith("WandbLogger") and find_spec("wandb") is None:
+        raise missing_extra(ModuleNotFoundError(name="wandb"), "logger=wandb")
+
+
+def build_logger(logger: Mapping[str, Any], config: Mapping[str, Any], folder: Path, **arguments: Any) -> "Logger":
+    """Make one of Lightning's loggers, and log the options as hyperparameters.
+
+    Raises:
+        UsageError: A value is not what it takes, or its package is not installed.
+    """
+    made = instantiate({**logger, "save_dir": str(folder)}, "logger", **arguments)
+    made.log_hyperparams(dict(config))
+    return made
+
+
+def evaluation_log(logger: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> Callable[..., None]:
+    """Open the log of an evaluation, and log the options as hyperparameters.
+
+    Args:
+        logger: The option.
+        config: All options as composed.
+        folder: The results folder.
+
+    Returns:
+        A function that logs figures, table and picture (:func:`cover.reporting.loggers.log_evaluation`).
+
+    Raises:
+        UsageError: A value is not what it takes, or its package is not installed.
+    """
+    from cover.reporting.loggers import log_evaluation, write_csv_log
+
+    if logger["_target_"].endswith(".CSVLogger"):  # the default: not worth importing Lightning for
+        place = folder / logger["version"]
+        write_text(place / "hparams.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        return partial(write_csv_log, place)
+    return partial(log_evaluation, build_logger(logger, config, folder))
+
+
+def quiet_lightning() -> None:
+    """Leave out what Lightning says that our users cannot act on."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (
+        ".*does not have many workers.*",
+        "Couldn't infer the batch indices.*",
+        ".*treespec.*",
+        "Your `IterableDataset` has `__len__` defined.*",
+        "Found .* module.* in eval mode.*",
+        ".*sync_dist=True.*",  # our figures are global
+        ".*all_gather is deprecated.*",
+        "Checkpoint directory .* exists and is not empty.*",
+    ):
+        warnings.filterwarnings("ignore", message=message, module="lightning")
+    # A rank may have no video to validate on.
+    warnings.filterwarnings("ignore", message="The ``compute`` method of metric Predictions .*", category=UserWarning)

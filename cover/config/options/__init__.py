@@ -1,0 +1,1 @@
+"""The options of every command, typed: which values they take and what each means."""
