@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from cover.reporting.page.report import write_report
 from cover.results.names import REPORT_FILES
-from cover.results.read import read_results
+from cover.results.read import read_folder
 from tests.helpers.results import make_results
 
 
@@ -35,7 +35,7 @@ def main() -> None:
         for count in options.counts:
             folder = make_results(Path(name) / str(count), count, moments=options.moments)
             start = time.perf_counter()
-            page = write_report(read_results(folder))
+            page = write_report(read_folder(folder))
             made = time.perf_counter() - start
             beside = sum(file.stat().st_size for file in (folder / REPORT_FILES).glob("*"))
             opened = median(load_time(browser.new_page(), page) for _ in range(options.repeats))

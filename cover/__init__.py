@@ -1,18 +1,34 @@
 """COVER: blind (no-reference) video quality assessment in three dimensions.
 
-The two names below are loaded on first use, so that decoding workers, which import only :mod:`cover.video`,
-never pay for importing torch.
+The names below are loaded on first use, so that decoding processes, which import only :mod:`cover.video`, never pay for
+importing torch.
 """
 
+from importlib import import_module
 from typing import Any
 
-__all__ = ["load_model", "score"]
+_HOMES = {
+    **dict.fromkeys(("load_model", "score", "score_many", "read_results"), "cover.api"),
+    **dict.fromkeys(("UsageError", "VideoError", "WeightsError"), "cover.errors"),
+    "VideoScore": "cover.scores",
+    "read_reference": "cover.results.reference",
+}
+
+__all__ = [
+    "UsageError",
+    "VideoError",
+    "VideoScore",
+    "WeightsError",
+    "load_model",
+    "read_reference",
+    "read_results",
+    "score",
+    "score_many",
+]
 __version__ = "0.7.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from cover import api
-
-        return getattr(api, name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

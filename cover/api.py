@@ -1,16 +1,28 @@
-"""Scoring from Python: ``load_model`` and ``score``."""
+"""Scoring from Python: ``load_model``, ``score``, ``score_many`` and ``read_results``."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from cover.errors import WeightsError
+from cover.decoding.decoder import Decoder, default_workers
+from cover.errors import VideoError, WeightsError
 from cover.models import COVER
 from cover.results.reference import Reference, read_reference, shipped_reference
+from cover.rows import Failure, Row
 from cover.scores import VideoScore
+from cover.scoring.local import LocalEngine
+from cover.scoring.run import score_rows
 from cover.scoring.scorer import Scorer
 from cover.video import VideoSource, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cover.reporting.progress import VideoProgress
 
 
 def load_model(
@@ -83,3 +95,77 @@ def score(
     """
     known = read_reference(reference) if isinstance(reference, (str, Path)) else reference
     return Scorer(model, views, reference=known).score(source, fps=fps, start=start, end=end, thumbnails=thumbnails)
+
+
+def score_many(
+    videos: Iterable[str | Path],
+    model: COVER,
+    *,
+    views: ViewSpec | None = None,
+    workers: int | None = None,
+    timeout: float = 300,
+    batch_size: int = 1,
+    reference: str | Path | Reference | None = None,
+    thumbnails: bool = False,
+    progress: bool = False,
+) -> Iterator[tuple[str | Path, VideoScore | VideoError]]:
+    """Score many videos or images, decoding ahead in processes. A video that fails does not stop the others.
+
+    Args:
+        videos: Files, and folders of frames.
+        model: From :func:`load_model`.
+        views: Frames and crops to look at; by default those the model was trained on, sampled at the centre.
+        workers: Decoding processes; None: half of the cores, at most 8; 0 decodes here, without a time limit.
+        timeout: Seconds that decoding a video may take before the video fails.
+        batch_size: Maximum number of videos per forward pass.
+        reference: A results folder or its ``scores.csv``, for ``percentile``; by default the one in the weights.
+        thumbnails: Whether to keep small pictures of the frames that were scored.
+        progress: Whether to show a progress bar on stderr.
+
+    Yields:
+        Each video as given, with its scores, or with the :class:`~cover.errors.VideoError` that says why it has none;
+        in the order in which videos finish.
+
+    Raises:
+        UsageError: The reference cannot be read.
+    """
+    given = list(videos)
+    rows = [Row(video, str(video)) for video in given]
+    known = read_reference(reference) if isinstance(reference, (str, Path)) else reference
+    scorer = Scorer(model, views, reference=known)
+    engine = LocalEngine(next(model.parameters()).device)
+    decoder = Decoder(default_workers() if workers is None else workers, timeout)
+    original = {row.name: video for row, video in zip(rows, given, strict=True)}
+    with _progress(len(rows)) if progress else nullcontext() as bar:
+        for row, outcome in score_rows(
+            rows, decoder, scorer.views, lambda: (engine, scorer), batch_size, thumbnails=thumbnails
+        ):
+            failed = isinstance(outcome, Failure)
+            if bar is not None:
+                bar.advance(1, failed)
+            yield original[row.name], VideoError(outcome.reason) if isinstance(outcome, Failure) else outcome
+
+
+def read_results(folder: str | Path) -> "pd.DataFrame":
+    """Read a results folder of ``infer`` or ``evaluate``, finished or interrupted.
+
+    Returns:
+        A table with one line per scored video and its name, ``Filename``, as the index: ``semantic``, ``technical``,
+        ``aesthetic``, ``overall``, where known ``predicted_mos``, ``percentile`` and ``mos``, then the facts of the
+        file (``duration`` in seconds, ``width`` and ``height`` in pixels, ...) and the columns of the dataset. Parts
+        have ``video``, ``start`` and ``end`` (seconds).
+
+    Raises:
+        UsageError: The folder is not a results folder, or a file in it cannot be read.
+    """
+    from cover.results.read import read_folder
+
+    return read_folder(Path(folder)).table
+
+
+def _progress(total: int) -> "VideoProgress":
+    from cover.reporting.progress import VideoProgress
+
+    bar = VideoProgress()
+    bar.start(total)
+    return bar

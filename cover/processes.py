@@ -4,13 +4,16 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, TimeoutError, wait  # noqa: A004 - an alias only from 3.11 on
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
+from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -137,6 +140,23 @@ class Work(Generic[T, R]):
             self.schedule_more()
 
 
+class _SpawnedProcess(SpawnProcess):
+    """A fresh process that does not import the main module, so that a script needs no ``__main__`` guard."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")  # without a file or a spec, there is nothing to import
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _SpawnContext(SpawnContext):
+    Process = _SpawnedProcess
+
+
 class _Lane(Generic[T, R]):
     """A pool of one process, what that is at, and the rest of its group."""
 
@@ -156,7 +176,7 @@ class _Lane(Generic[T, R]):
                     max_workers=1,
                     initializer=signal.signal,
                     initargs=(signal.SIGINT, signal.SIG_IGN),
-                    context=multiprocessing.get_context("spawn"),
+                    context=_SpawnContext(),
                 )
             )
         return self.pools[-1]

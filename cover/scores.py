@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ SCORES = (*BRANCHES, "overall")
 """The branches and their sum."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VideoScore:
     """Scores of one video. Higher is better; scores are on the model's own scale, not that of a MOS.
 
@@ -63,3 +63,27 @@ class VideoScore:
     def scores(self) -> dict[str, float]:
         """The four scores by name, in the order of :data:`SCORES`."""
         return {name: getattr(self, name) for name in SCORES}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the scores as plain data for JSON or a table, without maps, frames and pictures.
+
+        Returns:
+            The four scores, ``predicted_mos`` and ``percentile`` (None where unknown), ``start`` and ``end`` of a part
+            in seconds, and ``notes``.
+        """
+        bounds = {} if self.part is None else {"start": self.part.start, "end": self.part.end}
+        known = {"predicted_mos": self.predicted_mos, "percentile": self.percentile}
+        return {**self.scores, **known, **bounds, "notes": list(self.notes)}
+
+    def __str__(self) -> str:
+        scores = ", ".join(f"{branch} {getattr(self, branch):.3f}" for branch in BRANCHES)
+        lines = [f"overall {self.overall:.3f} ({scores})"]
+        if self.predicted_mos is not None:
+            lines.append(f"predicted MOS {self.predicted_mos:.2f}")
+        if self.percentile is not None:
+            lines.append(f"higher than {self.percentile:.0f} % of the reference videos")
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"VideoScore({', '.join(f'{name}={score:.4f}' for name, score in self.scores.items())})"

@@ -27,7 +27,7 @@ HEAVY_OF = {
     "evaluation": {"pandas"},
     "training": {"torch", "lightning", "torchmetrics", "pandas"},
     "reporting": {"pandas", "matplotlib"},
-    "api": {"torch"},
+    "api": {"torch", "pandas"},  # pandas for a type alone
     "apps": {"gradio", "pandas", "matplotlib"},
     "datasets": {"pandas", "av", "matplotlib"},
     **dict.fromkeys(("config", "cli", "tasks", "infer", "evaluate", "train"), HEAVY),

@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cover.api import load_model
-from cover.decoding.batches import batches
 from cover.decoding.decoder import Decoder
 from cover.errors import UsageError
 from cover.models import COVER
@@ -21,12 +20,13 @@ from cover.reporting.page.moments import Timeline, extreme, rows_on_axis, timeli
 from cover.reporting.page.pictures import Scale, map_scale
 from cover.reporting.page.report import write_report
 from cover.results.evidence import Evidence, EvidenceFile
-from cover.results.read import Results, read_results
+from cover.results.read import Results, read_folder
 from cover.results.record import RunRecord, write_run_record
 from cover.results.store import ResultStore
 from cover.rows import Row
 from cover.scores import BRANCHES
 from cover.scoring.local import LocalEngine, device_of
+from cover.scoring.run import score_rows
 from cover.scoring.scorer import Scorer
 from cover.text import visible
 from cover.video import ViewSpec
@@ -76,15 +76,14 @@ def score_files(
         )
         pending = store.open(resume=False)
         write_run_record(folder, RunRecord(model=model, weights=model, views=asdict(views), data="uploads"))
-        engine, done = LocalEngine(next(network.parameters()).device), 0
-        progress(done, len(rows))
-        with Decoder(workers=1, timeout=timeout).views(pending, views) as decoded:
-            for row, outcome in engine.run(scorer, batches(decoded, 1), thumbnails=True):
-                store.add(row, outcome)
-                done += 1
-                progress(done, len(rows))
+        engine, decoder = LocalEngine(next(network.parameters()).device), Decoder(workers=1, timeout=timeout)
+        progress(0, len(rows))
+        scored = score_rows(pending, decoder, views, lambda: (engine, scorer), thumbnails=True)
+        for done, (row, outcome) in enumerate(scored, start=1):
+            store.add(row, outcome)
+            progress(done, len(rows))
         store.close()
-        write_report(read_results(folder))
+        write_report(read_folder(folder))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -115,7 +114,7 @@ class Scored:
 @lru_cache(maxsize=16)
 def read_scored(folder: str) -> Scored:
     """Read what :func:`score_files` wrote, once for whatever is shown of it."""
-    results, evidence = read_results(Path(folder)), EvidenceFile(Path(folder))
+    results, evidence = read_folder(Path(folder)), EvidenceFile(Path(folder))
     return Scored(results, evidence, map_scale(evidence[name] for name in results.table.index))
 
 

@@ -47,6 +47,14 @@ Planned = Callable[[Row, Sequence[Row], str | None], None]
 """Told of a video that is cut: its row, the rows of its parts, and a remark on how they were found."""
 
 
+_MOST_WORKERS = 8
+
+
+def default_workers() -> int:
+    """Choose the number of decoding processes: half of the cores, because the model uses the others; at most 8."""
+    return max(1, min(_MOST_WORKERS, available_cpus() // 2))
+
+
 def unheard(*_: object) -> None:
     """Do nothing with a plan."""
 

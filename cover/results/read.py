@@ -93,7 +93,7 @@ class Results:
         return {name: self.notes[name] for name in names if name in self.notes}
 
 
-def read_results(folder: Path) -> Results:
+def read_folder(folder: Path) -> Results:
     """Read a results folder of ``infer`` or ``evaluate``, finished or interrupted.
 
     Raises:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cover.errors import UsageError
 from cover.results.names import ERRORS, FACTS_TABLE, NOTE, NOTES, PREDICTIONS, REASON, SCORES_TABLE
-from cover.results.read import Results, is_in_parts, joined, read_in_chunks, read_results, score_columns, videos
+from cover.results.read import Results, is_in_parts, joined, read_folder, read_in_chunks, score_columns, videos
 from cover.results.record import RunRecord, read_run_record
 from cover.scores import SCORES
 
@@ -79,7 +79,7 @@ def read_results_of_any_size(folder: Path) -> Results:
     run = read_run_record(folder) or RunRecord()
     scores = folder / SCORES_TABLE
     if run.predictions or (folder / PREDICTIONS).is_file() or not scores.is_file() or not _is_long(scores):
-        return read_results(folder)
+        return read_folder(folder)
     numbers, first = [], pd.DataFrame()
     extras: list[str] = []
     try:
@@ -87,7 +87,7 @@ def read_results_of_any_size(folder: Path) -> Results:
             first = table if first.empty else first
             numbers.append(table[[name for name in _NUMBERS if name in table]].reset_index(drop=True))
     except _OutOfOrderError:
-        return read_results(folder)
+        return read_folder(folder)
     errors: dict[str, str] = {}
     failures = 0
     for reasons in _texts(folder / ERRORS, REASON):

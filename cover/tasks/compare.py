@@ -5,7 +5,7 @@ from pathlib import Path
 from cover.config.options.results import CompareOptions
 from cover.errors import UsageError
 from cover.reporting.progress import working
-from cover.results.read import Results, read_results
+from cover.results.read import Results, read_folder
 from cover.tasks.gate import NOT_MET
 from cover.tasks.select import warn_of_meaningless
 from cover.text import visible
@@ -20,7 +20,7 @@ def compare(options: CompareOptions) -> int:
     Raises:
         UsageError: A folder has no results, or no video is in both.
     """
-    a, b = read_results(options.a), read_results(options.b)
+    a, b = read_folder(options.a), read_folder(options.b)
     warn_of_meaningless(b)
     output = options.output or Path("outputs/compare") / f"{options.a.resolve().name}-{options.b.resolve().name}"
     with working("comparing"):

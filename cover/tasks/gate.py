@@ -4,7 +4,7 @@ from rich.console import Console
 
 from cover.config.options.results import GateOptions
 from cover.results.conditions import conditioned, conditions_hold
-from cover.results.read import read_results
+from cover.results.read import read_folder
 from cover.tasks.select import warn_of_meaningless
 from cover.text import visible
 
@@ -20,7 +20,7 @@ def gate(options: GateOptions) -> int:
     Raises:
         UsageError: There are no results, or the condition cannot be read.
     """
-    results = read_results(options.folder)
+    results = read_folder(options.folder)
     warn_of_meaningless(results)
     table = conditioned(results)
     outcomes = conditions_hold(table, options.expression, options.by)

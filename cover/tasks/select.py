@@ -11,7 +11,7 @@ from cover.reporting.tables import write_table
 from cover.results.conditions import conditioned, matching
 from cover.results.journal import read_locations
 from cover.results.names import FILENAME, PART, SELECTED
-from cover.results.read import Results, read_results
+from cover.results.read import Results, read_folder
 from cover.scores import SCORES
 from cover.text import visible
 
@@ -27,7 +27,7 @@ def select(options: SelectOptions) -> int:
     Raises:
         UsageError: There are no results, or the condition cannot be read.
     """
-    results = read_results(options.folder)
+    results = read_folder(options.folder)
     warn_of_meaningless(results)
     table = conditioned(results)
     selected = results.table.loc[table.index[matching(table, options.expression, options.by).to_numpy()]]

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from cover.errors import UsageError
-from cover.results.read import identifier, read_results
+from cover.results.read import identifier, read_folder
 from tests.helpers.results import make_results
 
 
 def test_a_folder_as_one_table(tmp_path: Path) -> None:
     folder = make_results(tmp_path, 4, extras={"content": ["a", "a", "b", "b"]}, mos=True, errors={"x.mp4": "empty"})
-    found = read_results(folder)
+    found = read_folder(folder)
     assert list(found.table.index) == [f"video_{number:05}.mp4" for number in range(4)]
     total = found.table[["semantic", "technical", "aesthetic"]].sum(axis=1)
     assert found.table["overall"].to_numpy() == pytest.approx(total.to_numpy(), abs=2e-4)
@@ -25,14 +25,14 @@ def test_a_folder_as_one_table(tmp_path: Path) -> None:
 
 def test_names_are_texts_whatever_they_look_like(tmp_path: Path) -> None:
     names = ["NA", "001", "1e5", "null", "", "a,b.mp4", 'quote".mp4', "new\nline.mp4", "<script>.mp4"]
-    found = read_results(make_results(tmp_path, names=names, notes={"NA": "a note"}))
+    found = read_folder(make_results(tmp_path, names=names, notes={"NA": "a note"}))
     assert list(found.table.index) == names
     assert found.notes == {"NA": ["a note"]}
 
 
 def test_columns_of_the_dataset_keep_their_place_beside_ours(tmp_path: Path) -> None:
     extras = {"width": [1, 2], "overall": [5, 6], "technical": ["x", "y"], "codec": ["mine", "yours"]}
-    found = read_results(make_results(tmp_path, 2, extras=extras))
+    found = read_folder(make_results(tmp_path, 2, extras=extras))
     assert found.table["width"].tolist() == [640, 640]
     assert found.table["width_"].tolist() == [1, 2]
     assert found.table["codec_"].tolist() == ["mine", "yours"]
@@ -46,7 +46,7 @@ def test_what_is_no_number_is_unknown(tmp_path: Path) -> None:
     lines[2] = lines[2].rsplit(",", 1)[0] + ",inf"
     (tmp_path / "scores.csv").write_text("\n".join(lines))
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
-    found = read_results(tmp_path)
+    found = read_folder(tmp_path)
     assert found.table["overall"].isna().tolist() == [True, True, False]
     assert found.table["duration"].isna().tolist() == [False, True, False]
     assert found.notes == {}
@@ -54,7 +54,7 @@ def test_what_is_no_number_is_unknown(tmp_path: Path) -> None:
 
 def test_a_table_of_predictions_alone(tmp_path: Path) -> None:
     (tmp_path / "predictions.csv").write_text("Filename,mos,overall\na.mp4,3,0.5\nb.mp4,4,\n")
-    found = read_results(tmp_path)
+    found = read_folder(tmp_path)
     assert found.table["mos"].tolist() == [3, 4]
     assert found.table["overall"].isna().tolist() == [False, True]
     assert found.table["duration"].isna().all()
@@ -64,7 +64,7 @@ def test_predictions_from_elsewhere_count_where_they_were_measured_last(tmp_path
     folder = make_results(tmp_path, 2)
     (folder / "predictions.csv").write_text("Filename,mos,overall\nvideo_00000.mp4,3,9\n")
     (folder / "run.yaml").write_text("config: {predictions: preds.csv}\n")
-    found = read_results(folder)
+    found = read_folder(folder)
     assert found.table["overall"].tolist() == [9]
     assert found.run.predictions
 
@@ -73,18 +73,18 @@ def test_predictions_from_elsewhere_count_where_they_were_measured_last(tmp_path
     ("weights", "said"), [("random", "random"), ("pretrained", "Only the backbones"), ("best.ckpt", None)]
 )
 def test_scores_that_mean_nothing_are_called_so(tmp_path: Path, weights: str, said: str | None) -> None:
-    found = read_results(make_results(tmp_path, 2, weights=weights)).run.meaningless
+    found = read_folder(make_results(tmp_path, 2, weights=weights)).run.meaningless
     assert (said in found) if said and found else found is said
 
 
 def test_what_is_no_results_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such results folder"):
-        read_results(tmp_path / "none")
+        read_folder(tmp_path / "none")
     with pytest.raises(UsageError, match=r"without scores\.csv"):
-        read_results(tmp_path)
+        read_folder(tmp_path)
     (tmp_path / "scores.csv").write_text("Filename,Semantic\na.mp4,1\n")
     with pytest.raises(UsageError, match="no column Overall"):
-        read_results(tmp_path)
+        read_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_names_that_an_expression_can_hold(name: str, spelt: str) -> None:
 
 def test_columns_of_the_dataset_make_no_parts(tmp_path: Path) -> None:
     extras = {name: ["x", "y"] for name in ("video", "start", "end")}
-    assert not read_results(make_results(tmp_path, 2, extras=extras)).in_parts
+    assert not read_folder(make_results(tmp_path, 2, extras=extras)).in_parts

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from cover.curves import Line
 from cover.parts import WHOLE, FrameNumber, Part
 from cover.results.evidence import EvidenceFile
-from cover.results.read import read_results, videos
+from cover.results.read import read_folder, videos
 from cover.results.store import ResultStore
 from cover.rows import Failure, Row, part_of
 from cover.scores import REVISION, VideoScore
@@ -388,7 +388,7 @@ def test_evidence_of_a_name_that_is_no_text(tmp_path: Path) -> None:
     kept = ResultStore(tmp_path / "out", {"model": "m"}, [row], evidence=True)
     kept.open(resume=True)
     kept.add(row, scored())
-    assert read_results(tmp_path / "out").table.index[0] in EvidenceFile(tmp_path / "out")
+    assert read_folder(tmp_path / "out").table.index[0] in EvidenceFile(tmp_path / "out")
 
 
 def part_score(start: float, end: float, technical: float) -> VideoScore:
@@ -498,7 +498,7 @@ class TestParts:
         results.add(parts[1], Failure(parts[1], "broken"))
         results.add(parts[2], scored())
         results.close()
-        read = read_results(tmp_path / "out")
+        read = read_folder(tmp_path / "out")
         assert read.in_parts
         assert list(read.table.index) == ["a.mp4#t=0.000,1.500", "b/a.mp4"]
         assert read.table["video"].tolist() == ["a.mp4", "b/a.mp4"]
@@ -517,7 +517,7 @@ class TestParts:
         assert table(tmp_path / "out/scores.csv")[1][:3] == ["a.mp4", "frame:3", "frame:9"]
         assert table(tmp_path / "out/videos.csv")[1][:6] == ["a.mp4", "1", "0", "", "", ""]
         assert results.parts == {part.name: WHOLE}
-        assert list(read_results(tmp_path / "out").table.index) == [part.name]
+        assert list(read_folder(tmp_path / "out").table.index) == [part.name]
 
     def test_the_first_part_leaves_whole_videos_scored(self, tmp_path: Path, rows: list[Row]) -> None:
         results = store(tmp_path, rows)
@@ -536,7 +536,7 @@ class TestParts:
             for row in asked:
                 results.add(row, part_score(0.0, 1.5, 0.5) if row.is_part else scored())
             results.close()
-        whole, parts = (read_results(tmp_path / name) for name in "01")
+        whole, parts = (read_folder(tmp_path / name) for name in "01")
         assert (whole.extras, whole.in_parts, videos(whole.table)) == (
             ["video", "start"],
             False,

@@ -9,7 +9,7 @@ import pytest
 from cover.errors import UsageError
 from cover.reporting.page.report import write_report
 from cover.results import streamed
-from cover.results.read import Results, read_results
+from cover.results.read import Results, read_folder
 from tests.helpers.results import make_results
 
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def both(folder: Path) -> tuple[Results, Results]:
     """The same results at once and piece by piece."""
-    return read_results(folder), streamed.read_results_of_any_size(folder)
+    return read_folder(folder), streamed.read_results_of_any_size(folder)
 
 
 def test_the_rows(both: tuple[Results, Results]) -> None:
@@ -68,7 +68,7 @@ def lines(folder: Path, change: Callable[[list[str]], list[str]]) -> None:
 )
 def test_facts_are_found_wherever_they_stand(folder: Path, change: Callable[[list[str]], list[str]]) -> None:
     lines(folder, change)
-    whole, pieces = read_results(folder), streamed.read_results_of_any_size(folder)
+    whole, pieces = read_folder(folder), streamed.read_results_of_any_size(folder)
     pd.testing.assert_frame_equal(pd.concat(pieces.chunks()), whole.table)
     assert pieces.extras == whole.extras
 

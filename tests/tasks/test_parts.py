@@ -15,7 +15,7 @@ import pytest
 
 from cover.cli import main
 from cover.reporting.clock import stretch
-from cover.results.read import read_results
+from cover.results.read import read_folder
 from tests.helpers.clips import noise_frame, write_clip
 from tests.tasks.conftest import Run
 from tests.video.test_parts import cut
@@ -238,7 +238,7 @@ def test_evaluation_of_parts_by_frame(evaluate: Run, films: Path, tmp_path: Path
     (tmp_path / "rated.csv").write_text("\n".join(["path,start_frame,end_frame,mos", *lines]))
     assert evaluate("data=rated.csv", f"data.root={films}", "output=out", *SMALL, "resamples=0", "report=false") == 0
     assert table("out/predictions.csv")[2][:3] == ["a.mp4", "0.400", "0.800"]
-    assert read_results(Path("out")).table["mos"].tolist() == [number % 5 + 1 for number in range(14)]
+    assert read_folder(Path("out")).table["mos"].tolist() == [number % 5 + 1 for number in range(14)]
 
 
 def test_training_on_parts(run: Callable[..., int], films: Path, tmp_path: Path) -> None:

@@ -8,14 +8,11 @@ from typing import Any
 
 from cover.config.options.data import DataOptions
 from cover.config.options.scoring import DecodeOptions, InferOptions, ResultOptions, ViewOptions
-from cover.decoding.decoder import Decoder
+from cover.decoding.decoder import Decoder, default_workers
 from cover.errors import UsageError
-from cover.processes import available_cpus
 from cover.rows import Row
 from cover.video import RawFormat, Segments, ViewSpec
 from cover.video.shots import require_shots
-
-_MOST_WORKERS = 8
 
 
 def view_spec(views: ViewOptions) -> ViewSpec:
@@ -48,9 +45,7 @@ def decoder(decode: DecodeOptions, data: DataOptions, segments: Segments | None 
     Raises:
         UsageError: The layout of headerless files makes no sense.
     """
-    # Half of the cores: the model wants the others, and decoding is seldom what one waits for.
-    auto = max(1, min(_MOST_WORKERS, available_cpus() // 2))
-    workers = auto if decode.workers == "auto" else decode.workers
+    workers = default_workers() if decode.workers == "auto" else decode.workers
     try:
         layout = RawFormat(**data.raw.model_dump()) if data.raw.width or data.raw.height else None
     except (TypeError, ValueError) as error:

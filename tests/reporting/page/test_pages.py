@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cover.reporting.page.report import write_report
-from cover.results.read import read_results
+from cover.results.read import read_folder
 from tests.helpers.browser import headless, serious_findings
 from tests.helpers.results import make_results
 
@@ -68,7 +68,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     extras = {"scene": [f"scene {number % 4}" for number in range(40)]}
     notes, errors = {names[3]: "the file is damaged"}, {"broken.mp4": "the file is empty (0 bytes)"}
     return write_report(
-        read_results(make_results(folder, names=names, moments=12, extras=extras, notes=notes, errors=errors))
+        read_folder(make_results(folder, names=names, moments=12, extras=extras, notes=notes, errors=errors))
     )
 
 
@@ -123,7 +123,7 @@ def test_searching_and_filtering(opened: Open, report: Path) -> None:
 
 def test_unknown_values_are_in_no_range(opened: Open, tmp_path: Path) -> None:
     folder = make_results(tmp_path, 10, facts={0: {"bitrate": ""}, 1: {"bitrate": ""}})
-    page = opened(write_report(read_results(folder)))
+    page = opened(write_report(read_folder(folder)))
     page.locator("#filter-score").select_option("bitrate")
     page.locator("#filter-low").fill("0")
     page.wait_for_function("document.querySelector('.dt-info').innerText.includes('of 8')")
@@ -132,7 +132,7 @@ def test_unknown_values_are_in_no_range(opened: Open, tmp_path: Path) -> None:
 
 def test_all_takes_the_filters_back(opened: Open, tmp_path: Path) -> None:
     extras = {"scene": ["a", "b"] * 5, "codec of the source": ["p", "q", "r", "s", "t"] * 2}
-    page = opened(write_report(read_results(make_results(tmp_path, 10, extras=extras))))
+    page = opened(write_report(read_folder(make_results(tmp_path, 10, extras=extras))))
     page.locator("#filter-column").select_option("codec of the source")
     page.locator("#filter-level").select_option("t")
     page.wait_for_function("document.querySelector('.dt-info').innerText.includes('of 2')")
@@ -144,7 +144,7 @@ def test_all_takes_the_filters_back(opened: Open, tmp_path: Path) -> None:
 
 def test_thresholds_count_and_write_the_selection(opened: Open, report: Path) -> None:
     page = opened(report)
-    table = read_results(report.parent).table
+    table = read_folder(report.parent).table
     card = page.locator("#distributions .card").first
     slider = card.locator("input[type=range]")
     assert "kept 40 of 40" in card.inner_text()
@@ -252,7 +252,7 @@ def test_hostile_names_are_text_and_run_nothing(opened: Open, tmp_path: Path) ->
     errors, notes = {HOSTILE[0] + "2": HOSTILE[1]}, {HOSTILE[3]: HOSTILE[1]}
     facts = {2: {"codec": "<b id=codec>"}}
     folder = make_results(tmp_path / "a'b <i>", names=names, extras=extras, errors=errors, notes=notes, facts=facts)
-    page = opened(write_report(read_results(folder)))
+    page = opened(write_report(read_folder(folder)))
     title = page.title()
     listed = column(page, "video")
     assert len(listed) == len(names)
@@ -287,7 +287,7 @@ def test_evaluations_open_with_the_worst_disagreements(opened: Open, tmp_path: P
         '{"overall": {"n": 30, "of": 31, "srocc": 0.9, "krocc": 0.7, "plcc": 0.88, "rmse": 0.3, '
         '"ci95": {"srocc": [0.8, 0.95]}}}'
     )
-    page = opened(write_report(read_results(folder)))
+    page = opened(write_report(read_folder(folder)))
     off = [abs(value) for value in numbers(page, "fitted less MOS")]
     assert off == sorted(off, reverse=True)
     assert "0.9000 [0.800, 0.950]" in page.locator("#agreement").inner_text()
@@ -297,12 +297,12 @@ def test_evaluations_open_with_the_worst_disagreements(opened: Open, tmp_path: P
 
 
 def test_meaningless_scores_have_a_banner(opened: Open, tmp_path: Path) -> None:
-    page = opened(write_report(read_results(make_results(tmp_path, 3, weights="random"))))
+    page = opened(write_report(read_folder(make_results(tmp_path, 3, weights="random"))))
     assert "These scores mean nothing" in page.locator(".banner").inner_text()
 
 
 def test_ten_thousand_videos(opened: Open, tmp_path: Path) -> None:
-    path = write_report(read_results(make_results(tmp_path, 10_000)))
+    path = write_report(read_folder(make_results(tmp_path, 10_000)))
     assert path.stat().st_size < 8e6
     page = opened(path)
     assert "of 10,000" in shown(page)
@@ -319,8 +319,8 @@ def test_two_runs_against_each_other(opened: Open, tmp_path: Path) -> None:
     from cover.reporting.page.comparison import write_run_comparison
     from cover.results.pairs import compare_results
 
-    a = read_results(make_results(tmp_path / "a", names=[*HOSTILE, *"bcd"]))
-    b = read_results(make_results(tmp_path / "b", names=[*HOSTILE, *"bcd"], shift=0.4, facts={5: {"fps": 50.0}}))
+    a = read_folder(make_results(tmp_path / "a", names=[*HOSTILE, *"bcd"]))
+    b = read_folder(make_results(tmp_path / "b", names=[*HOSTILE, *"bcd"], shift=0.4, facts={5: {"fps": 50.0}}))
     found = compare_results(a, b, 999)
     page = opened(write_run_comparison(tmp_path / "out", found))
     assert "B scores higher by 0.4000 overall" in page.locator("h2").first.inner_text()
@@ -331,7 +331,7 @@ def test_two_runs_against_each_other(opened: Open, tmp_path: Path) -> None:
 
 
 def test_parts_over_time(opened: Open, tmp_path: Path) -> None:
-    page = opened(write_report(read_results(make_results(tmp_path, 3, parts=5, moments=6))))
+    page = opened(write_report(read_folder(make_results(tmp_path, 3, parts=5, moments=6))))
     bars = page.locator("#films-chart g[aria-hidden] rect, #films-chart svg > g rect")
     assert bars.count() == 15
     assert "Parts of 3 videos" in page.locator("#run").inner_text()
@@ -350,7 +350,7 @@ def test_parts_over_time(opened: Open, tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_chart_opens_its_panel(opened: Open, tmp_path: Path) -> None:
-    page = opened(write_report(read_results(make_results(tmp_path, 1, parts=4))))
+    page = opened(write_report(read_folder(make_results(tmp_path, 1, parts=4))))
     page.locator("#films-chart").scroll_into_view_if_needed()
     bars = page.locator("#films-chart svg > g rect")
     box = bars.nth(2).bounding_box()

@@ -19,7 +19,7 @@ from cover.reporting.page.pictures import Scale, Shelf, by_weight, map_scale, ma
 from cover.reporting.page.render import render
 from cover.reporting.page.report import write_report
 from cover.results.evidence import EVIDENCE, EvidenceFile
-from cover.results.read import read_results
+from cover.results.read import read_folder
 from cover.text import visible
 from tests.helpers.results import make_results
 
@@ -32,12 +32,12 @@ def data_of(page: Path) -> dict[str, Any]:
 
 
 def reported(folder: Path) -> dict[str, Any]:
-    return data_of(write_report(read_results(folder)))
+    return data_of(write_report(read_folder(folder)))
 
 
 def test_thresholds_count_as_a_selection_does(tmp_path: Path) -> None:
     tally = reported(make_results(tmp_path, 50))["tally"]["overall"]
-    scores = read_results(tmp_path).table["overall"]
+    scores = read_folder(tmp_path).table["overall"]
     for step, kept, hours in zip(tally["steps"], tally["kept"], tally["hours"], strict=True):
         assert kept == (scores > step).sum()
         assert hours == pytest.approx(kept * 6 / 3600, abs=1e-4)
@@ -112,7 +112,7 @@ def test_of_very_many_a_sample_is_listed_and_all_are_counted(tmp_path: Path, mon
     found = reported(make_results(tmp_path, 80, moments=12, mos=True))
     assert len(found["names"]) == len(found["curve"]["residual"]) == 20
     assert found["total"] == sum(found["tally"]["overall"]["counts"]) == 80
-    scores = read_results(tmp_path).table["overall"]
+    scores = read_folder(tmp_path).table["overall"]
     assert scores.idxmin() in found["names"]
     assert scores.idxmax() in found["names"]
 
