@@ -119,6 +119,8 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
         with _process_state() as original:
             register_resolvers()
             folders = [config_folder(), *config_dirs(arguments)]
+            # Behind all others, so that a module there shadows none.
+            sys.path += [str(folder.resolve()) for folder in folders[1:] if folder.is_dir()]
             rewritten = rewrite(task, arguments, _datasets(folders), _recipes(folders))
             if not any(argument.startswith("-") for argument in rewritten):
                 rewritten.append("--run")  # else Hydra composes the config once more, only to find that out
@@ -147,7 +149,7 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
 @contextmanager
 def _process_state() -> Iterator[list[str]]:
     """Change what a command needs of the process, and put it back; gives the arguments of the process."""
-    argv, root = sys.argv, logging.getLogger()
+    argv, path, root = sys.argv, sys.path[:], logging.getLogger()
     handlers, level = root.handlers[:], root.level
     added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     # What schedulers send ends a run as Ctrl-C does; Lightning alone would note it and go on.
@@ -156,7 +158,7 @@ def _process_state() -> Iterator[list[str]]:
     try:
         yield argv
     finally:
-        sys.argv = argv
+        sys.argv, sys.path[:] = argv, path
         signal.signal(signal.SIGTERM, handler)
         # What Hydra configured writes to this run's log file, whose folder may go before the process does.
         for ours in [ours for ours in root.handlers if ours not in handlers]:

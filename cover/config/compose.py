@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -42,6 +42,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
         UsageError: A mandatory option has no value, an interpolation leads nowhere, or a dataset has an unknown option.
     """
     _check_datasets(cfg)
+    _complete_datasets(cfg)
     try:
         container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -65,6 +66,16 @@ def _check_datasets(cfg: DictConfig) -> None:
             close = difflib.get_close_matches(unknown[0], known, n=1)
             hint = f"; did you mean {close[0]}?" if close else f"; its rows: refers to no ${{..{unknown[0]}}}"
             raise UsageError(f"{option}.{unknown[0]}: there is no such option{hint}")
+
+
+def _complete_datasets(cfg: DictConfig) -> None:
+    """Give further datasets the options that every dataset has; ``configs/scoring.yaml`` does so for ``data``."""
+    usual = OmegaConf.load(config_folder() / "data" / "_files.yaml")
+    with open_dict(cfg):
+        for place in ("validation", *(f"also.{name}" for name in cfg.get("also") or {})):
+            node = OmegaConf.select(cfg, place)
+            if isinstance(node, DictConfig):
+                OmegaConf.update(cfg, place, OmegaConf.merge(usual, node), merge=False)
 
 
 def _interpolations(container: Any) -> Iterator[str]:

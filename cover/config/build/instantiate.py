@@ -9,8 +9,6 @@ from hydra.errors import InstantiationException
 from cover.errors import UsageError
 
 _EXTRAS = {  # what a base install lacks -> the extra that has it
-    "lightning": "train",
-    "torchmetrics": "train",
     "wandb": "wandb",
     "h5py": "datasets",
     "timm": "backbones",
@@ -83,4 +81,6 @@ def _not_importable(error: ModuleNotFoundError, node: Mapping[str, Any], option:
         return UsageError(f"{option}: the module {module} has no {name!r}")
     if error.name and not f"{target}.".startswith(f"{error.name}."):
         return UsageError(f"{option}: {target} needs the module {error.name!r}, which is not installed")
-    return UsageError(f"{option}: no module named {error.name!r}; is its folder on PYTHONPATH?")
+    return UsageError(
+        f"{option}: no module named {error.name!r}; put it in the folder of --config-dir or on PYTHONPATH"
+    )

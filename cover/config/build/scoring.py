@@ -17,7 +17,7 @@ from cover.config.build.decoding import (
     view_spec,
 )
 from cover.config.build.model import build_model, calibration, inference_model, reference, weights_checksums
-from cover.config.build.trainer import build_trainer, is_local, local_engine, require_engine
+from cover.config.build.trainer import build_trainer, is_local, local_engine
 from cover.config.options.scoring import InferOptions, ResultOptions
 from cover.files import write_text
 from cover.results.names import RUNTIME
@@ -39,7 +39,6 @@ def scoring(options: ResultOptions, rows: Sequence[Row], root: Path, folder: Pat
     Raises:
         UsageError: The options do not go together, or a file that they name cannot be read.
     """
-    require_engine(options.trainer)
     cut = segments(options)
     check_parts(options, rows, cut)
     views, replay = view_spec(options.views), replay_folder(options.views)

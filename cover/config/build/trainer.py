@@ -32,16 +32,6 @@ def is_local(trainer: Mapping[str, Any]) -> bool:
     )
 
 
-def require_engine(trainer: Mapping[str, Any]) -> None:
-    """Check, before any work, that the packages for several devices are installed.
-
-    Raises:
-        UsageError: Lightning is missing.
-    """
-    if not is_local(trainer) and find_spec("lightning") is None:
-        raise missing_extra(ModuleNotFoundError(name="lightning"), "scoring on several devices")
-
-
 def local_engine(trainer: Mapping[str, Any]) -> "LocalEngine":
     """Make the engine that scores on one device.
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from cover.config.build.checks import check_training
 from cover.config.build.datasets import dataset_rows
 from cover.config.build.decoding import decoder
-from cover.config.build.instantiate import missing_extra
 from cover.config.build.model import build_model, weights_checksums
 from cover.config.build.recipe import build_recipe
 from cover.config.build.record import run_record
@@ -82,11 +81,8 @@ def training(options: TrainOptions, config: Mapping[str, Any]) -> TrainingPlan:
         UsageError: The options do not go together, a dataset or a weight file cannot be read, or a package is missing.
     """
     check_training(options)
-    try:
-        recipe = build_recipe(options)
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, "training") from error
     quiet_lightning()
+    recipe = build_recipe(options)
     sources = _sources(options)
     follows = _identity(options, config)
     return TrainingPlan(
