@@ -29,7 +29,7 @@ from cover.config.build.recipe import build_recipe
 from cover.config.compose import checked, config_folder, resolved
 from cover.config.options.training import TrainOptions
 from cover.config.resolvers import register_resolvers
-from cover.models import COVER, branch_scores
+from cover.models import branch_scores
 from cover.rows import Row
 from cover.scores import BRANCHES
 from cover.scoring.scorer import stacked
@@ -72,7 +72,7 @@ class Epochs:
         self.device = device
         recipe = build_recipe(options)
         self.spec = recipe.views
-        self.model = COVER(**recipe.net).to(device).eval()
+        self.model = recipe.engine.make_network().to(device).eval()
         mark_trained(self.model, recipe.stages[0].train)
         for part in (self.model.gates, self.model.heads):
             part.train()

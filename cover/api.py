@@ -1,18 +1,19 @@
 """Scoring from Python: ``load_model``, ``score``, ``score_many`` and ``read_results``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from cover.decoding.decoder import Decoder, default_workers
 from cover.errors import VideoError, WeightsError
 from cover.models import COVER
 from cover.results.reference import Reference, read_reference, shipped_reference
 from cover.rows import Failure, Row
-from cover.scores import VideoScore
+from cover.scores import BRANCHES, VideoScore
 from cover.scoring.local import LocalEngine
 from cover.scoring.run import score_rows
 from cover.scoring.scorer import Scorer
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 
 def load_model(
-    name: str | Path = "cover", *, clip_weights: str | Path | None = None, device: str | torch.device = "cpu"
+    name: str | Path = "cover",
+    *,
+    clip_weights: str | Path | None = None,
+    backbones: Mapping[str, nn.Module] | None = None,
+    device: str | torch.device = "cpu",
 ) -> COVER:
     """Load a model with its weights, ready to score.
 
@@ -37,6 +42,7 @@ def load_model(
             what model it is of.
         clip_weights: A local CLIP ViT-L/14 image tower: a state dict with OpenAI's ``visual.*`` names, OpenAI's own
             ViT-L-14.pt, or an open_clip file. By default OpenAI's file is downloaded.
+        backbones: Branch -> the backbone of your own that the file was trained with; its tensors come from the file.
         device: Where to put the model.
 
     Returns:
@@ -48,15 +54,36 @@ def load_model(
     """
     path = None if name == "cover" else SHIPPED.get(str(name), Path(name))
     about = {} if path is None else read_about(path)
+    net = about.get("net", {})
     try:
+        _refuse_code(net, backbones or {}, path)
         with torch.device("meta"):
-            model = COVER(**about.get("net", {}))
+            model = COVER(**{**net, **(backbones or {})})
         model.views = ViewSpec.from_dict(about["views"]) if "views" in about else None
         model.reference = shipped_reference(about)
     except (TypeError, ValueError, KeyError) as error:
         raise WeightsError(f"{path} is damaged: what it says of its model makes no sense ({error})") from error
     load_weights(model, path, clip_weights)
     return model.to(device).eval()
+
+
+def _refuse_code(net: Mapping[str, Any], given: Mapping[str, nn.Module], path: Path | None) -> None:
+    """Refuse a file that names code to import, or a network to download."""
+    for branch in BRANCHES:
+        node = net.get(branch)
+        if branch in given or not isinstance(node, Mapping):
+            continue
+        target, name = node.get("_target_"), str(node.get("timm", ""))
+        if target is not None:
+            raise WeightsError(
+                f"{path}: the {branch} branch is {target}, which is never imported because a file names it; repeat "
+                f"model.net.{branch}={{_target_: ...}} on the command line, or give load_model(backbones=)"
+            )
+        if ":" in name or "/" in name:
+            raise WeightsError(
+                f"{path}: the {branch} branch is {name}, which is never fetched because a file names it; repeat "
+                f"model.net.{branch}.timm= on the command line"
+            )
 
 
 def score(

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+import yaml
 
+import cover
+from cover.models import COVER
+from cover.scores import BRANCHES
+from cover.weights import save_weights
 from tests.helpers.clips import noise_frame, write_clip
+from tests.helpers.tiny import CONFIGS, infer_options, tiny_model
+
+CHANNELS = int(infer_options().model.net["semantic"]["output_dim"])  # cross gates need one number for all branches
 
 DATASET = '''
 import csv
@@ -38,6 +47,21 @@ rows:
   _target_: bees.Bees
   root: ${..root}
 """
+NETWORK = '''
+from torch import nn
+
+
+class Blur(nn.Module):
+    """One convolution, averaged over 7x7 cells and pairs of frames."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.out_channels = channels
+        self.convolution = nn.Conv3d(3, channels, 1)
+
+    def forward(self, view):
+        return nn.functional.adaptive_avg_pool3d(self.convolution(view), (view.shape[2] // 2, 7, 7))
+'''
 
 
 @pytest.fixture
@@ -46,6 +70,7 @@ def outside(tmp_path: Path) -> Path:
     (tmp_path / "mine/data").mkdir(parents=True)
     (tmp_path / "mine/bees.py").write_text(DATASET)
     (tmp_path / "mine/data/bees.yaml").write_text(CONFIG)
+    (tmp_path / "mine/blur.py").write_text(NETWORK)
     videos = tmp_path / "videos"
     videos.mkdir()
     for number in range(3):
@@ -82,3 +107,61 @@ def test_a_module_beside_configs_shadows_no_other(
     done = command("infer", "data=bees", "data.root=videos", "model=tiny", "report=false", "output=out")
     assert done.returncode == 0, done.stderr
     assert not re.search("shadowed", done.stderr)
+
+
+def test_a_backbone_is_named_by_its_class(
+    command: Callable[..., subprocess.CompletedProcess[str]], outside: Path
+) -> None:
+    tiny = yaml.safe_load((CONFIGS / "model/tiny.yaml").read_text())
+    (outside / "mine/model").mkdir()
+    net = {**tiny["net"], "technical": {"_target_": "blur.Blur", "channels": CHANNELS}}
+    (outside / "mine/model/blurred.yaml").write_text(yaml.safe_dump({**tiny, "name": "blurred", "net": net}))
+    options = ("data=bees", "data.root=videos", "model=blurred", "views=tiny", "report=false", "output=out")
+    done = command("infer", *options)
+    assert done.returncode == 0, done.stderr
+    assert cover.read_results(outside / "out")["technical"].notna().all()
+
+
+class TestCodeThatAFileNames:
+    """Nothing is imported, run or fetched because a weight file says so."""
+
+    @staticmethod
+    def written(folder: Path, branch: str, node: dict[str, object]) -> Path:
+        net = {**infer_options().model.net, branch: node}
+        save_weights(tiny_model(), folder / "best.safetensors", {"net": net})
+        return folder / "best.safetensors"
+
+    @pytest.mark.parametrize("branch", BRANCHES)
+    def test_a_class_is_not_imported(self, tmp_path: Path, branch: str) -> None:
+        witness = tmp_path / "witness"
+        file = self.written(tmp_path, branch, {"_target_": "os.system", "command": f"touch {witness}"})
+        with pytest.raises(cover.WeightsError, match=rf"repeat model\.net\.{branch}=\{{_target_"):
+            cover.load_model(file)
+        assert not witness.exists()
+
+    @pytest.mark.parametrize("name", ["hf_hub:somebody/net", "hf-hub:somebody/net", "local-dir:/tmp"])
+    def test_a_network_is_not_fetched(self, tmp_path: Path, name: str) -> None:
+        file = self.written(tmp_path, "technical", {"timm": name})
+        with pytest.raises(cover.WeightsError, match=r"repeat model\.net\.technical\.timm="):
+            cover.load_model(file)
+
+    def test_a_backbone_given_in_python_gets_its_tensors(self, tmp_path: Path) -> None:
+        net = {**infer_options().model.net}
+        torch.manual_seed(0)
+        model = COVER(**{**net, "technical": Blur()})
+        about = {"net": {**net, "technical": {"_target_": "somewhere.Blur"}}}
+        save_weights(model, tmp_path / "own.safetensors", about)
+        loaded = cover.load_model(tmp_path / "own.safetensors", backbones={"technical": Blur()})
+        assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in model.state_dict().items())
+
+
+class Blur(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.out_channels = CHANNELS
+        self.convolution = torch.nn.Conv3d(3, CHANNELS, 1)
+
+
+def test_a_backbone_without_channels_is_refused() -> None:
+    with pytest.raises(ValueError, match="technical: Linear needs an attribute out_channels"):
+        COVER(**{**infer_options().model.net, "technical": torch.nn.Linear(1, 1)})

@@ -40,7 +40,10 @@ class COVER(nn.Module):
 
     Args:
         semantic: Arguments of :class:`~cover.models.semantic.SemanticBackbone`; of any branch, those of
-            :class:`~cover.models.timm_backbone.FrameBackbone` where ``timm`` is among them.
+            :class:`~cover.models.timm_backbone.FrameBackbone` where ``timm`` is among them. Or a module of your own: it
+            takes normalised views, float (B, 3, T, H, W), and returns features, float (B, C, T'), of the technical and
+            aesthetic branches (B, C, T', h, w) with one h, w for both and the T' of the semantic branch. Its attribute
+            ``out_channels`` is C; an optional ``pixel_statistics`` is mean and deviation of R, G, B in 0..255.
         technical: Arguments of :class:`~cover.models.technical.TechnicalBackbone`.
         aesthetic: Arguments of :class:`~cover.models.aesthetic.AestheticBackbone`.
         gated: Whether semantics gates the other two branches, as published. Without gates every head sees its branch
@@ -50,6 +53,7 @@ class COVER(nn.Module):
         gate_dropout: Dropout of the cross gates in training.
 
     Attributes:
+        custom: Branches whose backbone is a module of the user's own.
         calibration: From raw overall scores, of any shape, to the scale of a MOS, float64 of the same shape; None but
             for weights that were fine-tuned with one. The scores that the model computes stay raw.
         views: The view spec it was trained with; None: as published. Metadata only; the model does not use it.
@@ -63,9 +67,9 @@ class COVER(nn.Module):
 
     def __init__(
         self,
-        semantic: Mapping[str, Any] | None = None,
-        technical: Mapping[str, Any] | None = None,
-        aesthetic: Mapping[str, Any] | None = None,
+        semantic: Mapping[str, Any] | nn.Module | None = None,
+        technical: Mapping[str, Any] | nn.Module | None = None,
+        aesthetic: Mapping[str, Any] | nn.Module | None = None,
         gated: bool = True,
         head_hidden: int = 64,
         head_dropout: float = 0.5,
@@ -75,7 +79,9 @@ class COVER(nn.Module):
         self.calibration: Callable[[ArrayLike], NDArray[np.float64]] | None = None
         self.views: Any = None
         self.reference: Any = None
-        arguments = {"semantic": semantic or {}, "technical": technical or {}, "aesthetic": aesthetic or {}}
+        given = dict(zip(BRANCHES, (semantic, technical, aesthetic), strict=True))
+        arguments = {branch: {} if value is None else value for branch, value in given.items()}
+        self.custom = tuple(branch for branch, value in arguments.items() if isinstance(value, nn.Module))
         backbones = {branch: _backbone(branch, values) for branch, values in arguments.items()}
         channels: dict[str, int] = {branch: backbone.out_channels for branch, backbone in backbones.items()}
         if gated and len(set(channels.values())) > 1:
@@ -171,7 +177,12 @@ class COVER(nn.Module):
         return self.score_maps(self.features(views))
 
 
-def _backbone(branch: str, arguments: Mapping[str, Any]) -> Any:
+def _backbone(branch: str, arguments: Mapping[str, Any] | nn.Module) -> Any:
+    if isinstance(arguments, nn.Module):
+        channels = getattr(arguments, "out_channels", None)
+        if not isinstance(channels, int) or channels < 1:
+            raise ValueError(f"{branch}: {type(arguments).__name__} needs an attribute out_channels, its channels")
+        return arguments
     return FrameBackbone(branch, **arguments) if "timm" in arguments else _OWN[branch](**arguments)
 
 

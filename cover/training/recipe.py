@@ -8,6 +8,7 @@ from typing import Any
 import lightning
 from torch.optim import Optimizer
 
+from cover.models import COVER
 from cover.training.adapt.ridge import Ridge
 from cover.training.data.batches import Batching
 from cover.training.data.cache import Caching
@@ -65,6 +66,7 @@ class Engine:
     """The objects that a stage runs with.
 
     Attributes:
+        make_network: Makes the network without weights.
         make_loss: Makes the loss.
         make_optimizer: Makes the optimizer of parameter groups with their rates.
         make_trainer: Makes Lightning's Trainer, given its callbacks and other arguments.
@@ -73,6 +75,7 @@ class Engine:
         accelerator: Lightning's accelerator.
     """
 
+    make_network: Callable[[], COVER]
     make_loss: Callable[[], QualityLoss]
     make_optimizer: Callable[[list[dict[str, Any]]], Optimizer]
     make_trainer: Callable[..., lightning.Trainer]

@@ -287,8 +287,13 @@ def _measure(recipe: Recipe, stage: Stage, training: Training, data: TrainingDat
 def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingData) -> None:
     """Initialise some branches anew, their patch embeddings as filters that whiten what they will see."""
     for branch in branches:
+        if branch in model.custom:
+            raise UsageError(f"from_scratch: the {branch} branch is a backbone of your own; initialise it in its class")
         if isinstance(model.backbones[branch], FrameBackbone):
-            raise UsageError(f"from_scratch: the {branch} branch is a network of timm, which is made to start trained")
+            raise UsageError(
+                f"from_scratch: {branch}: timm backbones start from pretrained weights and cannot be trained from "
+                "scratch"
+            )
         fan_in_(model.backbones[branch])
     seen: dict[str, list[torch.Tensor]] = {branch: [] for branch in branches}
     count = 0

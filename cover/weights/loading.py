@@ -66,7 +66,8 @@ def load_weights(
             unchanged then.
     """
     filling = _Filling(model)
-    tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
+    clip_tower = "semantic" not in getattr(model, "custom", ())
+    tower = {name for name in filling.needed if clip_tower and name.startswith(IMAGE_TOWER)}
     source, clip = _Origin(weights), _Origin(clip_weights)
     calibration: Calibration | None = None
     first = True
@@ -228,7 +229,7 @@ def _start(filling: _Filling, model: Any) -> None:
         ("aesthetic", "convnext_tiny", inflated, CONVNEXT_RULES, CONVNEXT_UNUSED),
         ("technical", "swin3d_t", forked, SWIN_RULES, SWIN_UNUSED),
     ):
-        if branch in networks:
+        if branch in networks or branch in model.custom:
             continue
         path = fetch(PUBLISHED[key])
         filling.take(path, shaped(read_state_dict(path), filling.needed), rules, unused)
@@ -239,6 +240,9 @@ def _start(filling: _Filling, model: Any) -> None:
         filling.take(path, {f"backbones.{branch}.net.{name}": tensor for name, tensor in state.items()})
         filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.net.")], path)
     drawn = ("gates.", "heads.", *(f"backbones.{branch}.projection" for branch in networks))
+    for branch in model.custom:  # which its own constructor has given values
+        for name, tensor in model.backbones[branch].state_dict().items():
+            filling.taken.setdefault(f"backbones.{branch}.{name}", tensor.detach().clone())
     for name, tensor in fresh(model, drawn).items():
         if name not in filling.taken:
             place = filling.needed[name]

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cover.config.build.instantiate import missing_extra
+from cover.config.build.instantiate import instantiate, missing_extra
 from cover.config.options.scoring import InferOptions, ScoringOptions
 from cover.curves import Calibration
 from cover.errors import UsageError
 from cover.results.reference import Reference, read_reference, shipped_reference
+from cover.scores import BRANCHES
 from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_about, read_calibration, sha256_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,28 @@ def reference(options: InferOptions, identity: Mapping[str, Any]) -> Reference |
     return shipped_reference(about) if same else None
 
 
+def network(net: Mapping[str, Any]) -> "COVER":
+    """Make the network without weights.
+
+    Args:
+        net: Arguments of :class:`cover.models.COVER`; a branch with ``_target_`` is a backbone of the user's own.
+
+    Raises:
+        UsageError: The class of a backbone cannot be imported, or does not take its arguments.
+        ValueError: A size is impossible, or a backbone lacks ``out_channels``.
+        TypeError: An argument is unknown.
+    """
+    from cover.models import COVER
+
+    return COVER(**{**net, **_custom_backbones(net)})
+
+
+def _custom_backbones(net: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the backbones that the options, and never a weight file, name by class."""
+    nodes = {branch: net[branch] for branch in BRANCHES if isinstance(net.get(branch), Mapping)}
+    return {branch: instantiate(node, f"model.net.{branch}") for branch, node in nodes.items() if "_target_" in node}
+
+
 def build_model(options: ScoringOptions) -> "COVER":
     """Make the model with its weights.
 
@@ -88,9 +111,10 @@ def build_model(options: ScoringOptions) -> "COVER":
             log.warning("model=%s has random weights: its scores mean nothing", options.model.name)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                return COVER(**options.model.net)
+                return network(options.model.net)
+        custom = _custom_backbones(options.model.net)
         with torch.device("meta"):
-            model = COVER(**options.model.net)
+            model = COVER(**{**options.model.net, **custom})
     except (TypeError, ValueError) as error:
         raise UsageError(f"model: {error}") from error
     except ModuleNotFoundError as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cover.config.build.checks import centered, fits, known_start
 from cover.config.build.decoding import reading_options
 from cover.config.build.instantiate import instantiate
+from cover.config.build.model import network
 from cover.config.build.trainer import build_trainer
 from cover.config.options.training import TrainOptions
 from cover.config.options.types import Options
@@ -57,6 +58,7 @@ def build_recipe(options: TrainOptions) -> "Recipe":
         ),
         start=_group(Start, options, known=known_start(options)),
         engine=Engine(
+            make_network=lambda: network(options.model.net),
             make_loss=lambda: _loss(options),
             make_optimizer=lambda groups: instantiate(options.optimizer, "optimizer", params=groups),
             make_trainer=lambda **arguments: build_trainer(options.trainer, **arguments),

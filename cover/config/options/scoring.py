@@ -9,10 +9,11 @@ other people's classes and stay free-form.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cover.config.options.data import DataOptions, RatingsOptions, SegmentOptions
 from cover.config.options.types import Free, Options, PositiveFloat, PositiveInt, WholeNumber
+from cover.scores import BRANCHES
 from cover.video import FragmentView, WholeView
 
 
@@ -23,6 +24,16 @@ class ModelOptions(Options):
     net: Free = Field(description="sizes of the network: arguments of cover.models.COVER")
     weights: Path | Literal["random", "pretrained"] | None
     clip_weights: Path | None
+
+    @field_validator("net")
+    @classmethod
+    def _without_defaults(cls, net: Free) -> Free:
+        """Drop branches that are null, and CLIP's options from a semantic branch that is another network."""
+        net = {name: value for name, value in net.items() if name not in BRANCHES or value is not None}
+        semantic = net.get("semantic")
+        if isinstance(semantic, dict) and not semantic.keys().isdisjoint(("_target_", "timm")):
+            semantic = {name: value for name, value in semantic.items() if name != "frames_per_chunk"}
+        return net if semantic is None else {**net, "semantic": semantic}
 
 
 class ViewOptions(Options):

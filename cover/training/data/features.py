@@ -250,7 +250,7 @@ def _reserve(
 def video_bytes(recipe: Recipe, features: Caches, views: Caches) -> int:
     """Compute the size on disk of the tensors of one sampling of a video, in bytes."""
     with torch.device("meta"), torch.no_grad():  # shapes without a computation
-        model = COVER(**recipe.net)
+        model = recipe.engine.make_network()
         frames = {
             branch: torch.empty(1, 3, view.length, view.size, view.size)
             for branch, view in recipe.views.branches.items()
