@@ -1,5 +1,7 @@
 """A dataset, a backbone and a measure of one's own, from a folder outside the checkout, as docs/extending.md says."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -165,3 +167,42 @@ class Blur(torch.nn.Module):
 def test_a_backbone_without_channels_is_refused() -> None:
     with pytest.raises(ValueError, match="technical: Linear needs an attribute out_channels"):
         COVER(**{**infer_options().model.net, "technical": torch.nn.Linear(1, 1)})
+
+
+MEASURE = """
+import sys
+
+import numpy as np
+
+from cover.cli import run
+from cover.evaluation.registry import Measure, register
+
+register(
+    Measure(
+        name="mae",
+        label="MAE",
+        function=lambda x, y, curve: float("nan") if curve is None else float(np.abs(curve(x) - y).mean()),
+        resampled=lambda r: (r.weights * np.abs(r.fitted - r.y)).sum(1) / r.weights.sum(1),
+        range=(0.0, np.inf),
+        needs_fit=True,
+    )
+)
+
+if __name__ == "__main__":
+    run("evaluate")
+"""
+
+
+def test_a_measure_is_declared_once_and_shows_everywhere(outside: Path, root: Path) -> None:
+    (outside / "my_evaluate.py").write_text(MEASURE)
+    rows = [f"{number}.mp4,{number % 5},{(7 * number) % 11 / 10}" for number in range(12)]
+    (outside / "scores.csv").write_text("Filename,mos,overall\n" + "\n".join(rows) + "\n")
+    environment = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "200"}
+    arguments = [sys.executable, "my_evaluate.py", "predictions=scores.csv", "resamples=50", "fit=linear", "output=out"]
+    done = subprocess.run(arguments, cwd=outside, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "MAE" in done.stdout
+    figures = json.loads((outside / "out/metrics.json").read_text())["overall"]
+    low, high = figures["ci95"]["mae"]
+    assert 0 < low < figures["mae"] < high
+    assert "MAE" in (outside / "out/report.html").read_text()

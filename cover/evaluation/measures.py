@@ -3,16 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cover.curves import Fit
 from cover.evaluation.arrays import FEWEST_CORRELATED, NORMAL_95, Array, Figures, constant, finite, pairs
-from cover.evaluation.correlation import krocc_of, plcc_of, rmse_of, srocc_of
+from cover.evaluation.correlation import srocc_of
 from cover.evaluation.fits.curve import FEWEST, fitter, known
-from cover.evaluation.resampling import FEWEST_RESAMPLED, MEASURES, Resampling, resampled_statistic, within
+from cover.evaluation.registry import MEASURES, resampled_statistic, within
+from cover.evaluation.resampling import FEWEST_RESAMPLED, Resampling
 
 _FEWEST = 8
 _OPPOSED = -0.3
@@ -22,37 +23,52 @@ _OPPOSED = -0.3
 class Measures(Figures):
     """Agreement of one score with the MOS.
 
+    Each measure is an attribute, too: ``srocc`` (Spearman's rank correlation of the raw predictions), ``krocc``
+    (Kendall's tau-b of the raw predictions), ``plcc`` (Pearson's correlation after the fit), ``rmse`` (root mean
+    squared error after the fit, on the scale of the MOS), and those that were registered.
+
     Attributes:
-        n: Videos it stands on.
-        srocc: Spearman's rank correlation of the raw predictions.
-        krocc: Kendall's tau-b of the raw predictions.
-        plcc: Pearson's correlation after the fit.
-        rmse: Root mean squared error after the fit, on the scale of the MOS.
+        n: Number of videos.
+        values: Measure -> its value.
         ci95: Measure -> ends of its 95 % bootstrap interval; empty when none was asked for.
         undefined: Why measures or intervals are undefined, one line each.
     """
 
     n: int
-    srocc: float
-    krocc: float
-    plcc: float
-    rmse: float
+    values: Mapping[str, float]
     ci95: dict[str, tuple[float, float]] = field(default_factory=dict)
     undefined: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:
+        srocc: ClassVar[float]
+        krocc: ClassVar[float]
+        plcc: ClassVar[float]
+        rmse: ClassVar[float]
+
+    def __getattr__(self, name: str) -> float:
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to plain data for JSON, which has no NaN: undefined values are None."""
+        figures = super().as_dict()
+        return {"n": figures.pop("n"), **figures.pop("values"), **figures}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Measures":
         """Make the measures that :meth:`as_dict` converted."""
-        values = {name: math.nan if data[name] is None else data[name] for name in MEASURES}
+        values = {name: math.nan if data[name] is None else data[name] for name in MEASURES if name in data}
         ends = {name: [math.nan if end is None else end for end in both] for name, both in data["ci95"].items()}
         ci95 = {name: (low, high) for name, (low, high) in ends.items()}
-        return cls(data["n"], **values, ci95=ci95, undefined=tuple(data["undefined"]))
+        return cls(data["n"], values, ci95=ci95, undefined=tuple(data["undefined"]))
 
 
 def measure(
     pred: ArrayLike, mos: ArrayLike, *, fit: Fit = "logistic4", resamples: int = 1000, seed: int = 0
 ) -> Measures:
-    """Compute all four measures with 95 % bootstrap intervals.
+    """Compute all measures with 95 % bootstrap intervals.
 
     The intervals are the 2.5th and 97.5th percentiles over ``resamples`` resamplings of n videos with replacement;
     every measure sees the same ones. The curve is fitted anew to each, the logistic from where the fit to all videos
@@ -78,14 +94,12 @@ def measure(
         raise ValueError(f"resamples={resamples} must not be negative")
     x, y = pairs(pred, mos)
     curve = fitter(x, y, fit)(x, y)
-    whole = dict(
-        zip(MEASURES, (srocc_of(x, y), krocc_of(x, y), plcc_of(x, y, curve), rmse_of(x, y, curve)), strict=True)
-    )
+    whole = {name: agreement.function(x, y, curve) for name, agreement in MEASURES.items()}
     ci95 = _intervals(x, y, fit, whole, resamples, seed) if resamples else {}
     reasons = why_undefined(x, y, fit)
     if ci95 and not reasons and any(math.isnan(low) for low, _ in ci95.values()):
         reasons = [_no_interval(len(x))]
-    return Measures(len(x), **whole, ci95=ci95, undefined=tuple(reasons))
+    return Measures(len(x), whole, ci95=ci95, undefined=tuple(reasons))
 
 
 def _intervals(
@@ -97,7 +111,7 @@ def _intervals(
     sample = drawn.sample(resampled_statistic(x[drawn.places], y[drawn.places], fit))
     ends = {name: within(name, sample.interval(name, whole[name])) for name in MEASURES}
     # All resamplings of a perfect order are in perfect order, which says nothing of other videos.
-    perfect = {name for name in ("srocc", "krocc", "plcc") if ends[name][0] == ends[name][1]}
+    perfect = {name for name, (low, high) in ends.items() if MEASURES[name].range == (-1.0, 1.0) and low == high}
     return ends | dict.fromkeys(perfect, (math.nan, math.nan))
 
 
@@ -147,15 +161,12 @@ def median(splits: Sequence[Measures]) -> Measures:
     Args:
         splits: At least one; a single one has no intervals.
     """
-    figures = {name: np.array([getattr(split, name) for split in splits]) for name in MEASURES}
+    figures = {name: np.array([split.values[name] for split in splits]) for name in MEASURES}
     ends = {name: np.nanpercentile(values, [2.5, 97.5]) for name, values in figures.items() if len(splits) > 1}
     middle = {name: float(np.median(values)) for name, values in figures.items()}
     return Measures(
         n=int(np.median([split.n for split in splits])),
-        srocc=middle["srocc"],
-        krocc=middle["krocc"],
-        plcc=middle["plcc"],
-        rmse=middle["rmse"],
+        values=middle,
         ci95={name: (float(low), float(high)) for name, (low, high) in ends.items()},
         undefined=tuple(dict.fromkeys(reason for split in splits for reason in split.undefined)),
     )

@@ -15,7 +15,8 @@ from cover.evaluation import p1401
 from cover.evaluation.arrays import Array
 from cover.evaluation.fits.curve import fit_curve
 from cover.evaluation.measures import Measures, measure
-from cover.evaluation.resampling import FEWEST_RESAMPLED, Resampling, Sample, Statistic, resampled_statistic, within
+from cover.evaluation.registry import MEASURES, displayed, resampled_statistic, within
+from cover.evaluation.resampling import FEWEST_RESAMPLED, Resampling, Sample, Statistic
 from cover.evaluation.tables.predictions import rated_table
 from cover.rows import Row
 
@@ -48,7 +49,7 @@ class Metric:
 
     def figure(self, name: str) -> float:
         """Give a measure by name: correlations as everywhere, errors as P.1401 has them."""
-        value: float = getattr(self.measures if name in ("srocc", "plcc", "krocc") else self.standard, name)
+        value: float = getattr(self.measures if name in MEASURES and name != "rmse" else self.standard, name)
         return value
 
 
@@ -73,7 +74,7 @@ class Ranking:
         for place, metric in enumerate(self.metrics, start=1):
             line: dict[str, Any] = {"rank": place, "metric": metric.name, "like_best": self._alike(best, metric)}
             line |= {"n": metric.measures.n, "low_is_good": metric.falls}
-            for name in ("srocc", "plcc", "krocc"):
+            for name in filter("rmse".__ne__, displayed()):
                 line[name] = metric.figure(name)
                 low, high = metric.ci95.get(name, (math.nan, math.nan))
                 line |= {f"{name}_low": low, f"{name}_high": high}
@@ -210,7 +211,7 @@ def _intervals(metric: Metric, sample: Sample) -> dict[str, tuple[float, float]]
 def _pair(a: Metric, b: Metric, apart: Sample, mos: Array, fit: Fit) -> list[dict[str, Any]]:
     """Lines of two metrics, the first of which ranks higher."""
     lines = []
-    for name in ("srocc", "plcc", "krocc", "rmse", "rmse_star", "outlier_ratio"):
+    for name in (*displayed(), "rmse_star", "outlier_ratio"):
         first, second = (metric.figure(name) for metric in (a, b))
         low, high = apart.interval(name, first - second)
         test, (statistic, p) = _test(name, a, b, mos, fit)

@@ -15,7 +15,7 @@ import numpy as np
 from cover.curves import Fit
 from cover.evaluation.arrays import Array, correlated, finite
 from cover.evaluation.fits.cubics import fitted_cubics
-from cover.evaluation.fits.curve import FEWEST, degrees, known
+from cover.evaluation.fits.curve import FEWEST, known
 from cover.evaluation.fits.logistics import Logistics
 from cover.processes import available_cpus
 
@@ -25,9 +25,6 @@ LARGEST = 2500
 FEWEST_RESAMPLED = 5
 """Videos below which there is no interval: their resamplings have hardly more than two different ones."""
 
-MEASURES = ("srocc", "krocc", "plcc", "rmse")
-
-_RANGES = {"rmse": (0.0, math.inf), "rmse_star": (0.0, math.inf), "outlier_ratio": (0.0, 1.0)}  # of others -1..1
 _CHUNK = 2**19  # values of a matrix of counts that are worked on at once
 Statistic = Callable[[Array], Mapping[str, Array]]
 """From counts (B, n) to values of each measure, (B,)."""
@@ -144,43 +141,29 @@ def interval(value: float, values: Array, level: float = 0.95) -> tuple[float, f
     return low, high
 
 
-def within(name: str, ends: tuple[float, float]) -> tuple[float, float]:
-    """Keep the ends of an interval within the values that a measure can have; NaN stay."""
-    low, high = np.clip(ends, *_RANGES.get(name, (-1.0, 1.0))).tolist()
-    return low, high
+@dataclass(frozen=True)
+class Resamples:
+    """Predictions and MOS in many resamplings, with what measures of them share.
 
-
-def resampled_statistic(x: Array, y: Array, fit: Fit, ci95: Array | None = None) -> Statistic:
-    """Make a function that computes SROCC, KROCC, PLCC and RMSE of many resamplings, and RMSE* and outlier ratio.
-
-    Args:
+    Attributes:
         x: (n,) predictions.
         y: (n,) MOS.
-        fit: The curve for PLCC and RMSE, which is fitted to each anew.
-        ci95: (n,) half-widths of the intervals of the MOS; None leaves out the measures that need them.
+        weights: (B, n), how often each resampling has each video.
+        ranks_x: Mean ranks of the predictions.
+        ranks_y: Mean ranks of the MOS.
+        signs: (n, n) products of the signs of differences, of predictions and MOS.
+        fitted: (B, n) values of the curve that is fitted to each resampling.
+        is_curve: Whether the curve may change Pearson's correlation; otherwise it is that of the predictions.
     """
-    ranks_x, ranks_y = _Ranks(x), _Ranks(y)
-    signs = (np.sign(x[:, None] - x) * np.sign(y[:, None] - y)).astype(np.float32)
-    curve = fitted(x, y, fit)
 
-    def values(weights: Array) -> dict[str, Array]:
-        fitted_values, raw = curve(weights), correlation(weights, x, y)
-        plcc = np.abs(correlation(weights, fitted_values, y)) if known(fit) not in ("none", "rescale") else raw
-        statistics = {
-            "srocc": correlation(weights, ranks_x.of(weights), ranks_y.of(weights)),
-            "krocc": _tau(weights, signs, ranks_x, ranks_y),
-            "plcc": np.where(np.isfinite(raw), plcc, math.nan),
-            "rmse": np.sqrt((weights * (fitted_values - y) ** 2).sum(1) / weights.sum(1)),
-        }
-        if ci95 is not None:
-            missed = np.abs(fitted_values - y)
-            freedom = weights.shape[1] - degrees(fit)
-            squares = (weights * np.maximum(missed - ci95, 0) ** 2).sum(1)
-            statistics["rmse_star"] = np.sqrt(squares / freedom) if freedom > 0 else np.full(len(weights), math.nan)
-            statistics["outlier_ratio"] = (weights * (missed > ci95)).sum(1) / weights.sum(1)
-        return statistics
-
-    return values
+    x: Array
+    y: Array
+    weights: Array
+    ranks_x: "Ranks"
+    ranks_y: "Ranks"
+    signs: np.ndarray
+    fitted: Array
+    is_curve: bool
 
 
 def fitted(x: Array, y: Array, fit: Fit) -> Callable[[Array], Array]:
@@ -241,10 +224,10 @@ def _lines(weights: Array, x: Array, y: Array, *, rescaled: bool) -> Array:
 
 def mean_ranks(values: Array) -> Callable[[Array], Array]:
     """Make a function from counts (B, n) to the mean ranks (B, n) of values (n,) within each resampling."""
-    return _Ranks(values).of
+    return Ranks(values).of
 
 
-class _Ranks:
+class Ranks:
     """Mean ranks of values within each resampling of them."""
 
     def __init__(self, values: Array) -> None:
@@ -263,8 +246,9 @@ class _Ranks:
         return ranks
 
 
-def _tau(weights: Array, signs: np.ndarray, x: _Ranks, y: _Ranks) -> Array:
-    """Kendall's tau-b of each resampling, (B,)."""
+def kendall(resamples: Resamples) -> Array:
+    """Kendall's tau-b of each resampling, (B,); NaN for constants."""
+    weights, signs, x, y = resamples.weights, resamples.signs, resamples.ranks_x, resamples.ranks_y
     # Sums of as many signs as there are videos are exact in single precision, their sum needs double.
     concordance = ((weights.astype(np.float32) @ signs).astype(np.float64) * weights).sum(1) / 2
     total = weights.sum(1)

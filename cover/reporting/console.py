@@ -26,7 +26,6 @@ _ENDS = 3  # of more, those listed at either end
 _NAME = 20  # characters of a name that a roomy table shows in a line
 _HEADER = 6  # characters of a header in a line, at least
 _LEAST = 60  # columns; a narrower terminal wraps lines by itself
-_ORDER = ("srocc", "plcc", "krocc", "rmse")
 
 
 class NumberTable:
@@ -151,13 +150,16 @@ def measures_table(
         missing: How many of them are not there.
         failed: How many of them could not be scored.
     """
-    table = NumberTable(["score", "n", *(name.upper() for name in _ORDER)])
+    from cover.evaluation.registry import MEASURES, displayed
+
+    columns = displayed()
+    table = NumberTable(["score", "n", *(MEASURES[name].label for name in columns)])
     for name, values in measures.items():
-        cells = (with_ends(getattr(values, measure), values.ci95.get(measure)) for measure in _ORDER)
+        cells = (with_ends(values.values.get(column), values.ci95.get(column)) for column in columns)
         table.add(name, str(values.n), *cells)
     for name, figures in (published or {}).items():
         if name != "source":
-            table.add(f"{name}, published", "", *(f"{figures.get(measure, 'unknown')}" for measure in _ORDER))
+            table.add(f"{name}, published", "", *(f"{figures.get(column, 'unknown')}" for column in columns))
     lost = [f"{count} {what}" for count, what in ((missing, "missing"), (failed, "failed")) if count]
     stands = f"on {next(iter(measures.values())).n} of {total} videos" + (f" ({', '.join(lost)})" if lost else "")
     source = [Text(f"published: {published['source']}")] if published else []

@@ -15,20 +15,14 @@ from cover.curves import Fit
 from cover.evaluation.arrays import plain
 from cover.evaluation.ranking import FEW, Metric, Ranking
 from cover.evaluation.raters.study import Study
+from cover.evaluation.registry import MEASURES, displayed
 from cover.files import write_text
 from cover.reporting.console import NumberTable, study_lines, with_ends
 from cover.reporting.tables import write_table
 from cover.results.names import METRICS, PAIRS, PREDICTIONS, RANKING, RANKING_PICTURE
 
 _SHOWN_PAIRS = 10
-_LABELS = {
-    "srocc": "SROCC",
-    "plcc": "PLCC",
-    "krocc": "KROCC",
-    "rmse": "RMSE",
-    "rmse_star": "RMSE*",
-    "outlier_ratio": "outlier ratio",
-}
+_STANDARD_LABELS = {"rmse_star": "RMSE*", "outlier_ratio": "outlier ratio"}
 
 
 def write_ranking(folder: Path, table: pd.DataFrame, ranked: Ranking, fit: Fit, study: Study | None) -> None:
@@ -76,7 +70,7 @@ def show_ranking(ranked: Ranking, fit: Fit, total: int, folder: Path, study: Stu
     console = Console()
     console.print(_ranking(ranked))
     n = ranked.metrics[0].measures.n
-    label = _LABELS[ranked.criterion]
+    label = _label(ranked.criterion)
     console.print(
         Text(f"ranked by {label} after fit={fit}, on {n} of {total} videos; ~ the test cannot tell it from the best")
     )
@@ -100,10 +94,14 @@ def show_ranking(ranked: Ranking, fit: Fit, total: int, folder: Path, study: Stu
     console.print(f"results: {folder} (ranking.csv, pairs.csv, ranking.png)", highlight=False, soft_wrap=True)
 
 
+def _label(name: str) -> str:
+    return MEASURES[name].label if name in MEASURES else _STANDARD_LABELS[name]
+
+
 def _ranking(ranked: Ranking) -> NumberTable:
-    names = ["srocc", "plcc", "krocc", "rmse"]
+    names = displayed()
     names += ["rmse_star", "outlier_ratio"] if ranked.criterion == "rmse_star" else []
-    table = NumberTable(["metric", *(_LABELS[name] for name in names)])
+    table = NumberTable(["metric", *(_label(name) for name in names)])
     alike = ranked.ranking()["like_best"].tolist()
     for place, (metric, like) in enumerate(zip(ranked.metrics, alike, strict=True), start=1):
         mark = ("~" if like and place > 1 else "") + ("-" if metric.falls else "")
@@ -114,7 +112,7 @@ def _ranking(ranked: Ranking) -> NumberTable:
 
 def _left_out(ranked: Ranking) -> NumberTable:
     names = list(ranked.metrics[0].left_out)
-    table = NumberTable(["left out, one by one", *(_LABELS[name] for name in names)])
+    table = NumberTable(["left out, one by one", *(_label(name) for name in names)])
     for metric in ranked.metrics:
         gaps = {name: value - metric.figure(name) for name, value in metric.left_out.items()}
         table.add(metric.name, *(f"{metric.left_out[name]:.3f} ({gaps[name]:+.3f})" for name in names))
@@ -123,7 +121,7 @@ def _left_out(ranked: Ranking) -> NumberTable:
 
 def _pairs(ranked: Ranking) -> NumberTable:
     measures = ["srocc", "plcc", *dict.fromkeys(["rmse", ranked.criterion])]
-    table = NumberTable(["difference", *(_LABELS[name] for name in measures)])
+    table = NumberTable(["difference", *(_label(name) for name in measures)])
     for (a, b), lines in list(ranked.pairs.groupby(["a", "b"], sort=False))[:_SHOWN_PAIRS]:
         by_name = lines.set_index("measure")
         cells = []
@@ -151,7 +149,7 @@ def _draw(path: Path, ranked: Ranking, study: Study | None) -> None:
         ends = np.array([metric.ci95.get(name, (math.nan, math.nan)) for metric in ranked.metrics])
         axes.hlines(places, ends[:, 0], ends[:, 1], color="tab:blue", linewidth=2, alpha=0.6)
         axes.plot(values, places, "o", color="tab:blue")
-        axes.set(title=_LABELS[name], ylim=(-0.6, len(places) - 0.4))
+        axes.set(title=_label(name), ylim=(-0.6, len(places) - 0.4))
         axes.grid(alpha=0.3)
         if name == "srocc" and study is not None and math.isfinite(study.agreement.ceiling):
             axes.axvline(study.agreement.ceiling, color="gray", linestyle=":", label="ceiling")

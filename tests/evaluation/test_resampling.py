@@ -12,7 +12,8 @@ from cover.evaluation import resampling
 from cover.evaluation.correlation import krocc, plcc, rmse, srocc
 from cover.evaluation.fits.curve import FITS
 from cover.evaluation.measures import MEASURES, measure
-from cover.evaluation.resampling import counts, resampled, resampled_statistic
+from cover.evaluation.registry import resampled_statistic
+from cover.evaluation.resampling import counts, resampled
 
 
 def plain(x: np.ndarray, y: np.ndarray, weights: np.ndarray, fit: Fit) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cover.curves import Fit
 from cover.evaluation.fits.curve import fit_curve
+from cover.evaluation.registry import MEASURES, displayed
 from cover.files import write_rows, write_text
 from cover.reporting.page.moments import Stretch, Timeline, extreme, timeline, weak_stretches
 from cover.reporting.page.parts import labels, part_data, starts
@@ -83,6 +84,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         results=results,
         failed=[(visible(name), visible(why)) for name, why in list(results.errors.items())[:_FAILED_SHOWN]],
         measures=_measures(results.metrics),
+        labels=[MEASURES[name].label for name in displayed()],
         outside=bool(shelf.beside),
         listed=len(listed),
         seen=bool(data["words"]) or results.run.predictions,
@@ -320,7 +322,7 @@ def _measures(metrics: Mapping[str, Any]) -> list[list[str]]:
         if score not in SCORES or not isinstance(values, Mapping):
             continue
         cells = [score, f"{values.get('n', 0):,} of {values.get('of', values.get('n', 0)):,}"]
-        for name in ("srocc", "plcc", "krocc", "rmse"):
+        for name in displayed():
             value, ends = values.get(name), (values.get("ci95") or {}).get(name)
             text = "undefined" if value is None else f"{value:.4f}"
             cells.append(text + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and None not in ends else ""))

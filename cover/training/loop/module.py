@@ -16,7 +16,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from cover.evaluation.correlation import krocc, plcc, rmse, srocc
+from cover.evaluation.arrays import pairs
+from cover.evaluation.fits.curve import fit_curve
+from cover.evaluation.registry import MEASURES
 from cover.models import COVER, branch_scores
 from cover.scores import SCORES
 from cover.training.data.batches import VideoBatch
@@ -251,14 +253,11 @@ class Training(lightning.LightningModule):
             for place, score in enumerate(SCORES):
                 target = np.array([self.own[score][video] for video in videos]) if score in self.own else mos
                 pred = np.array([predictions[video][place] for video in videos])
-                values = {
-                    "srocc": srocc(pred, target),
-                    "krocc": krocc(pred, target),
-                    "plcc": plcc(pred, target, "none"),
-                    "rmse": rmse(pred, target, "rescale"),
-                }
-                for measure, value in values.items():
-                    figures.setdefault(f"{score}/{measure}", []).append(value)
+                x, y = pairs(pred, target)
+                for name, measure in MEASURES.items():
+                    # Quick fits, since every epoch is measured; errors need the scale of the MOS.
+                    curve = fit_curve(x, y, "none" if measure.range == (-1.0, 1.0) else "rescale")
+                    figures.setdefault(f"{score}/{name}", []).append(measure.function(x, y, curve))
         return {name: float(np.mean(values)) for name, values in figures.items()}
 
 
