@@ -1,16 +1,21 @@
-"""Write docs/options.md from the schema of the options.
+"""Write docs/options.md from the schema of the options, and the table of datasets in docs/datasets.md from their cards.
 
 python -m tools.options
 """
 
+import re
 from pathlib import Path
 
+import yaml
+
 from cover.cli.help import EXIT_CODES, default_config, groups
+from cover.config.compose import config_folder
 from cover.config.describe import option_rows
 from cover.config.options.results import COMMANDS, command_rows, usage
 from cover.config.options.schemas import SCHEMAS
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "options.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE, DATASETS = DOCS / "options.md", DOCS / "datasets.md"
 _HEAD = """\
 # Options
 
@@ -44,9 +49,22 @@ def _table(rows: list[tuple[str, str, str]]) -> str:
     return "| option | default | meaning |\n|---|---|---|\n" + "".join(lines)
 
 
+def datasets_page() -> str:
+    """Give docs/datasets.md with the table of public datasets as their cards say."""
+    lines = ["| `data=` | Dataset | Videos | Resolution | MOS | Terms | Source |", "|---|---|---|---|---|---|---|"]
+    for path in sorted(config_folder().glob("data/[!_]*.yaml")):
+        if card := yaml.safe_load(path.read_text(encoding="utf-8")).get("card"):
+            facts = [card[key] for key in ("title", "videos", "resolution", "mos", "terms")]
+            lines.append(f"| `{path.stem}` | {' | '.join(facts)} | <{card['source']}> |")
+    text = DATASETS.read_text(encoding="utf-8")
+    start, end = "<!-- cards: written by make docs -->\n", "\n<!-- end of cards -->"
+    return re.sub(f"{start}.*{end}", lambda _: start + "\n".join(lines) + end, text, flags=re.DOTALL)
+
+
 def main() -> None:
-    """Write the file."""
+    """Write the files."""
     PAGE.write_text(page(), encoding="utf-8")
+    DATASETS.write_text(datasets_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

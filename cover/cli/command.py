@@ -176,7 +176,7 @@ def _datasets(folders: Sequence[Path]) -> list[str]:
 
 def _recipes(folders: Sequence[Path]) -> list[str]:
     """Names of the experiments that leave open which data."""
-    experiments = [path for folder in folders for path in (folder / "experiment").glob("*.yaml")]
+    experiments = [path for folder in folders for path in (folder / "experiment").glob("[!_]*.yaml")]
     return [path.stem for path in experiments if "override /data:" not in path.read_text(encoding="utf-8")]
 
 

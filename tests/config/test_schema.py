@@ -15,7 +15,7 @@ from cover.errors import UsageError
 from cover.models import COVER, AestheticBackbone, SemanticBackbone, TechnicalBackbone
 from cover.video import ViewSpec
 from tests.helpers.tiny import composed, infer_options
-from tools.options import PAGE, page
+from tools.options import DATASETS, PAGE, datasets_page, page
 
 BACKBONES = {"semantic": SemanticBackbone, "technical": TechnicalBackbone, "aesthetic": AestheticBackbone}
 
@@ -94,3 +94,9 @@ def test_every_option_has_a_meaning_of_one_line(task: str) -> None:
 def test_the_page_of_options_is_current() -> None:
     """``make docs`` writes it."""
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_the_table_of_datasets_is_current() -> None:
+    """``make docs`` writes it from the cards."""
+    assert "| `konvid_1k` | KoNViD-1k | 1200 of 8 s" in datasets_page()
+    assert DATASETS.read_text(encoding="utf-8") == datasets_page()

@@ -436,12 +436,6 @@ def test_configs(kind: str, root: Path) -> None:
     assert (config["card"]["title"], config["card"]["source"]) == (cls.title, cls.source)
 
 
-def test_the_cards_are_in_the_documentation(kind: str, root: Path) -> None:
-    card = yaml.safe_load((root / "configs/data" / f"{kind}.yaml").read_text())["card"]
-    cells = [f"`{kind}`", *(value for key, value in card.items() if key != "source")]
-    assert f"| {' | '.join(cells)} |" in (root / "docs/datasets.md").read_text()
-
-
 class TestKonvidInMatlab:
     """Names and scores in the forms that MATLAB users keep them in."""
 

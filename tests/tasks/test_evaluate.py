@@ -155,7 +155,7 @@ class TestProtocols:
 
 
 EXPERIMENTS = {path.stem: yaml.safe_load(path.read_text()) for path in CONFIGS.glob("experiment/cover_*.yaml")}
-BENCHMARKS = {f"experiment={name}": config["defaults"][0]["override /data"] for name, config in EXPERIMENTS.items()}
+BENCHMARKS = {f"experiment={name}": config["defaults"][1]["override /data"] for name, config in EXPERIMENTS.items()}
 BENCHMARKS |= {f"data={kind}": kind for kind in KINDS if kind not in BENCHMARKS.values()}
 
 

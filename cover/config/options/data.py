@@ -48,6 +48,7 @@ class DataOptions(Options):
     name: str = Field(description="its name in results")
     rows: Free
     card: Free | None = None
+    published: Free | None = None
     raw: RawOptions
     stream: WholeNumber | None = Field(None, description="number of the video stream, from 0; default: the longest")
     fps: PositiveFloat | None = Field(None, description="frame rate of folders of frames")
