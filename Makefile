@@ -31,10 +31,11 @@ test-full: setup  ## the full-size tests too: minutes to hours on a CPU
 docs: setup  ## write docs/options.md anew from the schema
 	$(BIN)/python -m tools.options
 
-lint: setup  ## ruff and mypy
+lint: setup  ## ruff, mypy and the docs linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tools.prose
 
 format: setup  ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .

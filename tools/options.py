@@ -19,11 +19,11 @@ PAGE, DATASETS = DOCS / "options.md", DOCS / "datasets.md"
 _HEAD = """\
 # Options
 
-`cover COMMAND key=value ...` (in a checkout also `python infer.py`, `evaluate.py`, `train.py`). Everything else is
-[Hydra](https://hydra.cc): `--cfg job` shows the composed config, `--multirun` runs one job for each of several values,
-`--config-dir DIR` adds configs of your own (`DIR/data/mine.yaml` is `data=mine`).
+`cover COMMAND key=value ...` (in a checkout also `python infer.py`, `evaluate.py`, `train.py`). Everything
+else is [Hydra](https://hydra.cc): `--cfg job` shows the composed config, `--multirun` runs one job for each
+of several values, `--config-dir DIR` adds configs of your own (`DIR/data/mine.yaml` is `data=mine`).
 
-Paths need only the shell's own quoting, whatever characters they have. This page is written by `make docs`.
+Paths need only the quoting of the shell, whatever characters they contain. `make docs` writes this page.
 """
 
 

@@ -184,7 +184,7 @@ def _check_form(arguments: Sequence[str], datasets: Sequence[str]) -> None:
             f"{' '.join(given)}: data= is given {len(given)} times; name a folder, a glob or a list that holds them all"
         )
     if "=" in arguments:
-        raise UsageError("no blanks around =: options are key=value, such as data=mydir")
+        raise UsageError("do not put spaces around =; write key=value, such as data=mydir")
     flag = ""
     for argument in arguments:
         waiting = flag in _FLAGS_WITH_VALUE | {"--info", "-i", "--shell-completion", "-sc"}

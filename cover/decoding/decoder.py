@@ -251,7 +251,9 @@ class _Decoding:
         if isinstance(task, _InGroup):
             group, number = task.group, task.number
             if group.kept in self._lost:
-                raise VideoError("a decoder hung on the way, and the container has no index that leads past that")
+                raise VideoError(
+                    "cannot be reached: the decoder hung on an earlier part and this container cannot be seeked"
+                )
             work = partial(load_part, group, number, self._spec)
             # A new process may have to decode all that comes before.
             limit = timeout if group.seekable else timeout * (group.before + number + 1)

@@ -200,5 +200,5 @@ def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
     return (
         f"scores and ratings {'' if sure else 'seem to '}run against each other "
         f"({which}: {correlation:.2f} on {count} videos): "
-        "data.lower_is_better=true is for ratings where low is good (DMOS), and for no others"
+        "if low ratings mean high quality (DMOS), set data.lower_is_better=true"
     )

@@ -20,7 +20,7 @@ from cover.evaluation.fits.logistics import Logistics
 from cover.processes import available_cpus
 
 LARGEST = 2500
-"""Videos that are resampled one and all; of more, so many stand for them."""
+"""Maximum number of videos to resample; larger sets are subsampled to this size."""
 
 FEWEST_RESAMPLED = 5
 """Videos below which there is no interval: their resamplings have hardly more than two different ones."""

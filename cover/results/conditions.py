@@ -60,7 +60,7 @@ def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd
     def holds(part: pd.DataFrame) -> "pd.Series[bool]":
         holding = _compute(part, expression)
         if not isinstance(holding, pd.Series):
-            raise UsageError(f"{expression}: says nothing of single videos; compare a column, such as overall > 0.5")
+            raise UsageError(f"{expression}: has one value for the whole run; compare a column, such as overall > 0.5")
         if holding.dtype != bool:
             raise UsageError(f"{expression}: is no condition; compare it, such as overall > 0.5")
         return holding

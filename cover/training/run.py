@@ -199,7 +199,7 @@ def write_splits(sets: Sequence[RatedSet], path: Path) -> None:
 
 
 def tidy(recipe: Recipe, folder: Path) -> None:
-    """Leave of the stages what the last one ended with."""
+    """Keep only the last stage's final checkpoint."""
     stages = folder / "stages"
     if stages.exists():
         (stages / recipe.stages[-1].name / LAST).replace(folder / LAST)

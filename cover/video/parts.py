@@ -35,8 +35,8 @@ class Segments:
 def part_frames(index: VideoIndex, part: Part) -> range:
     """Find the frames that are shown from the start of a part up to, but not at, its end.
 
-    Times are those of presentation, to half a millisecond, so that parts that follow each other share no frame and
-    leave none out, whatever the frame rate does.
+    Times are those of presentation, to half a millisecond, so that consecutive parts neither share
+    nor skip frames, even at variable frame rates.
 
     Args:
         index: Of the video.
@@ -115,7 +115,7 @@ def shot_parts(index: VideoIndex, cuts: Iterable[int], shortest: float, longest:
     Args:
         index: Of the video.
         cuts: Frame numbers, ascending.
-        shortest: Seconds: a cut that comes sooner after the one before is none, and a last piece that is shorter joins
+        shortest: Minimum shot length, seconds; earlier cuts are ignored, and a shorter last piece joins
             the one before.
         longest: Seconds: longer shots are divided evenly.
 

@@ -31,7 +31,7 @@ _CHUNK = 8  # clips that a process makes before it reports
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip that is to be.
+    """A clip to generate.
 
     Attributes:
         source: What it shows.
@@ -53,7 +53,7 @@ class Clip:
         return _name(self.source, self.take, self.distortion, self.level)
 
     def row(self, root: Path) -> Row:
-        """It as a row, rated."""
+        """Convert the clip to a rated row."""
         scores = asdict(rate((KINDS[kind].branch, level) for kind, level in self.treatment))
         levels = dict(self.treatment)
         extras = {

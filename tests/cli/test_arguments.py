@@ -174,7 +174,7 @@ def test_the_results_folder_is_named_after_the_data(path: str, name: str) -> Non
         (["--data", "clips"], r"--data: options have no dashes: data=VALUE$"),
         (["--batch_size=3", "data=clips"], r"--batch_size=3: options have no dashes: batch_size=3$"),
         (["data=https://example.com/a.mp4"], r"data=https://example.com/a.mp4: links are not read; download it"),
-        (["data", "=", "clips"], r"no blanks around ="),
+        (["data", "=", "clips"], r"do not put spaces around ="),
         (["dat=clips"], r"no input: .*; did you mean data=clips\?"),
         (["data=clips/*.avi"], r"data=clips/\*.avi: the glob matches no file"),
         (["data=mos.mat"], r"data=mos.mat: a MATLAB file; give it as data.annotation="),

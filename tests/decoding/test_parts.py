@@ -145,7 +145,7 @@ def test_behind_a_hang_in_a_file_without_an_index_nothing_is_tried(
     found = decoded(Decoder(1, timeout=2, segments=Segments(2.0)), [Row(path, path.name)])
     reasons = [getattr(one, "reason", "scored") for _, one in sorted(found.items())]
     hung = "decoding took longer than 2 s (decode.timeout)"
-    lost = "a decoder hung on the way, and the container has no index that leads past that"
+    lost = "cannot be reached: the decoder hung on an earlier part and this container cannot be seeked"
     assert reasons == ["scored", hung, lost, lost, lost]
 
 

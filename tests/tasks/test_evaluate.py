@@ -90,7 +90,7 @@ def test_predictions_in_hand(evaluate: Run, tmp_path: Path, capsys: pytest.Captu
     ("text", "message"),
     [
         ("path,overall\na,1\n", "no column mos .found: path, overall.; name it with columns.path"),
-        ("path,mos,overall\na,1,1\na,2,2\n", "'a' is there twice"),
+        ("path,mos,overall\na,1,1\na,2,2\n", "'a' is listed twice"),
         ("path,mos,overall\na,good,1\n", "'a' has no MOS"),
         ("", "predictions=preds.csv: the file is empty"),
     ],
@@ -385,7 +385,7 @@ class TestRaters:
         [
             (["predictions=cover.csv,others.csv"], "no table has a column mos"),
             (["predictions=cover.csv"], "no column mos"),
-            (["predictions=cover.csv,cover.csv", "data=ratings", "data.path=results"], "is there twice"),
+            (["predictions=cover.csv,cover.csv", "data=ratings", "data.path=results"], "is listed twice"),
             (["predictions=cover.csv,nothing.csv", "data=ratings", "data.path=results"], "No such file"),
             (["predictions=none/*.csv", "data=ratings", "data.path=results"], "the glob matches no file"),
             (["predictions=results", "data=ratings", "data.path=results"], "name a results folder or a table"),

@@ -55,7 +55,7 @@ class DataOptions(Options):
     frames: bool = Field(False, description="data=folder: each folder of images is one video")
     lower_is_better: bool | None = Field(None, description="ratings are DMOS or the like: low is good")
     separator: str | None = Field(None, description="data=table: what separates columns; default: found by looking")
-    decimal: Literal[".", ","] | None = Field(None, description="data=table: decimal mark of numbers, likewise")
+    decimal: Literal[".", ","] | None = Field(None, description="data=table: decimal mark of numbers; default: found")
     sheet: str | WholeNumber | None = Field(None, description="data=table: sheet of a spreadsheet, by name or number")
     column: str | None = Field(None, description="data=table: header of the paths; default: path, filename, file...")
     mos: str | None = Field(None, description="data=table: header of the ratings; default: mos or score")
@@ -63,8 +63,10 @@ class DataOptions(Options):
         None, description="data=table: header of the starts of parts, seconds or HH:MM:SS.mmm; default: start"
     )
     end: str | None = Field(None, description="data=table: header of their ends; default: end")
-    start_frame: str | None = Field(None, description="data=table: the same as frame numbers; default: start_frame")
-    end_frame: str | None = Field(None, description="data=table: likewise, exclusive; default: end_frame")
+    start_frame: str | None = Field(None, description="data=table: frame number of the starts; default: start_frame")
+    end_frame: str | None = Field(
+        None, description="data=table: frame number of the ends, exclusive; default: end_frame"
+    )
     path: Path | None = Field(None, description="data=folder, table: a directory, file, glob or list")
     root: Path | None = Field(None, description="where relative paths start")
     annotation: Path | None = Field(None, description="the annotation of a public dataset; default: in data.root")

@@ -13,7 +13,7 @@ class ColumnOptions(Options):
 
     path: str | None = Field(description="column that names the videos; default: Filename, path, file, video or name")
     mos: str = Field(description="column of the MOS")
-    overall: str = Field(description="column of the overall score; branches likewise")
+    overall: str = Field(description="column of the overall score; columns.semantic= etc. name the others")
     semantic: str
     technical: str
     aesthetic: str

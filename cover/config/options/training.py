@@ -116,7 +116,7 @@ class TrainOptions(ScoringOptions):
     validation: DataOptions | None = Field(description="a dataset to validate on: +data@validation=lsvq")
     strict: bool = Field(description="false: train without the videos that are missing")
     protocol: TrainingProtocol
-    from_scratch: bool = Field(description="initialise each backbone anew before the first stage that trains it")
+    from_scratch: bool = Field(description="initialise each backbone again before the first stage that trains it")
     stages: dict[str, StageOptions]
     ridge: RidgeOptions
     targets: TargetOptions
@@ -128,7 +128,7 @@ class TrainOptions(ScoringOptions):
     ema_decay: Fraction | None = Field(description="of averaged weights, validated beside the raw ones; null: none")
     l2_sp: NonNegative = Field(description="factor of a penalty on leaving the weights training starts from")
     require_gain: bool = Field(
-        description="best.ckpt stays the start unless training is better beyond chance; false: the best by score"
+        description="best.ckpt keeps the start unless training is significantly better; false: the best by score"
     )
     optimizer: Free = Field(description="any of torch.optim and its arguments")
     loss: LossOptions

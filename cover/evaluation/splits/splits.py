@@ -190,7 +190,7 @@ def read_split(path: str | Path, rows: Iterable[R], content: str | None = None) 
     for line, name, which in _lines(path):
         if name in split_of:
             where = f"twice in {which}" if which == split_of[name] else f"in {split_of[name]} and in {which}"
-            raise UsageError(f"{path}: {line}: {name} is {where}; leave one line of it")
+            raise UsageError(f"{path}: {line}: {name} appears {where}; keep one line")
         split_of[name] = which
     if unknown := [name for name in split_of if name not in by_name]:
         raise UsageError(f"{path}: the dataset has no {_some(unknown)}; is this the split of another dataset?")

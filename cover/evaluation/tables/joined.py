@@ -141,7 +141,7 @@ def _labels(paths: Sequence[Path]) -> list[str]:
         labels = ["/".join(path.absolute().with_suffix("").parts[-count:]) for path in paths]
         if len(set(labels)) == len(labels):
             return labels
-    raise UsageError(f"predictions: {paths[0]} is there twice; leave it once")
+    raise UsageError(f"predictions: {paths[0]} is listed twice; remove one")
 
 
 def _score_columns(table: PredictionTable, metrics: Sequence[str] | None) -> list[str]:

@@ -134,7 +134,7 @@ def read_predictions(
     rows = [part_of(Row(Path(name), name), *part) for name, part in zip(videos, parts, strict=True)]
     names = pd.Series([row.name for row in rows], index=table.index, dtype=object)
     if names.duplicated().any():
-        raise UsageError(f"{what}: {names[names.duplicated()].iloc[0]!r} is there twice")
+        raise UsageError(f"{what}: {names[names.duplicated()].iloc[0]!r} is listed twice; remove one")
     if columns["mos"] in table and table[columns["mos"]].isna().any():
         raise UsageError(f"{what}: {names[table[columns['mos']].isna()].iloc[0]!r} has no MOS")
     return PredictionTable(what, rows, names_column, of_part, columns, table, suspicious=by_default)

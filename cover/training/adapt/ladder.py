@@ -69,7 +69,7 @@ class HeadChange:
         deltas: Branch -> (C,), of the last layer's inputs.
         means: Branch -> (C,), inputs at which a delta changes nothing.
         heads: Parameters of the heads, from whose shift of the scores the offset is taken; None: they stay.
-        offset: As said.
+        offset: Constant subtracted from the shifted scores.
     """
 
     factors: Array

@@ -241,7 +241,7 @@ def _reserve(
     free = require_space(recipe.caching.dir, size)
     if is_main_process():
         log.info(
-            "computing what training needs of %d videos: up to %s in %s, where %s are free",
+            "caching features of %d videos: up to %s in %s (%s free)",
             len({row.footage for row, _ in absent}),
             *(decimal(size), recipe.caching.dir, decimal(free)),
         )
