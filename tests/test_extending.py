@@ -22,57 +22,21 @@ from tests.helpers.tiny import CONFIGS, infer_options, tiny_model
 
 CHANNELS = int(infer_options().model.net["semantic"]["output_dim"])  # cross gates need one number for all branches
 
-DATASET = '''
-import csv
-from pathlib import Path
 
-from cover.rows import Row
-
-
-class Bees:
-    """Clips of bees and their MOS."""
-
-    lower_is_better = False
-
-    def __init__(self, root: str) -> None:
-        self.root = Path(root)
-
-    def __iter__(self):
-        with (self.root / "bees.csv").open() as file:
-            for line in csv.DictReader(file):
-                yield Row(self.root / line["clip"], line["clip"], float(line["mos"]))
-'''
-CONFIG = """
-name: bees
-root: ???
-rows:
-  _target_: bees.Bees
-  root: ${..root}
-"""
-NETWORK = '''
-from torch import nn
-
-
-class Blur(nn.Module):
-    """One convolution, averaged over 7x7 cells and pairs of frames."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.out_channels = channels
-        self.convolution = nn.Conv3d(3, channels, 1)
-
-    def forward(self, view):
-        return nn.functional.adaptive_avg_pool3d(self.convolution(view), (view.shape[2] // 2, 7, 7))
-'''
+def example(name: str) -> str:
+    """The code block of docs/extending.md that begins with a comment of this name."""
+    page = (Path(__file__).parents[1] / "docs/extending.md").read_text(encoding="utf-8")
+    (block,) = re.findall(rf"```\w+\n# {re.escape(name)}\n(.*?)```", page, re.DOTALL)
+    return str(block)
 
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
     """A folder of somebody else: a dataset's YAML, its module, videos and ratings."""
     (tmp_path / "mine/data").mkdir(parents=True)
-    (tmp_path / "mine/bees.py").write_text(DATASET)
-    (tmp_path / "mine/data/bees.yaml").write_text(CONFIG)
-    (tmp_path / "mine/blur.py").write_text(NETWORK)
+    (tmp_path / "mine/bees.py").write_text(example("bees.py"))
+    (tmp_path / "mine/data/bees.yaml").write_text(example("data/bees.yaml"))
+    (tmp_path / "mine/blur.py").write_text(example("blur.py"))
     videos = tmp_path / "videos"
     videos.mkdir()
     for number in range(3):
@@ -169,32 +133,8 @@ def test_a_backbone_without_channels_is_refused() -> None:
         COVER(**{**infer_options().model.net, "technical": torch.nn.Linear(1, 1)})
 
 
-MEASURE = """
-import sys
-
-import numpy as np
-
-from cover.cli import run
-from cover.evaluation.registry import Measure, register
-
-register(
-    Measure(
-        name="mae",
-        label="MAE",
-        function=lambda x, y, curve: float("nan") if curve is None else float(np.abs(curve(x) - y).mean()),
-        resampled=lambda r: (r.weights * np.abs(r.fitted - r.y)).sum(1) / r.weights.sum(1),
-        range=(0.0, np.inf),
-        needs_fit=True,
-    )
-)
-
-if __name__ == "__main__":
-    run("evaluate")
-"""
-
-
 def test_a_measure_is_declared_once_and_shows_everywhere(outside: Path, root: Path) -> None:
-    (outside / "my_evaluate.py").write_text(MEASURE)
+    (outside / "my_evaluate.py").write_text(example("my_evaluate.py"))
     rows = [f"{number}.mp4,{number % 5},{(7 * number) % 11 / 10}" for number in range(12)]
     (outside / "scores.csv").write_text("Filename,mos,overall\n" + "\n".join(rows) + "\n")
     environment = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "200"}
