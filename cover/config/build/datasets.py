@@ -1,6 +1,7 @@
 """The rows of the dataset that the options name."""
 
 import dataclasses
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ from cover.config.describe import options_of
 from cover.config.options.data import DataOptions
 from cover.config.options.types import at_home
 from cover.errors import UsageError
-from cover.evaluation.tables.rated import high_is_good, with_mos
+from cover.evaluation.tables.rated import high_is_good, rated_rows, with_mos
 from cover.rows import Dataset, Row
 
 if TYPE_CHECKING:
     from cover.evaluation.raters.study import Study
+
+log = logging.getLogger(__name__)
 
 _PATHS = {option.name for option in options_of(DataOptions) if option.is_path}
 
@@ -64,6 +67,22 @@ def dataset_rows(data: DataOptions, option: str = "data") -> DatasetRows:
     return DatasetRows(
         high_is_good(rows, lower_is_better=lower), Path(dataset.root), lower, getattr(dataset, "remarks", ()), study
     )
+
+
+def rated_dataset(data: DataOptions, option: str = "data") -> DatasetRows:
+    """List the rated videos of a dataset, and log what the user should know of the others.
+
+    Args:
+        data: The dataset.
+        option: Where it stands in the config, for messages.
+
+    Raises:
+        UsageError: As of :func:`dataset_rows`, or no video has a MOS.
+    """
+    listing = dataset_rows(data, option)
+    for remark in listing.remarks:
+        log.warning("%s", remark)
+    return dataclasses.replace(listing, rows=rated_rows(listing.rows, option))
 
 
 def _study(dataset: Any, option: str) -> "Study | None":

@@ -1,27 +1,24 @@
 """The videos that ``evaluate`` measures, with their ratings and, where a table has them, their scores."""
 
 import glob
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cover.config.build.datasets import dataset_rows
+from cover.config.build.datasets import rated_dataset
 from cover.config.options.evaluation import EvaluateOptions
 from cover.errors import UsageError
 from cover.evaluation.splits.protocol import Protocol
 from cover.evaluation.tables.joined import Joined, header_in, join, match, result_table
 from cover.evaluation.tables.predictions import read_predictions
-from cover.evaluation.tables.rated import high_is_good, rated_rows
+from cover.evaluation.tables.rated import high_is_good
 from cover.parts import Part
 from cover.rows import Row
 from cover.tables import Columns
 
 if TYPE_CHECKING:
     from cover.evaluation.raters.study import Study
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,13 +74,9 @@ def measured(options: EvaluateOptions) -> Measured | RankedMetrics:
     values = options.protocol
     protocol = Protocol(values.splits, values.count, values.column, values.file)
     if options.predictions is None:
-        listing = dataset_rows(options.data)
-        for remark in listing.remarks:
-            log.warning("%s", remark)
-        rows = rated_rows(listing.rows)
-        return Measured(
-            rows, listing.study, splits=protocol.measured(rows, values.split, values.write), root=listing.root
-        )
+        listing = rated_dataset(options.data)
+        splits = protocol.measured(listing.rows, values.split, values.write)
+        return Measured(listing.rows, listing.study, splits=splits, root=listing.root)
     paths = _prediction_paths(options)
     if _several_metrics(options, paths):
         return _ranked(options, paths)
@@ -163,7 +156,5 @@ def _rated_apart(options: EvaluateOptions) -> "tuple[list[Row] | None, Study | N
     """List the rated videos of a dataset; None where ``data=`` names only the predictions."""
     if options.data.path is not None and options.data.path in _given(options):  # set so where data= is left out
         return None, None
-    listing = dataset_rows(options.data)
-    for remark in listing.remarks:
-        log.warning("%s", remark)
-    return rated_rows(listing.rows), listing.study
+    listing = rated_dataset(options.data)
+    return listing.rows, listing.study

@@ -1,7 +1,6 @@
 """Objects of a training made of options."""
 
 import dataclasses
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,18 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cover.config.build.checks import check_training
-from cover.config.build.datasets import dataset_rows
+from cover.config.build.datasets import rated_dataset
 from cover.config.build.decoding import decoder
 from cover.config.build.model import build_model, weights_checksums
 from cover.config.build.recipe import build_recipe
 from cover.config.build.record import run_record
 from cover.config.build.trainer import build_logger, quiet_lightning
-from cover.config.options.scoring import DataOptions
+from cover.config.options.data import DataOptions
 from cover.config.options.training import TargetOptions, TrainOptions
 from cover.errors import UsageError
 from cover.evaluation.raters.uncertainty import uncertainties
 from cover.evaluation.splits.protocol import Protocol
-from cover.evaluation.tables.rated import rated_rows
 from cover.results.record import RunRecord, read_run_record
 from cover.rows import Row
 from cover.weights import PRETRAINED_WEIGHTS, RANDOM_WEIGHTS
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from cover.models import COVER
     from cover.training.data.selection import Selection, TrainingSource
     from cover.training.recipe import Recipe
-
-log = logging.getLogger(__name__)
 
 # Options that change no result, so that a run may be resumed with others.
 _ANYWHERE = ("output", "resume", "logger", "decode", "trainer", "cache")
@@ -164,14 +160,12 @@ def _logger(options: TrainOptions, config: Mapping[str, Any], folder: Path) -> "
 
 
 def _rated(node: DataOptions, option: str, targets: TargetOptions) -> "tuple[list[Row], Study | None]":
-    listing = dataset_rows(node, option)
+    listing = rated_dataset(node, option)
     rows = listing.rows
     if listing.lower_is_better:  # of the branches' own ratings too
         columns = {column for column in targets.model_dump().values() if column is not None}
         rows = [dataclasses.replace(row, extras={**row.extras, **_negated(row, columns)}) for row in rows]
-    for remark in listing.remarks:
-        log.warning("%s", remark)
-    return rated_rows(rows, option), listing.study
+    return rows, listing.study
 
 
 def _negated(row: Row, columns: set[str]) -> dict[str, object]:
