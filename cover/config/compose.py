@@ -55,11 +55,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 def _check_datasets(cfg: DictConfig) -> None:
     """Refuse options of datasets that are neither common to all nor referred to by the dataset's own ``rows``."""
-    nodes = {"data": cfg.get("data"), "validation": cfg.get("validation")}
-    nodes |= {f"also.{name}": node for name, node in (cfg.get("also") or {}).items()}
-    for option, node in nodes.items():
-        if not isinstance(node, DictConfig):
-            continue
+    for option, node in _datasets(cfg).items():
         used = set(re.findall(r"[.{](\w+)", " ".join(_interpolations(OmegaConf.to_container(node, resolve=False)))))
         known = [*DataOptions.model_fields, *used]
         if unknown := [str(name) for name in node if name not in known]:
@@ -70,12 +66,20 @@ def _check_datasets(cfg: DictConfig) -> None:
 
 def _complete_datasets(cfg: DictConfig) -> None:
     """Give further datasets the options that every dataset has; ``configs/scoring.yaml`` does so for ``data``."""
+    further = {place: node for place, node in _datasets(cfg).items() if place != "data"}
+    if not further:
+        return
     usual = OmegaConf.load(config_folder() / "data" / "_files.yaml")
     with open_dict(cfg):
-        for place in ("validation", *(f"also.{name}" for name in cfg.get("also") or {})):
-            node = OmegaConf.select(cfg, place)
-            if isinstance(node, DictConfig):
-                OmegaConf.update(cfg, place, OmegaConf.merge(usual, node), merge=False)
+        for place, node in further.items():
+            OmegaConf.update(cfg, place, OmegaConf.merge(usual, node), merge=False)
+
+
+def _datasets(cfg: DictConfig) -> dict[str, DictConfig]:
+    """List the nodes of datasets by the options that hold them."""
+    nodes = {"data": cfg.get("data"), "validation": cfg.get("validation")}
+    nodes |= {f"also.{name}": node for name, node in (cfg.get("also") or {}).items()}
+    return {option: node for option, node in nodes.items() if isinstance(node, DictConfig)}
 
 
 def _interpolations(container: Any) -> Iterator[str]:
