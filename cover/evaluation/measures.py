@@ -111,7 +111,7 @@ def _intervals(
     sample = drawn.sample(resampled_statistic(x[drawn.places], y[drawn.places], fit))
     ends = {name: within(name, sample.interval(name, whole[name])) for name in MEASURES}
     # All resamplings of a perfect order are in perfect order, which says nothing of other videos.
-    perfect = {name for name, (low, high) in ends.items() if MEASURES[name].range == (-1.0, 1.0) and low == high}
+    perfect = {name for name, (low, high) in ends.items() if MEASURES[name].is_correlation and low == high}
     return ends | dict.fromkeys(perfect, (math.nan, math.nan))
 
 

@@ -34,6 +34,11 @@ class Measure:
     range: tuple[float, float] = (-1.0, 1.0)
     needs_fit: bool = False
 
+    @property
+    def is_correlation(self) -> bool:
+        """Whether it lies between -1 and 1, whatever the scale of the MOS."""
+        return self.range == (-1.0, 1.0)
+
 
 def _plcc(resamples: Resamples) -> Array:
     raw = correlation(resamples.weights, resamples.x, resamples.y)

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from cover.curves import Fit
 from cover.evaluation.arrays import pairs
 from cover.evaluation.fits.curve import fit_curve
 from cover.evaluation.registry import MEASURES
@@ -256,7 +257,8 @@ class Training(lightning.LightningModule):
                 x, y = pairs(pred, target)
                 for name, measure in MEASURES.items():
                     # Quick fits, since every epoch is measured; errors need the scale of the MOS.
-                    curve = fit_curve(x, y, "none" if measure.range == (-1.0, 1.0) else "rescale")
+                    fit: Fit = "none" if measure.is_correlation else "rescale"
+                    curve = fit_curve(x, y, fit) if measure.needs_fit else None
                     figures.setdefault(f"{score}/{name}", []).append(measure.function(x, y, curve))
         return {name: float(np.mean(values)) for name, values in figures.items()}
 
