@@ -120,8 +120,7 @@ def score(
         VideoError: The source cannot be read as a video or an image, has no such part, or its score is not finite.
         UsageError: The reference cannot be read.
     """
-    known = read_reference(reference) if isinstance(reference, (str, Path)) else reference
-    return Scorer(model, views, reference=known).score(source, fps=fps, start=start, end=end, thumbnails=thumbnails)
+    return _scorer(model, views, reference).score(source, fps=fps, start=start, end=end, thumbnails=thumbnails)
 
 
 def score_many(
@@ -158,8 +157,7 @@ def score_many(
     """
     given = list(videos)
     rows = [Row(video, str(video)) for video in given]
-    known = read_reference(reference) if isinstance(reference, (str, Path)) else reference
-    scorer = Scorer(model, views, reference=known)
+    scorer = _scorer(model, views, reference)
     engine = LocalEngine(next(model.parameters()).device)
     decoder = Decoder(default_workers() if workers is None else workers, timeout)
     original = {row.name: video for row, video in zip(rows, given, strict=True)}
@@ -167,10 +165,10 @@ def score_many(
         for row, outcome in score_rows(
             rows, decoder, scorer.views, lambda: (engine, scorer), batch_size, thumbnails=thumbnails
         ):
-            failed = isinstance(outcome, Failure)
+            result = VideoError(outcome.reason) if isinstance(outcome, Failure) else outcome
             if bar is not None:
-                bar.advance(1, failed)
-            yield original[row.name], VideoError(outcome.reason) if isinstance(outcome, Failure) else outcome
+                bar.advance(1, isinstance(result, VideoError))
+            yield original[row.name], result
 
 
 def read_results(folder: str | Path) -> "pd.DataFrame":
@@ -188,6 +186,11 @@ def read_results(folder: str | Path) -> "pd.DataFrame":
     from cover.results.read import read_folder
 
     return read_folder(Path(folder)).table
+
+
+def _scorer(model: COVER, views: ViewSpec | None, reference: str | Path | Reference | None) -> Scorer:
+    known = read_reference(reference) if isinstance(reference, (str, Path)) else reference
+    return Scorer(model, views, reference=known)
 
 
 def _progress(total: int) -> "VideoProgress":
