@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,26 +74,26 @@ def reference(options: InferOptions, identity: Mapping[str, Any]) -> Reference |
     return shipped_reference(about) if same else None
 
 
-def network(net: Mapping[str, Any]) -> "COVER":
+def network(net: Mapping[str, Any], *, empty: bool = False) -> "COVER":
     """Make the network without weights.
 
     Args:
         net: Arguments of :class:`cover.models.COVER`; a branch with ``_target_`` is a backbone of the user's own.
+        empty: Whether all but backbones of the user's own is on the meta device, to be filled from a file.
 
     Raises:
         UsageError: The class of a backbone cannot be imported, or does not take its arguments.
         ValueError: A size is impossible, or a backbone lacks ``out_channels``.
         TypeError: An argument is unknown.
     """
+    import torch
+
     from cover.models import COVER
 
-    return COVER(**{**net, **_custom_backbones(net)})
-
-
-def _custom_backbones(net: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the backbones that the options, and never a weight file, name by class."""
     nodes = {branch: net[branch] for branch in BRANCHES if isinstance(net.get(branch), Mapping)}
-    return {branch: instantiate(node, f"model.net.{branch}") for branch, node in nodes.items() if "_target_" in node}
+    custom = {branch: instantiate(node, f"model.net.{branch}") for branch, node in nodes.items() if "_target_" in node}
+    with torch.device("meta") if empty else nullcontext():
+        return COVER(**{**net, **custom})
 
 
 def build_model(options: ScoringOptions) -> "COVER":
@@ -103,7 +104,6 @@ def build_model(options: ScoringOptions) -> "COVER":
     """
     import torch
 
-    from cover.models import COVER
     from cover.weights import load_weights
 
     try:
@@ -112,9 +112,7 @@ def build_model(options: ScoringOptions) -> "COVER":
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 return network(options.model.net)
-        custom = _custom_backbones(options.model.net)
-        with torch.device("meta"):
-            model = COVER(**{**options.model.net, **custom})
+        model = network(options.model.net, empty=True)
     except (TypeError, ValueError) as error:
         raise UsageError(f"model: {error}") from error
     except ModuleNotFoundError as error:
