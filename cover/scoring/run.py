@@ -70,7 +70,7 @@ class ScoringRun:
             progress: Counts them; started once the model is loaded.
 
         Raises:
-            UsageError: The options or weights are wrong, or the packages for several devices are missing.
+            UsageError: The options or weights are wrong.
         """
 
         def planned(video: Row, parts: Sequence[Row], remark: str | None) -> None:
@@ -91,11 +91,19 @@ class ScoringRun:
             progress.start(len(pending))
             return engine, scorer
 
-        reading: dict[str, Any] = {"replay": self.replay, "record": self.record, "planned": planned}
+        scored = score_rows(
+            pending,
+            self.decoder,
+            self.views,
+            ready,
+            self.batch_size,
+            replay=self.replay,
+            record=self.record,
+            planned=planned,
+            thumbnails=self.thumbnails,
+        )
         with progress:
-            for row, outcome in score_rows(
-                pending, self.decoder, self.views, ready, self.batch_size, thumbnails=self.thumbnails, **reading
-            ):
+            for row, outcome in scored:
                 self.store.add(row, outcome)
                 progress.advance(1, isinstance(outcome, Failure))
         return None
