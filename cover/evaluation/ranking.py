@@ -74,7 +74,7 @@ class Ranking:
         for place, metric in enumerate(self.metrics, start=1):
             line: dict[str, Any] = {"rank": place, "metric": metric.name, "like_best": self._alike(best, metric)}
             line |= {"n": metric.measures.n, "low_is_good": metric.falls}
-            for name in filter("rmse".__ne__, displayed()):
+            for name in (name for name in displayed() if name != "rmse"):
                 line[name] = metric.figure(name)
                 low, high = metric.ci95.get(name, (math.nan, math.nan))
                 line |= {f"{name}_low": low, f"{name}_high": high}

@@ -66,8 +66,9 @@ def load_weights(
             unchanged then.
     """
     filling = _Filling(model)
-    clip_tower = "semantic" not in getattr(model, "custom", ())
-    tower = {name for name in filling.needed if clip_tower and name.startswith(IMAGE_TOWER)}
+    tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
+    if "semantic" in getattr(model, "custom", ()):  # whose names say nothing of CLIP
+        tower = set()
     source, clip = _Origin(weights), _Origin(clip_weights)
     calibration: Calibration | None = None
     first = True
