@@ -73,17 +73,19 @@ def _refuse_code(net: Mapping[str, Any], given: Mapping[str, nn.Module], path: P
         node = net.get(branch)
         if branch in given or not isinstance(node, Mapping):
             continue
-        target, name = node.get("_target_"), str(node.get("timm", ""))
+        target = node.get("_target_")
         if target is not None:
             raise WeightsError(
                 f"{path}: the {branch} branch is {target}, which is never imported because a file names it; repeat "
                 f"model.net.{branch}={{_target_: ...}} on the command line, or give load_model(backbones=)"
             )
-        if ":" in name or "/" in name:
-            raise WeightsError(
-                f"{path}: the {branch} branch is {name}, which is never fetched because a file names it; repeat "
-                f"model.net.{branch}.timm= on the command line"
-            )
+        for library in ("timm", "open_clip"):
+            name = str(node.get(library, ""))
+            if ":" in name or "/" in name:
+                raise WeightsError(
+                    f"{path}: the {branch} branch is {name}, which is never fetched because a file names it; repeat "
+                    f"model.net.{branch}.{library}= on the command line"
+                )
 
 
 def score(

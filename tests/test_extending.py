@@ -106,9 +106,10 @@ class TestCodeThatAFileNames:
         assert not witness.exists()
 
     @pytest.mark.parametrize("name", ["hf_hub:somebody/net", "hf-hub:somebody/net", "local-dir:/tmp"])
-    def test_a_network_is_not_fetched(self, tmp_path: Path, name: str) -> None:
-        file = self.written(tmp_path, "technical", {"timm": name})
-        with pytest.raises(cover.WeightsError, match=r"repeat model\.net\.technical\.timm="):
+    @pytest.mark.parametrize("library", ["timm", "open_clip"])
+    def test_a_network_is_not_fetched(self, tmp_path: Path, library: str, name: str) -> None:
+        file = self.written(tmp_path, "semantic", {library: name})
+        with pytest.raises(cover.WeightsError, match=rf"repeat model\.net\.semantic\.{library}="):
             cover.load_model(file)
 
     def test_a_backbone_given_in_python_gets_its_tensors(self, tmp_path: Path) -> None:

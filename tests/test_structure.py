@@ -19,8 +19,8 @@ HEAVY |= {"wandb", "matplotlib", "gradio"}
 HEAVY_OF = {
     "tables": {"pandas"},
     "video": {"av"},
-    "models": {"torch", "timm"},
-    "weights": {"torch", "timm"},
+    "models": {"torch", "timm", "open_clip"},
+    "weights": {"torch", "timm", "open_clip"},
     "results": {"pandas", "av"},
     "decoding": set(),
     "scoring": {"torch", "lightning", "av"},

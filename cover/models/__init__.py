@@ -2,6 +2,7 @@
 
 from cover.models.aesthetic import AestheticBackbone
 from cover.models.cover import COVER, PIXEL_STATISTICS, branch_scores
+from cover.models.open_clip_backbone import OpenClipBackbone
 from cover.models.scratch import fan_in_, whiten_
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
@@ -12,6 +13,7 @@ __all__ = [
     "PIXEL_STATISTICS",
     "AestheticBackbone",
     "FrameBackbone",
+    "OpenClipBackbone",
     "SemanticBackbone",
     "TechnicalBackbone",
     "branch_scores",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from cover.models.aesthetic import AestheticBackbone
 from cover.models.fusion import CrossGate, QualityHead
+from cover.models.open_clip_backbone import OpenClipBackbone
 from cover.models.semantic import SemanticBackbone
 from cover.models.technical import TechnicalBackbone
 from cover.models.timm_backbone import FrameBackbone
@@ -40,10 +41,12 @@ class COVER(nn.Module):
 
     Args:
         semantic: Arguments of :class:`~cover.models.semantic.SemanticBackbone`; of any branch, those of
-            :class:`~cover.models.timm_backbone.FrameBackbone` where ``timm`` is among them. Or a module of your own: it
-            takes normalised views, float (B, 3, T, H, W), and returns features, float (B, C, T'), of the technical and
-            aesthetic branches (B, C, T', h, w) with one h, w for both and the T' of the semantic branch. Its attribute
-            ``out_channels`` is C; an optional ``pixel_statistics`` is mean and deviation of R, G, B in 0..255.
+            :class:`~cover.models.timm_backbone.FrameBackbone` where ``timm`` is among them, and of
+            :class:`~cover.models.open_clip_backbone.OpenClipBackbone` where ``open_clip`` is. Or a module of your
+            own: it takes normalised views, float (B, 3, T, H, W), and returns features, float (B, C, T'); those of
+            the technical and aesthetic branches are (B, C, T', h, w). All branches have one T', these two one h, w.
+            Its attribute ``out_channels`` is C; an optional ``pixel_statistics`` is mean and deviation of R, G, B
+            in 0..255.
         technical: Arguments of :class:`~cover.models.technical.TechnicalBackbone`.
         aesthetic: Arguments of :class:`~cover.models.aesthetic.AestheticBackbone`.
         gated: Whether semantics gates the other two branches, as published. Without gates every head sees its branch
@@ -183,7 +186,13 @@ def _backbone(branch: str, arguments: Mapping[str, Any] | nn.Module) -> Any:
         if not isinstance(channels, int) or channels < 1:
             raise ValueError(f"{branch}: {type(arguments).__name__} needs an attribute out_channels, its channels")
         return arguments
-    return FrameBackbone(branch, **arguments) if "timm" in arguments else _OWN[branch](**arguments)
+    if "timm" in arguments:
+        return FrameBackbone(branch, **arguments)
+    if "open_clip" in arguments:
+        if branch != "semantic":
+            raise ValueError(f"{branch}: open_clip= is for the semantic branch")
+        return OpenClipBackbone(**arguments)
+    return _OWN[branch](**arguments)
 
 
 def branch_scores(maps: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -40,6 +40,7 @@ class FrameBackbone(nn.Module):
         gradient_checkpointing: Recompute activations in the backward pass instead of keeping them.
 
     Attributes:
+        library: ``timm``.
         pixel_statistics: Mean and standard deviation of R, G, B on a 0..255 scale that the network was trained with.
         out_channels: Channels of the result.
 
@@ -47,6 +48,8 @@ class FrameBackbone(nn.Module):
         ValueError: timm has no such network (the message names the closest), or it has no such stage.
         ModuleNotFoundError: timm is not installed, and the network is not built in.
     """
+
+    library = "timm"
 
     def __init__(
         self,

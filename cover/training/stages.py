@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from cover.errors import UsageError
-from cover.models import COVER, FrameBackbone, fan_in_, whiten_
+from cover.models import COVER, fan_in_, whiten_
 from cover.ranks import is_main_process
 from cover.results.names import BEST, CURVES, ERRORS, LAST
 from cover.scores import BRANCHES, SCORES
@@ -289,10 +289,11 @@ def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingDat
     for branch in branches:
         if branch in model.custom:
             raise UsageError(f"from_scratch: the {branch} branch is a backbone of your own; initialise it in its class")
-        if isinstance(model.backbones[branch], FrameBackbone):
+        library = getattr(model.backbones[branch], "library", None)
+        if library is not None:
             raise UsageError(
-                f"from_scratch: {branch}: timm backbones start from pretrained weights and cannot be trained from "
-                "scratch"
+                f"from_scratch: {branch}: backbones of {library} start from pretrained weights and cannot be trained "
+                "from scratch"
             )
         fan_in_(model.backbones[branch])
     seen: dict[str, list[torch.Tensor]] = {branch: [] for branch in branches}

@@ -29,12 +29,15 @@ from cover.weights.keys import (
     Rule,
     rename,
 )
+from cover.weights.open_clip_weights import open_clip_state
 from cover.weights.pretrained import forked, fresh, inflated
 from cover.weights.published import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, WeightsFile, sha256_of
 from cover.weights.reading import calibration_in, read_about, read_state_dict
 from cover.weights.timm_weights import timm_state
 
 log = logging.getLogger(__name__)
+
+_STATE_OF = {"timm": timm_state, "open_clip": open_clip_state}
 
 
 def load_weights(
@@ -236,8 +239,9 @@ def _start(filling: _Filling, model: Any) -> None:
         filling.take(path, shaped(read_state_dict(path), filling.needed), rules, unused)
         filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.")], path)
     for branch in networks:
-        state = timm_state(model.backbones[branch])
-        path = Path(str(model.backbones[branch].name))
+        backbone = model.backbones[branch]
+        state = _STATE_OF[backbone.library](backbone)
+        path = Path(str(backbone.name))
         filling.take(path, {f"backbones.{branch}.net.{name}": tensor for name, tensor in state.items()})
         filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.net.")], path)
     drawn = ("gates.", "heads.", *(f"backbones.{branch}.projection" for branch in networks))

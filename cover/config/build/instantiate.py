@@ -12,6 +12,7 @@ _EXTRAS = {  # what a base install lacks -> the extra that has it
     "wandb": "wandb",
     "h5py": "datasets",
     "timm": "backbones",
+    "open_clip": "backbones",
     "python_calamine": "datasets",
     "pyarrow": "datasets",
 }

@@ -28,11 +28,13 @@ class ModelOptions(Options):
     @field_validator("net")
     @classmethod
     def _without_defaults(cls, net: Free) -> Free:
-        """Drop branches that are null, and CLIP's options from a semantic branch that is another network."""
+        """Drop what is null, and CLIP's options from a semantic branch that is another network."""
         net = {name: value for name, value in net.items() if name not in BRANCHES or value is not None}
         semantic = net.get("semantic")
-        if isinstance(semantic, dict) and not semantic.keys().isdisjoint(("_target_", "timm")):
-            semantic = {name: value for name, value in semantic.items() if name != "frames_per_chunk"}
+        if isinstance(semantic, dict):
+            semantic = {name: value for name, value in semantic.items() if (name, value) != ("open_clip", None)}
+            if not semantic.keys().isdisjoint(("_target_", "timm")):
+                semantic.pop("frames_per_chunk", None)
         return net if semantic is None else {**net, "semantic": semantic}
 
 
