@@ -83,7 +83,7 @@ def through(frames: np.ndarray, side: int) -> np.ndarray:
 
 
 def falls(scores: Sequence[float]) -> bool:
-    """Whether each score is below the one before it."""
+    """Return whether each score is below the one before it."""
     return all(first > second for first, second in itertools.pairwise(scores))
 
 

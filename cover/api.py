@@ -109,7 +109,7 @@ def score(
             that the same video has the same score every time.
         fps: Frame rate of frames in memory or in a folder, for the times of score maps.
         start: Start of the part, seconds after the first frame; None starts with it.
-        end: Its end, likewise: the frame shown then is the first that does not belong to it; None ends with the video.
+        end: End of the part, seconds after the first frame, exclusive; None ends with the video.
         reference: A results folder of ``infer`` or its ``scores.csv``, made by the same model: says where the score
             stands (``percentile``); unless given, what comes with the weights. Scoring many videos, read it once
             (:func:`cover.results.reference.read_reference`).

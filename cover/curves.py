@@ -28,7 +28,7 @@ class Line:
 
     @property
     def rises(self) -> bool:
-        """Whether a higher prediction is a higher MOS."""
+        """Return whether a higher prediction is a higher MOS."""
         return self.slope > 0
 
 
@@ -56,7 +56,7 @@ class Logistic:
 
     @property
     def rises(self) -> bool:
-        """Whether a higher prediction is a higher MOS."""
+        """Return whether a higher prediction is a higher MOS."""
         return self.b1 > self.b2 and self.b4 > 0
 
 
@@ -87,10 +87,10 @@ class Cubic:
     """A third-order polynomial c0 + c1 t + c2 t^2 + c3 t^3 of t = (x - middle) / half, -1..1 where it was fitted.
 
     Attributes:
-        c0: Its coefficients, in units of the MOS.
-        c1: Likewise.
-        c2: Likewise.
-        c3: Likewise.
+        c0: Constant term, in units of the MOS, as the other coefficients.
+        c1: Coefficient of the linear term.
+        c2: Coefficient of the square term.
+        c3: Coefficient of the cubic term.
         middle: Of the predictions it was fitted to.
         half: Half of their range, positive.
         bounded: Whether predictions beyond that range count as its ends, as a monotonic one is monotonic only there.

@@ -67,7 +67,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file, likewise; the text is made valid UTF-8."""
+    """Write a whole text file, whole or not at all; the text is made valid UTF-8."""
     write_bytes(path, printable(text).encode())
 
 
@@ -98,7 +98,7 @@ def append_line(path: Path, line: str) -> int:
 
 
 def end_line(path: Path) -> None:
-    """End the line that a kill cut short, so that the next one is none of its own; of a file that there may be."""
+    """End the line that a kill cut short, so that the next entry begins its own line. The file need not exist."""
     with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)

@@ -45,7 +45,7 @@ class _Queue(Generic[T]):
         self._pushed.extendleft(reversed(list(groups)))
 
     def take(self) -> Sequence[T] | None:
-        """The next group; None when there is none."""
+        """The next group; None after the last."""
         return self._pushed.popleft() if self._pushed else next(self._waiting, None)
 
 
@@ -126,15 +126,15 @@ class Work(Generic[T, R]):
                 with self._lock:
                     item, lane = self._given.pop(future)
                     # The process had ended before it came to the item: a new one begins it, once.
-                    anew = isinstance(future.exception(), BrokenExecutor) and item is not lane.anew
-                    if anew:
-                        lane.anew, later = item, self._given
+                    again = isinstance(future.exception(), BrokenExecutor) and item is not lane.again
+                    if again:
+                        lane.again, later = item, self._given
                         self._given = {}
                         try:
                             self._give(lane, item, new=True)
                         finally:
                             self._given |= later  # which were begun after it
-                if not anew:
+                if not again:
                     self.schedule_more()
                     yield item, future
             self.schedule_more()
@@ -164,10 +164,10 @@ class _Lane(Generic[T, R]):
         self.pools: list[ProcessPool] = []
         self.group: deque[T] = deque()
         self.future: Future[R] | None = None
-        self.anew: T | None = None
+        self.again: T | None = None
 
     def pool(self, *, new: bool = False) -> ProcessPool:
-        """Give the pool, a new one where that is asked for or there is none."""
+        """Give the pool; a new one if that is asked for or no pool is running."""
         if new or not self.pools:
             # "spawn": a fork of a process in which torch has started threads may never come back. Ctrl-C is for the
             # main process, which then stops the workers.

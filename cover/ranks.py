@@ -7,7 +7,7 @@ _VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")  # of 
 
 
 def is_main_process() -> bool:
-    """Tell whether this is rank 0, which alone writes and prints what a run comes to."""
+    """Return whether this is rank 0, which alone writes and prints what a run comes to."""
     if (lightning := sys.modules.get("lightning.pytorch.utilities.rank_zero")) is not None:
         return getattr(lightning.rank_zero_only, "rank", 0) == 0
     return next((int(os.environ[name]) for name in _VARIABLES if os.environ.get(name, "").isdigit()), 0) == 0

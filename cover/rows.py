@@ -71,7 +71,7 @@ class Row:
 
     @property
     def is_part(self) -> bool:
-        """Whether this is a part of a video and not the whole."""
+        """Return whether this is a part of a video and not the whole."""
         return self.part is not WHOLE and self.part != WHOLE
 
     @property

@@ -238,7 +238,7 @@ def _lines(text: str, place: int) -> Iterator[str]:
 
 
 def _start(text: str, what: str, usual: str, separator: str | None) -> tuple[int, int, str]:
-    """Where the header of a table begins, how many lines are before it, and what separates the columns."""
+    """The start of a table's header, the number of lines before it, and the separator of columns."""
     mark = _mark(separator, what)
     place = skipped = 0
     header = ""

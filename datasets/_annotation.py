@@ -183,7 +183,7 @@ class Record:
         """The cell as a number.
 
         Raises:
-            UsageError: It is none.
+            UsageError: It is not a number.
         """
         text = self.text(column)
         try:
@@ -192,7 +192,7 @@ class Record:
             raise UsageError(f"{self.where}: {column} is {text!r}, not a number") from None
 
     def numbers(self, **columns: str) -> dict[str, object]:
-        """Those of the named columns that are there and hold a finite number: ``numbers(fps="framerate")``."""
+        """The named columns that exist and hold a finite number: ``numbers(fps="framerate")``."""
         values: dict[str, object] = {}
         for name, column in columns.items():
             value = number(self._cell(column))
@@ -245,7 +245,7 @@ def check_columns(path: Path, header: Sequence[str], required: Sequence[str]) ->
 
 
 def is_matlab(path: Path) -> bool:
-    """Whether a file begins as MATLAB's do.
+    """Return whether a file begins as MATLAB's do.
 
     Raises:
         UsageError: It cannot be read.

@@ -49,7 +49,7 @@ class Listing:
 
     @staticmethod
     def _is_plain(name: str) -> bool:
-        """Whether a name is relative and in its shortest form: a million names are looked at in no time, then."""
+        """Return whether a name is relative and in its shortest form, which is quick to check."""
         return not name.startswith((os.sep, os.pardir)) and os.path.normpath(name) == name
 
     def _walk(self, name: str) -> str | None:

@@ -34,7 +34,7 @@ def read_part(cells: dict[str, object], columns: dict[str, str], what: str, layo
         cells: By column; those of ``columns`` are removed.
         columns: Of :func:`part_columns`.
         what: The table and line, for messages.
-        layout: How the table was read, likewise.
+        layout: How the table was read, for messages.
 
     Raises:
         UsageError: A cell is neither empty nor a moment.

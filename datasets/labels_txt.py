@@ -34,7 +34,7 @@ class Label:
 
 
 def is_labels_txt(path: Path) -> bool:
-    """Whether the first line of a file is of this format.
+    """Return whether the first line of a file is of this format.
 
     Raises:
         UsageError: The file cannot be read.

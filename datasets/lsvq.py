@@ -16,7 +16,7 @@ from .labels_txt import Label
 class LSVQ(AnnotatedDataset):
     """LSVQ; splits train (28,056 videos), test (7186) and test_1080p (3573).
 
-    Reads ``labels_train_test.csv`` (its column is_test tells train from test) and ``labels_test_1080p.csv`` of the
+    Reads ``labels_train_test.csv`` (its column is_test marks the test set) and ``labels_test_1080p.csv`` of the
     release (https://github.com/baidut/PatchVQ), and the text files of DOVER: ``train_labels.txt``, ``labels_test.txt``
     and ``labels_1080p.txt``. ``mos`` is the score of the whole video; mos_p1 to mos_p3 are scores of patches and are
     not read. Videos are ``<name>.mp4`` in the folders ``yfcc-batch*``, ``ia-batch*`` and ``backup*``.

@@ -47,8 +47,8 @@ class Ratings:
         path: A table, a glob, or a folder of tables.
         root: Folder that relative paths of videos start from; by default that of the (first) table.
         video: Header of the videos; by default the first of :data:`cover.tables.VIDEO_COLUMNS` that is there.
-        rater: Header of the raters, likewise of :data:`RATER`.
-        rating: Header of the ratings, likewise of :data:`RATING`.
+        rater: Header of the raters; by default one of :data:`RATER`.
+        rating: Header of the ratings; by default one of :data:`RATING`.
         raters: Pattern of the headers that are raters of a wide table; by default every column of numbers that has no
             name of something else.
         separator: What separates columns of text; by default what the header shows.

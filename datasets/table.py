@@ -35,7 +35,7 @@ class Table:
 
     Args:
         path: The list. ``.csv``, ``.tsv``, spreadsheets (``.xlsx``, ``.ods``...) and ``.parquet`` have named columns
-            (:mod:`cover.tables`). Of any other file the first line tells which it is: named columns with one of paths,
+            (:mod:`cover.tables`). Of any other file the first line shows which it is: named columns with one of paths,
             the form ``path, duration, fps, mos`` (:mod:`datasets.labels_txt`), or one path a line, where blank lines
             and lines that begin with ``#`` are passed over.
         root: Folder that relative paths start from; by default the list's own.
@@ -52,7 +52,7 @@ class Table:
         end: Header of the column of ends; the frame shown then is the first that does not belong to the part.
         start_frame: Header of the column of starts as numbers of frames, from 0, for rows without seconds; by default
             start_frame.
-        end_frame: Header of the column of ends, likewise, exclusive; by default end_frame.
+        end_frame: Header of the column of ends as frame numbers, exclusive; by default end_frame.
 
     A name that is not there as written is looked for as :class:`datasets._listing.Listing` says. The other columns
     become each row's ``extras``. A file or part that is listed twice is one row.

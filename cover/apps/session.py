@@ -154,7 +154,7 @@ def frame_with_map(evidence: Evidence, moment: int, branch: str | None, scale: S
         scale: What the colours stand for.
 
     Returns:
-        The picture; None where there is none.
+        The picture; None without one.
     """
     pictures = evidence.pictures()
     if not pictures:

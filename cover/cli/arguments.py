@@ -146,7 +146,7 @@ def _current(key: str, task: str) -> str:
 
 
 def _takes_literal(option: str, value: str) -> bool:
-    """Whether a value is a path, or a text of a table, that has to be taken as it is."""
+    """Return whether a value is a path, or a text of a table, that has to be taken as it is."""
     if _TABLE_TEXTS.fullmatch(option):
         return True
     for known in path_options():
@@ -158,7 +158,7 @@ def _takes_literal(option: str, value: str) -> bool:
 
 
 def _is_several(option: str, value: str) -> bool:
-    """Whether a value is several tables or results folders with commas between them."""
+    """Return whether a value is several tables or results folders with commas between them."""
     return option == "predictions" and "," in value and not os.path.lexists(value)
 
 

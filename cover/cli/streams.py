@@ -28,7 +28,7 @@ class _Steady:
         self._attempt("flush")
 
     def isatty(self) -> bool:
-        """Tell whether this is a terminal."""
+        """Return whether this is a terminal."""
         return self._stream is not None and self._stream.isatty()
 
     def _attempt(self, method: str, *arguments: str) -> None:

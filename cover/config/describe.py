@@ -29,12 +29,12 @@ class Option(NamedTuple):
 
     @property
     def is_path(self) -> bool:
-        """Whether its value is a path, taken literally on the command line."""
+        """Return whether its value is a path, taken literally on the command line."""
         return Path in members(self.annotation)
 
     @property
     def is_list(self) -> bool:
-        """Whether its value may be several."""
+        """Return whether its value may be several."""
         return any(get_origin(member) is list for member in members(self.annotation, inside=False))
 
 

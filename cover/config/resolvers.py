@@ -46,6 +46,6 @@ def results_folder(output: str) -> str:
 
 
 def names_table(output: str | Path) -> bool:
-    """Tell whether ``output`` asks for a table rather than a folder: ``results.csv``, unless that is a folder."""
+    """Return whether ``output`` asks for a table rather than a folder: ``results.csv``, unless that is a folder."""
     path = Path(at_home(str(output)))
     return path.suffix.lower() == TABLE_SUFFIX and not path.is_dir()

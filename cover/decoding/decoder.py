@@ -121,7 +121,7 @@ class Decoder:
                 yield _recorded(decoding.results(work), record)
 
     def in_parts(self, row: Row) -> bool:
-        """Tell whether a row is a part, or is cut into parts."""
+        """Return whether a row is a part, or is cut into parts."""
         return row.is_part or self.segments is not None
 
 
@@ -166,7 +166,7 @@ class _InGroup(NamedTuple):
 
     @property
     def views(self) -> Path:
-        """Where a process keeps the views."""
+        """The file in which a process keeps the views."""
         return self.group.kept.with_suffix(f".{id(self.row)}")
 
 
@@ -174,7 +174,7 @@ _Task = _Alone | _Planning | _InGroup
 
 
 class _Decoding:
-    """What is asked of the processes, and what comes of it.
+    """The work of the processes and its results.
 
     Args:
         decoder: The options.
@@ -315,7 +315,7 @@ class _Decoding:
             work.push([[_InGroup(divided, rows[place], group, number) for number, place in enumerate(places)]])
 
     def _outcome(self, row: Row, future: "Future[Any]", doing: str) -> Any:
-        """The result of work for a row, or why there is none."""
+        """The result of work for a row, or the reason for its failure."""
         error = future.exception()
         if error is None:
             return future.result()

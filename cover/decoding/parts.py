@@ -65,7 +65,7 @@ class PartGroup:
 
 
 class Plan(NamedTuple):
-    """What is to be done of a video.
+    """The work to do on one video.
 
     Attributes:
         parts: Start and end of each part.
@@ -185,7 +185,7 @@ def kept_part(path: Path) -> LoadedViews:
 
 
 class _Current(NamedTuple):
-    """What this process has open, and which part is next."""
+    """The open video of this process and its next part."""
 
     group: PartGroup
     number: int

@@ -27,18 +27,18 @@ def pairs(pred: ArrayLike, mos: ArrayLike) -> tuple[Array, Array]:
 
 
 def finite(x: Array, y: Array) -> bool:
-    """Tell whether all values are finite, and their squares."""
+    """Return whether all values are finite, and their squares."""
     with np.errstate(over="ignore"):  # values whose squares overflow are as good as infinite
         return bool(np.isfinite([x @ x, y @ y]).all())
 
 
 def constant(x: Array) -> bool:
-    """Tell whether all values are one."""
+    """Return whether all values are one."""
     return bool((x == x[0]).all() or x.std() == 0)  # of equal values the computed deviation may be tiny instead of 0
 
 
 def correlated(x: Array, y: Array) -> bool:
-    """Tell whether correlations of the two are defined."""
+    """Return whether correlations of the two are defined."""
     return len(x) >= FEWEST_CORRELATED and finite(x, y) and not constant(x) and not constant(y)
 
 

@@ -1,4 +1,4 @@
-"""Whether one score agrees better with the MOS than another on the same videos, by a paired bootstrap."""
+"""Paired bootstrap of two scores of the same videos: how much better one agrees with the MOS."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from cover.evaluation.resampling import (
     mean_ranks,
 )
 
-_LEAST = 0.01  # of SROCC + PLCC; below it nobody would tell
+_LEAST = 0.01  # of SROCC + PLCC; a smaller gain is not worth a change
 _NAMES = ("srocc", "plcc", "sum")
 
 
@@ -29,8 +29,8 @@ class Gain(Figures):
 
     Attributes:
         srocc: Difference of SROCC, with the ends of its interval; NaN where undefined.
-        plcc: Likewise of PLCC, of the scores as they are.
-        sum: Likewise of SROCC + PLCC, by which epochs are chosen.
+        plcc: The gain in PLCC, of the scores as they are.
+        sum: The gain in SROCC + PLCC, by which epochs are chosen.
         by: What was resampled: ``content``, or ``video``.
         n: Videos.
         level: Of the intervals.
@@ -45,12 +45,12 @@ class Gain(Figures):
 
     @property
     def clear(self) -> bool:
-        """Whether chance hardly explains it: the interval of SROCC + PLCC lies above 0, which is 0.01 at least."""
+        """Return whether the gain is significant: 0.01 or more of SROCC + PLCC, with an interval above 0."""
         return self.sum[1] > 0 and self.sum[0] >= _LEAST
 
     @property
     def worse(self) -> bool:
-        """Whether the interval of SROCC + PLCC lies below 0."""
+        """Return whether the interval of SROCC + PLCC lies below 0."""
         return self.sum[2] < 0 and self.sum[0] <= -_LEAST
 
     @classmethod

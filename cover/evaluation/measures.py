@@ -71,7 +71,7 @@ def measure(
     """Compute all measures with 95 % bootstrap intervals.
 
     The intervals are the 2.5th and 97.5th percentiles over ``resamples`` resamplings of n videos with replacement;
-    every measure sees the same ones. The curve is fitted anew to each, the logistic from where the fit to all videos
+    every measure sees the same ones. The curve is fitted again to each, the logistic from where the fit to all videos
     ended. Those in which a measure is undefined (all videos alike) do not count for it; its interval is NaN where the
     measure itself is, where more than half of them do not count, below 5 videos, and around a perfect correlation,
     which all resamplings share. Of more than 2500 videos a random part is resampled
@@ -173,7 +173,7 @@ def median(splits: Sequence[Measures]) -> Measures:
 
 
 def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
-    """Tell whether scores and ratings run against each other, which is a sign of ratings where low is good.
+    """Return whether scores and ratings run against each other, which is a sign of ratings where low is good.
 
     The branches vote: the median of their correlations counts, since any one may be wrong about one kind of video.
 

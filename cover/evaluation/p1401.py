@@ -211,7 +211,7 @@ def outlier_test(a: float, b: float, count: int) -> tuple[float, float]:
 
 
 def resolving_power(fitted: ArrayLike, mos: ArrayLike, errors: ArrayLike) -> float:
-    """Compute the least difference of predictions that tells two videos apart with 95 % confidence (J.149, 4.3).
+    """Compute the least difference of predictions that separates two videos with 95 % confidence (J.149, 4.3).
 
     Of every pair the probability that the one with the higher prediction has the higher MOS follows from their MOS and
     standard errors. Its means over the pairs of 19 bins of differences, each a tenth of the range wide and half a bin

@@ -55,7 +55,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Metrics held against each other.
+    """Metrics compared with each other.
 
     Attributes:
         metrics: The best first: by RMSE* where the MOS have intervals, else by RMSE.

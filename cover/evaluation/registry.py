@@ -20,7 +20,7 @@ class Measure:
     Attributes:
         name: Its name in files and logs, a Python name.
         label: Its heading in tables.
-        function: From predictions (n,), MOS (n,), both float64, and the fitted curve (None where there is none) to the
+        function: From predictions (n,), MOS (n,), both float64, and the fitted curve (None without one) to the
             value; NaN where it is undefined.
         resampled: The same for many resamplings: to values (B,), for the bootstrap intervals.
         range: Least and greatest value, at which intervals end.
@@ -36,7 +36,7 @@ class Measure:
 
     @property
     def is_correlation(self) -> bool:
-        """Whether it lies between -1 and 1, whatever the scale of the MOS."""
+        """Return whether it lies between -1 and 1, whatever the scale of the MOS."""
         return self.range == (-1.0, 1.0)
 
 

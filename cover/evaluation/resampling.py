@@ -196,8 +196,8 @@ def correlation(weights: Array, x: Array, y: Array) -> Array:
 
     Args:
         weights: (B, n).
-        x: (n,) or (B, n).
-        y: Likewise.
+        x: Values, (n,) or (B, n).
+        y: Other values, (n,) or (B, n).
     """
     total = weights.sum(1, keepdims=True)
     x = x - (weights * x).sum(1, keepdims=True) / total

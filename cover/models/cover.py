@@ -61,7 +61,7 @@ class COVER(nn.Module):
             for weights that were fine-tuned with one. The scores that the model computes stay raw.
         views: The view spec it was trained with; None: as published. Metadata only; the model does not use it.
         reference: Scores of other videos by these weights on these views, that come with them
-            (:class:`cover.results.reference.Reference`); None for weights without. Metadata likewise.
+            (:class:`cover.results.reference.Reference`); None for weights without. Metadata only.
 
     Raises:
         ValueError: The branches differ in channels, or a size is impossible.

@@ -31,7 +31,7 @@ def fan_in_(backbone: nn.Module) -> None:
 def whiten_(embedding: nn.Conv2d | nn.Conv3d, videos: Tensor) -> None:
     """Make the filters of a patch embedding the strongest principal components of patches, scaled to variance 1.
 
-    Natural patches are mostly brightness: what tells a sharp picture from a blurred one is a thousandth of their
+    Natural patches are mostly brightness: the difference between a sharp and a blurred picture is a thousandth of their
     variance, and with random filters it takes training long to find it.
 
     Where there is a bias, half of the outputs are moved up and half down by 1. The LayerNorm that follows divides by

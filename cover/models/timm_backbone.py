@@ -32,7 +32,7 @@ class FrameBackbone(nn.Module):
         out_channels: C, by a 1x1 convolution; the semantic vectors then have unit length, as the cross gates expect
             them. None: the channels of the stages as they are, for models without gates.
         grid: Cells of the map along an axis: of the technical branch one for each fragment.
-        spread: Whether each cell also tells how far every channel is from the frame's mean, in absolute terms, so that
+        spread: Whether each cell also holds how far every channel is from the frame's mean, in absolute terms, so that
             a linear head sees how much quality varies over the frame: twice the channels.
         moment: Frames that make one step of the map in time; 1 for a model whose three views have as many frames.
         pretrained: Where ``weights=pretrained`` takes the network from: timm's own download, or a file (a state dict by

@@ -80,7 +80,7 @@ def draw_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
             if not all(map(math.isnan, values)):
                 colour = "tab:blue" if kind == "raw" else "tab:orange"
                 right.plot(epochs, values, style, marker=".", color=colour, label=f"{measure.upper()}, {label}")
-        if first == 0:  # what training is held against
+        if first == 0:  # the model before training, for comparison
             start = lines[0].get(f"val/raw/overall/{measure}", math.nan)
             right.axhline(start, color="gray", linestyle=style, linewidth=1, label=f"{measure.upper()} before training")
     right.set(title="overall score against MOS, validation", xlabel="epoch")

@@ -82,8 +82,8 @@ class TrainingFigures:
         measures: Of each score by the best weights.
         best: Stage, epoch and variant of these, and whether they are calibrated.
         before: Of the overall score before training; None where the start means nothing.
-        trained: Of the overall score after it, whether that was kept or not; likewise.
-        gain: How much better the latter is; likewise.
+        trained: Figures of the overall score after training, kept or not, in the same form.
+        gain: How much better ``trained`` is, in the same form.
         ladder: Of an adaptation to few videos: how it was cross-validated and which rung was chosen; None of others.
     """
 
@@ -96,7 +96,7 @@ class TrainingFigures:
 
     @property
     def kept(self) -> bool:
-        """Whether the best weights were trained."""
+        """Return whether the best weights were trained."""
         return self.best["epoch"] != 0
 
     def rows(self) -> dict[str, Measures]:

@@ -45,7 +45,7 @@ def conditioned(results: Results) -> pd.DataFrame:
 
 
 def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd.Series[bool]":
-    """Tell which videos an expression holds for; where a value it needs is unknown, it does not.
+    """Return which videos an expression holds for; where a value it needs is unknown, it does not.
 
     Args:
         table: Columns by names that are identifiers.
@@ -53,7 +53,7 @@ def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd
         by: A column: quantiles and means are those of each of its groups.
 
     Raises:
-        UsageError: The expression cannot be read, holds what is not allowed, names a column that there is none of, or
+        UsageError: The expression cannot be read, holds what is not allowed, names a column that does not exist, or
             is one figure for all videos.
     """
 
@@ -73,7 +73,7 @@ def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd
 
 
 def conditions_hold(table: pd.DataFrame, expression: str, by: str | None = None) -> dict[str, bool]:
-    """Tell whether a condition on all videos holds, such as ``mean(overall) > 0.3``.
+    """Return whether a condition on all videos holds, such as ``mean(overall) > 0.3``.
 
     Args:
         table: Columns by names that are identifiers.

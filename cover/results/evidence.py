@@ -26,7 +26,7 @@ _HIGHEST = 16_000  # px, of a WebP file
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a score was given for.
+    """The maps, times and pictures behind a score.
 
     Attributes:
         maps: Branch -> score map, float32 (T', h, w), as kept: to half precision.

@@ -33,7 +33,7 @@ _SCORES = itemgetter(*SCORES)
 
 
 class Entry(NamedTuple):
-    """Where an entry of the journal is.
+    """The place of an entry in the journal.
 
     Attributes:
         kind: ``score``, ``error``, or ``plan`` (how a video is cut).
@@ -117,7 +117,7 @@ class JournalReader:
 
 
 class Places:
-    """Where the last score of each row is in the journal: eight bytes a row, and a dictionary of the rows' names.
+    """The place of the last score of each row in the journal: eight bytes a row, and a dictionary of the rows' names.
 
     Args:
         names: Names of rows; further ones are added as their places are set.

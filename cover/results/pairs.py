@@ -18,7 +18,7 @@ FEWEST_PAIRS = 8
 
 _BATCH = 10_000_000  # numbers drawn at once
 _TOLERANCE = 5e-5  # scores are compared as tables show them, to four decimals
-_ALIKE = {"duration": 0.02, "fps": 0.01}  # relative differences that are none
+_ALIKE = {"duration": 0.02, "fps": 0.01}  # relative differences that do not count
 _SHAPE = ("width", "height")
 _ORDER = ("overall", *(name for name in SCORES if name != "overall"))
 
@@ -57,7 +57,7 @@ class ScoreChange:
         return "higher" if self.mean > 0 else "lower"
 
     def below(self, limit: float) -> bool:
-        """Whether the mean change is significantly below a limit: all of its interval is."""
+        """Return whether the mean change is significantly below a limit: all of its interval is."""
         return self.n >= FEWEST_PAIRS and self.high < limit
 
 

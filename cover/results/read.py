@@ -97,7 +97,7 @@ def read_folder(folder: Path) -> Results:
     """Read a results folder of ``infer`` or ``evaluate``, finished or interrupted.
 
     Raises:
-        UsageError: It is none, or a file in it cannot be read.
+        UsageError: It is not a results folder, or a file in it cannot be read.
     """
     run = read_run_record(folder) or RunRecord()
     table = _scores(folder, run)
@@ -114,7 +114,7 @@ def joined(scores: pd.DataFrame, facts: pd.DataFrame | None) -> tuple[pd.DataFra
 
     Args:
         scores: With the names that the columns of :attr:`Results.table` have.
-        facts: ``facts.csv`` as read; None where there is none.
+        facts: ``facts.csv`` as read; None if it does not exist.
 
     Returns:
         :attr:`Results.table` and :attr:`Results.extras`.

@@ -28,7 +28,7 @@ _COMPARED = ("model", "weights", "clip_weights", "views", "trainer", "data", "de
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What ``run.yaml`` says of a run.
+    """The content of ``run.yaml``.
 
     Attributes:
         model: Name of the model; None where no model ran.
@@ -83,7 +83,7 @@ def write_run_record(folder: Path, record: RunRecord) -> None:
 
 
 def read_run_record(folder: Path) -> RunRecord | None:
-    """Read ``run.yaml``; None where there is none, or it cannot be read."""
+    """Read ``run.yaml``; None if it does not exist or cannot be read."""
     try:
         content = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError, yaml.YAMLError):

@@ -34,7 +34,7 @@ ScoreRecord = Mapping[str, Any]
 
 
 class TableLayout:
-    """What the tables of a run look like.
+    """The form of a run's tables.
 
     Args:
         rows: The rows of the run.

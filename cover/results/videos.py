@@ -21,7 +21,7 @@ _FACTS = 3  # duration, start and end come before the scores
 
 @dataclass
 class _Sum:
-    """What is known of the parts of one video.
+    """The known facts about the parts of one video.
 
     Attributes:
         parts: How many there are.

@@ -66,7 +66,7 @@ class Scorer:
             stream: Number of the video stream, from 0; None for the longest, of those the largest.
             fps: Frame rate of frames in memory or in a folder, for the times of score maps.
             start: Start of the part, seconds after the first frame; None starts with it.
-            end: Its end, likewise, exclusive; None ends with the video.
+            end: End of the part, seconds after the first frame, exclusive; None ends with the video.
             thumbnails: Whether to keep small pictures of the frames looked at.
 
         Raises:

@@ -28,7 +28,7 @@ def write_weights(
     Args:
         model: With the best weights.
         result: The stage they are of.
-        curve: The calibration; None where there is none.
+        curve: The calibration; None without one.
         trained: Names of the parameters that were trained, in this stage or before.
         about: Plain data on the model: ``net``, ``views``, and ``base``, the weights that training started from.
         folder: The results folder.

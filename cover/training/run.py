@@ -43,7 +43,7 @@ class TrainingOutcome:
 
     Attributes:
         best: The stage whose weights ``best.ckpt`` has.
-        curve: The calibration of these weights; None where there is none.
+        curve: The calibration of these weights; None without one.
         tried: The best stage that was trained, which ``best`` is unless it did not help.
         start: The model before any training; None where its weights were random.
         gain: How much better ``tried`` agrees with the MOS than the start, on the first set's videos to validate on.
@@ -92,7 +92,7 @@ def train_stages(
     """Train on one split, or continue; leaves weights and curves in the results folder.
 
     Where the weights to start from mean something, they are validated first, and trained ones take their place only if
-    they are better beyond chance (``recipe.start.require_gain``).
+    they are better significantly (``recipe.start.require_gain``).
 
     Args:
         recipe: The recipe.

@@ -100,9 +100,9 @@ def run_stage(
     data = training_data(recipe, model, sets, frozen, learning, folder)
     place = folder / "stages" / stage.name
     # What a stage before this one has trained goes on from there.
-    anew = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
-    if recipe.start.from_scratch and anew and not (place / LAST).exists():
-        _start_from_scratch(model, anew, data)
+    again = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
+    if recipe.start.from_scratch and again and not (place / LAST).exists():
+        _start_from_scratch(model, again, data)
     if not stage.train and not (place / LAST).exists():
         fit_heads(model, data, recipe.ridge, recipe.seed)
     resting: dict[str, nn.Module] = {branch: model.backbones.pop(branch) for branch in frozen}
@@ -133,7 +133,7 @@ def run_stage(
 def run_start(
     recipe: Recipe, model: COVER, sets: Sequence[RatedSet], folder: Path, about: Mapping[str, Any]
 ) -> StageResult:
-    """Validate the model before any training: epoch 0, which what is trained is held against.
+    """Validate the model before any training: epoch 0, the baseline of the training.
 
     Args:
         recipe: The recipe.
@@ -285,7 +285,7 @@ def _measure(recipe: Recipe, stage: Stage, training: Training, data: TrainingDat
 
 
 def _start_from_scratch(model: COVER, branches: Sequence[str], data: TrainingData) -> None:
-    """Initialise some branches anew, their patch embeddings as filters that whiten what they will see."""
+    """Initialise some branches again, their patch embeddings as filters that whiten what they will see."""
     for branch in branches:
         if branch in model.custom:
             raise UsageError(f"from_scratch: the {branch} branch is a backbone of your own; initialise it in its class")

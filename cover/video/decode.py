@@ -27,7 +27,7 @@ from cover.video.source import RawFormat
 _SEEK_GAP = 16
 # FFmpeg's AVCOL_SPC_UNSPECIFIED, for which it takes BT.601.
 _UNSPECIFIED = 2
-# Decoders that look at ``skip_frame`` anew for each packet; others (dav1d) fix it when they start.
+# Decoders that look at ``skip_frame`` again for each packet; others (dav1d) fix it when they start.
 _SKIPPING = {"h264", "hevc"}
 
 
@@ -68,7 +68,7 @@ def decode(
 
 
 class Tally(NamedTuple):
-    """What a decoder has met so far: frames that came out, wanted ones replaced, patched ones, complaints."""
+    """The events of a decoder so far: frames that came out, wanted ones replaced, patched ones, complaints."""
 
     decoded: int = 0
     replaced: int = 0
@@ -223,7 +223,7 @@ class FrameDecoder:
                 if frame.pts is None or (start is not None and frame.pts < start):
                     continue  # leads in an open group of pictures: its references were jumped over
                 if frame.pts == start and not (frame.key_frame or frame.pict_type == PictureType.I):
-                    return  # the container calls a frame a keyframe that is none
+                    return  # the container calls a frame a keyframe, but it is not one
                 number = int(np.searchsorted(index.pts, frame.pts))
                 if number < len(index.pts) and index.pts[number] == frame.pts:
                     yield number, frame

@@ -29,7 +29,7 @@ def frame_files(folder: Path) -> list[Path]:
 
 
 def looks_like_frames(names: list[str]) -> bool:
-    """Tell whether images are the frames of a video by their names: numbered in one pattern, most of the numbers there.
+    """Return whether names of images are those of a video's frames: one pattern, with most of the numbers there.
 
     Args:
         names: File names, all of one folder.
@@ -47,7 +47,7 @@ def _is_dense(numbers: list[int]) -> bool:
 
 
 def _regular(numbers: set[int]) -> range:
-    """From the first to the last of the numbers, in the steps that frames are numbered by."""
+    """The numbers from the first to the last, in the step of the frames."""
     ordered = sorted(numbers)
     return range(ordered[0], ordered[-1] + 1, math.gcd(*np.diff(ordered).tolist()) or 1)
 

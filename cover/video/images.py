@@ -24,7 +24,7 @@ _ANIMATED = ("PNG", "AVIF")
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf", b"1pic", b"MiHE"}
 _HEIF_SEQUENCES = {b"hevc", b"hevx", b"msf1"}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*")
-_JPEG_VIDEOS = (".mjpeg", ".mjpg")  # one JPEG after the other; only the name tells
+_JPEG_VIDEOS = (".mjpeg", ".mjpg")  # one JPEG after the other; only the name shows it
 _EXIF_ORIENTATION = 0x0112
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT = 0x0102, 0x0106, 0x0153
 _WHITE_IS_ZERO, _SIGNED = 0, 2
@@ -34,7 +34,7 @@ _DARK = 1 / 16
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What an image file says of its picture.
+    """The facts that an image file gives about its picture.
 
     Attributes:
         format: Pillow's name of the format, in lower case.
@@ -184,7 +184,7 @@ def _orientation(image: Image.Image) -> Orientation:
 
 
 def orientation_in_jpeg(data: bytes) -> Orientation:
-    """Read the orientation in a JPEG's EXIF; upright where there is none.
+    """Read the orientation in a JPEG's EXIF; upright without one.
 
     Args:
         data: The file, or a packet of Motion JPEG.
@@ -215,7 +215,7 @@ def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
 
 
 def _white(mode: str, tags: Mapping[int, Any], low: float, high: float) -> float | None:
-    """Tell which value is white, as far as a file's values show it; None where a guess could come out black."""
+    """Return which value is white, as far as a file's values show it; None where a guess could come out black."""
     if mode == "F":  # resampling leaves values a little outside of their range
         if low >= -0.1 and high <= 1.1:
             return 1

@@ -1,4 +1,4 @@
-"""What a video holds, and where each of its frames is."""
+"""The facts about a video and the place of each of its frames."""
 
 import math
 from dataclasses import dataclass, field

@@ -22,7 +22,7 @@ from cover.video.views import ViewBuilder
 
 
 class Tensor(Protocol):
-    """The part of torch's tensors that tells them; torch itself is not imported here."""
+    """The method by which torch's tensors are recognised; torch itself is not imported here."""
 
     def detach(self) -> Any:
         """Give the tensor without its history."""
@@ -57,13 +57,13 @@ def load_views(
             (T, 3, H, W) too), or a list of frames. A single frame counts as a still image.
         spec: The views wanted.
         name: What seeds random samplings; the file's base name (nothing for frames) if not given.
-        replay: A recorded sampling to use; ``spec.samples`` is then of no account.
+        replay: A recorded sampling to use; ``spec.samples`` is then ignored.
         threads: Decoder threads; 0 lets FFmpeg choose.
-        raw: Layout of a headerless ``.yuv`` file; of no account for other files.
+        raw: Layout of a headerless ``.yuv`` file; ignored for other files.
         stream: Number of the video stream to look at, from 0; None for the longest, of those the largest.
-        fps: Frame rate of frames in memory or in a folder, for their times; of no account for files.
+        fps: Frame rate of frames in memory or in a folder, for their times; ignored for files.
         start: Start of the part, seconds after the first frame; None starts with it.
-        end: Its end, likewise: the frame shown then is the first that does not belong to it; None ends with the video.
+        end: End of the part, seconds after the first frame, exclusive; None ends with the video.
 
     Returns:
         The views. Still images have one frame in every view.

@@ -41,7 +41,7 @@ def part_samplings(
         frames: Frame numbers of the part.
         spec: The views wanted.
         name: What seeds random samplings.
-        replay: A recorded sampling to use; ``spec.samples`` is then of no account.
+        replay: A recorded sampling to use; ``spec.samples`` is then ignored.
         where: Name of the video, for messages.
 
     Raises:

@@ -27,7 +27,7 @@ _SELDOM = 16
 
 @dataclass
 class Scan:
-    """What the packets of a stream say, in file order, and how decoding begins.
+    """The packets of a stream in file order, and the start of decoding.
 
     Attributes:
         pts: Presentation time of each packet.
@@ -149,7 +149,7 @@ class _OrderCheck:
     """A look for decoding times that are given as presentation times.
 
     Where a decoder reorders frames, their packets' times go up and down; in a group of pictures whose times (nearly)
-    only rise, either nothing is reordered, or the times are those of decoding. The decoder tells which: such a group,
+    only rise, either nothing is reordered, or the times are those of decoding. The decoder shows which: such a group,
     with the next ones where it is short, is decoded, and its frames have to come out with rising times.
     """
 

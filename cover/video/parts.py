@@ -183,7 +183,7 @@ def _times(index: VideoIndex) -> np.ndarray:
 
 
 def _end(index: VideoIndex) -> float:
-    """Where a video ends, s; of a single frame of no known rate, a millisecond after its start."""
+    """The end of a video, s; of a single frame of no known rate, a millisecond after its start."""
     return float(_times(index)[-1]) + 0.001 if math.isnan(index.end) else index.end
 
 

@@ -42,7 +42,7 @@ def load_parts(
         threads: Decoder threads; 0 lets FFmpeg choose.
 
     Yields:
-        For each part its views, or why there are none.
+        For each part its views, or the reason for its failure.
     """
     name = index.path.name if name is None else name
     refused: dict[int, VideoError] = {}
@@ -145,7 +145,7 @@ class _Part:
             builder.add(number, frame)
 
     def result(self, counted: Tally, unknown_matrix: bool) -> LoadedViews | VideoError:
-        """Its views, or why there are none; the arguments are those of the decoder now."""
+        """The views of the part, or the reason for its failure; the arguments are the decoder's current state."""
         index = self._index
         if self._lost * 2 > len(self.wanted):
             return VideoError(f"{visible(index.path)}: {self._lost} of {len(self.wanted)} frames could not be decoded")

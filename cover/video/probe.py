@@ -86,7 +86,7 @@ def index_video(
         rotate: Whether ``width`` and ``height`` are those after rotation.
         threads: Decoder threads where frames have to be counted by decoding; 0 lets FFmpeg choose.
         stream: Number of the video stream, from 0; None for the longest, of those the largest.
-        fps: Frame rate of a folder of frames; of no account for files.
+        fps: Frame rate of a folder of frames; ignored for files.
 
     Returns:
         The index.

@@ -27,7 +27,7 @@ class Sampling:
     Attributes:
         indices: Frame numbers of each branch in view order, int64 of shape (T,).
         offsets_h: Row shift of the crop inside each cell of the fragment grid, px, int64 of shape (grid, grid).
-        offsets_w: Column shift, likewise.
+        offsets_w: Column shift, of the same shape.
     """
 
     indices: dict[str, np.ndarray]

@@ -143,7 +143,7 @@ def open_container(path: Path, raw: RawFormat | None = None) -> Iterator[InputCo
     """Open a video with FFmpeg.
 
     FFmpeg gets an open file, never a name: names that look like a protocol or a pattern mean nothing to it, any bytes
-    are fine in them, and only a file's content tells its format. No other file and no network can be reached.
+    are fine in them, and only a file's content shows its format. No other file and no network can be reached.
 
     Args:
         path: A regular file (:func:`check_path`).
@@ -214,7 +214,7 @@ def _refuse_by_signature(file: IO[bytes], name: str) -> None:
 
 
 def _refuse_by_format(container: InputContainer, path: Path) -> None:
-    """Refuse what FFmpeg takes for a video although it is none."""
+    """Refuse a file that FFmpeg mistakes for a video."""
     format_name = container.format.name
     kinds = set(format_name.split(","))
     if format_name.endswith("_pipe") or kinds & {"image2", "ico", "svg"}:

@@ -1,4 +1,4 @@
-"""Which of a container's video streams is the video."""
+"""The choice of a container's video stream."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cover.video.packets import packets
 _PICTURES = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 # Streams of one recording end within some frames of each other.
 _ABOUT_AS_LONG = 0.9
-# Pictures with times far apart (covers, slides) are none, however long they take: share of the most frames.
+# Pictures with times far apart (covers, slides) are not videos, however long they take: share of the most frames.
 _OF_A_VIDEO = 0.1
 
 

@@ -84,7 +84,7 @@ class FragmentSampler:
 
     Attributes:
         rows: Row of each pixel of the mosaic in the (enlarged) frame, (size, size).
-        columns: Its column, likewise.
+        columns: Its column, of the same shape.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ def read_about(path: str | Path) -> dict[str, Any]:
         path: The file.
 
     Returns:
-        The entry as plain data; empty where there is none.
+        The entry as plain data; empty without one.
 
     Raises:
         WeightsError: As for :func:`read_state_dict`, but that the file needs no tensors.
@@ -137,7 +137,7 @@ def _about(path: Path, head: bytes) -> Any:
 
 
 def is_web_page(head: bytes) -> bool:
-    """Tell whether a file that begins like this is HTML, which the address of a file's page gives."""
+    """Return whether a file that begins like this is HTML, which the address of a file's page gives."""
     return head.lstrip().lower().startswith((b"<!doctype", b"<html"))
 
 

@@ -49,7 +49,7 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """Its path, relative to the folder of clips."""
+        """The path of the clip, relative to the folder of clips."""
         return _name(self.source, self.take, self.distortion, self.level)
 
     def row(self, root: Path) -> Row:

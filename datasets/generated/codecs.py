@@ -36,7 +36,7 @@ _START_CODE = re.compile(b"\x00\x00\x01")
 
 
 def has_encoder(name: str) -> bool:
-    """Whether the installed PyAV can encode with FFmpeg's encoder of that name."""
+    """Return whether the installed PyAV can encode with FFmpeg's encoder of that name."""
     try:
         av.Codec(name, "w")
     except ValueError:

@@ -1,4 +1,4 @@
-"""One scene at falling quality, to see what a model makes of it: clips made of a photo that comes with matplotlib."""
+"""One scene at falling quality, to see how a model scores it: clips made of a photo that comes with matplotlib."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -32,7 +32,7 @@ _CLIPS: dict[str, tuple[tuple[str, int], ...]] = {
 
 
 class Demo(GeneratedFolder):
-    """Clips of two seconds, 480x270 and 270x480 px, of a camera that moves over one photo; made where there are none.
+    """Clips of two seconds, 480x270 and 270x480 px, of a camera that moves over one photo; made if they do not exist.
 
     Args:
         folder: Where they are, or will be.

@@ -57,7 +57,7 @@ class Kind:
 
     @property
     def available(self) -> bool:
-        """Whether the installed PyAV has all the encoders."""
+        """Return whether the installed PyAV has all the encoders."""
         return all(map(has_encoder, self.encoders))
 
 

@@ -91,10 +91,10 @@ class Making:
             split: ``train``, ``validation``, ``test`` or ``all``, or several.
 
         Returns:
-            Those of it that will do, in an order that has nothing to do with their names.
+            The suitable sources, in an order that is independent of their names.
 
         Raises:
-            UsageError: There are none.
+            UsageError: No source is suitable.
         """
         known = self._load_survey()
         sources: list[PristineSource] = []
@@ -204,7 +204,7 @@ class Making:
     def _run(
         self, doing: str, task: Callable[..., R], todo: Sequence[T], weight: Callable[[T], int]
     ) -> Iterator[tuple[T, R | str]]:
-        """Calls ``task(*arguments)`` in processes; yields each item with the result, or with why there is none."""
+        """Call ``task(*arguments)`` in processes; yield each item with its result or the reason for its failure."""
         progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -228,7 +228,7 @@ class Making:
 
 
 def _outcome(future: "Future[R]") -> "R | str":
-    """The result of work in a process, or why there is none."""
+    """The result of work in a process, or the reason for its failure."""
     error = future.exception()
     if error is None:
         return future.result()
@@ -245,7 +245,7 @@ def source_files(sources: str | Path | Iterable[str | Path] | None, root: Path) 
         root: The folder of what is made, in which none is looked for.
 
     Raises:
-        UsageError: There are none, or two have one name.
+        UsageError: No source is named, or two have one name.
     """
     places = [sources] if isinstance(sources, (str, Path)) else list(sources or ())
     if not places:
@@ -268,7 +268,7 @@ def _splits(split: str | Sequence[str]) -> list[str]:
 
 
 def check(split: str | Sequence[str], **counts: int | None) -> None:
-    """Refuses a split that there is not, and counts that are none.
+    """Refuse an unknown split, and counts below 1.
 
     Raises:
         UsageError: The message names the option.

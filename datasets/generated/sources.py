@@ -60,7 +60,7 @@ class PristineSource:
 
     @property
     def content(self) -> str:
-        """The name in the clips' names: its own, and a hash of what tells it from its namesakes."""
+        """The name in the clips' names: its own, and a hash that separates it from its namesakes."""
         stem = "".join(c if c.isascii() and c.isalnum() else "-" for c in self.path.stem)[:40].strip("-").lower()
         digest = hashlib.sha256(f"{self.name}\0{self.bytes}".encode("utf-8", "surrogateescape")).hexdigest()
         return f"{stem or 'source'}-{digest[:8]}"
@@ -147,7 +147,7 @@ def without_copies(new: Sequence[PristineSource], earlier: Sequence[PristineSour
 def film(source: PristineSource, take: int, seconds: float, seed: int) -> tuple[np.ndarray, Fraction]:
     """A pristine clip of a source.
 
-    Of a photo: a camera pans over it and zooms a little, in a hand that is nearly steady; the picture is sampled anew
+    Of a photo: a camera pans over it and zooms a little, in a hand that is nearly steady; the picture is sampled again
     at or below its own resolution, never above. Of a video: an excerpt as it is, of every second frame where there are
     more than 31 per second, reduced to a short side of 1080 px where that is larger.
 
@@ -251,7 +251,7 @@ def _detail(grey: Image.Image) -> np.ndarray:
 
 
 def _alike(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether two thumbnails show the same; edges find it in other colours too."""
+    """Return whether two thumbnails show the same; edges find it in other colours too."""
     if _likeness(first.astype(np.float64), second.astype(np.float64)) > _ALIKE:
         return True
     return _likeness(_edges(first), _edges(second)) > _ALIKE_EDGES

@@ -39,7 +39,7 @@ def vmaf(pristine: np.ndarray, versions: Sequence[np.ndarray]) -> list[float]:
 
     Args:
         pristine: RGB, uint8 (H, W, 3).
-        versions: Each likewise.
+        versions: Each version, in the same form.
 
     Returns:
         Of each from 0 to 100, higher is better.

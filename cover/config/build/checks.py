@@ -78,5 +78,5 @@ def centered(options: TrainOptions) -> ViewSpec:
 
 
 def known_start(options: TrainOptions) -> bool:
-    """Tell whether the weights to start from mean something: whether their heads are not random."""
+    """Return whether the weights to start from mean something: whether their heads are not random."""
     return not options.from_scratch and options.weights not in (RANDOM_WEIGHTS, PRETRAINED_WEIGHTS)

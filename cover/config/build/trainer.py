@@ -23,7 +23,7 @@ _ONE_DEVICE = {"strategy": "auto", "devices": 1, "num_nodes": 1}
 
 
 def is_local(trainer: Mapping[str, Any]) -> bool:
-    """Tell whether one device scores, so that Lightning's Trainer is not needed."""
+    """Return whether one device scores, so that Lightning's Trainer is not needed."""
     return (
         trainer.keys() <= {"_target_", "accelerator", "precision", *_ONE_DEVICE}
         and all(str(trainer.get(name, value)) == str(value) for name, value in _ONE_DEVICE.items())

@@ -169,7 +169,7 @@ def _rated(node: DataOptions, option: str, targets: TargetOptions) -> "tuple[lis
 
 
 def _negated(row: Row, columns: set[str]) -> dict[str, object]:
-    """Those of a row's extras that hold a number in one of the columns, with the other sign."""
+    """The extras of a row that hold a number in one of the columns, with the opposite sign."""
     negated: dict[str, object] = {}
     for column in columns & row.extras.keys():
         with suppress(ValueError):

@@ -50,7 +50,7 @@ class TargetOptions(Options):
 
 
 class BranchFitOptions(Options):
-    """What a branch's head is fitted to in closed form."""
+    """The closed-form fit of a branch's head."""
 
     sets: dict[str, PositiveFloat] | None = Field(
         description="datasets by name, and their shares: {stills: 1}; null: all alike"

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def _number(kinds: tuple[type, ...], fits: Callable[[Any], bool], words: str) -> BeforeValidator:
-    """Accept numbers of some types that fit; bool is none of them."""
+    """Accept numbers of some types that fit; bool is not one of them."""
 
     def check(value: object) -> object:
         if type(value) not in kinds or not fits(value):

@@ -130,7 +130,7 @@ def _roots(moments: Array, products: Array) -> list[float]:
 
 
 def _rises(values: Array) -> NDArray[np.bool_]:
-    """Whether the derivatives of polynomials (..., 4) are nowhere below 0 on -1..1, but for rounding: (...,)."""
+    """Return whether the derivatives of polynomials (..., 4) are nowhere below 0 on -1..1, but for rounding: (...,)."""
     b, c, d = np.moveaxis(values[..., 1:], -1, 0)
     lowest = np.minimum(b - 2 * c + 3 * d, b + 2 * c + 3 * d)
     inside = (d > 0) & (np.abs(c) < 3 * d)  # where the lowest point lies

@@ -14,7 +14,7 @@
 ``none``        The predictions as they are.
 ==============  =======================================================================================================
 
-All but ``rescale`` and ``none`` may fall as well as rise, so their PLCC is never negative: SROCC tells the direction.
+All but ``rescale`` and ``none`` may fall as well as rise, so their PLCC is never negative: SROCC shows the direction.
 
 The logistic fits are least-squares curves, not whatever the usual start [max MOS, min MOS, mean prediction, 0.5] leads
 to, which depends on the scale of the predictions (:mod:`cover.evaluation.fits.logistics`). **Where no logistic beats
@@ -65,7 +65,7 @@ def known(fit: str) -> Fit:
     """Give the fit of a name.
 
     Raises:
-        ValueError: There is none.
+        ValueError: No fit has this name.
     """
     if fit == "logistic":
         warnings.warn(renamed("fit=logistic", "fit=logistic4"), DeprecationWarning, stacklevel=2)

@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Contents:
-    """Which videos show one content.
+    """The videos that show one content.
 
     Attributes:
         keys: Content of each video, in the order of the rows.

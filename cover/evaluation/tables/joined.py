@@ -136,7 +136,7 @@ def match(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
-    """Names of metrics: those of the files or folders, with as much of the path as tells them apart."""
+    """Names of metrics: those of the files or folders, with as much of the path as makes them unique."""
     for count in range(1, 8):
         labels = ["/".join(path.absolute().with_suffix("").parts[-count:]) for path in paths]
         if len(set(labels)) == len(labels):

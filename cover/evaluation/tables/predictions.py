@@ -49,7 +49,7 @@ class PredictionTable:
 
     @property
     def present(self) -> list[str]:
-        """Those of our own scores that it has."""
+        """The columns of our own scores that the table has."""
         return [name for name in SCORES if self.columns[name] in self.frame]
 
     def rated(self) -> list[Row]:
@@ -145,7 +145,7 @@ def prediction_table(
     scores: Mapping[str, Mapping[str, float]],
     uncertain: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> pd.DataFrame:
-    """Tabulate Filename, mos, the scores and what a calibration makes of them, one line a row.
+    """Tabulate Filename, mos, the scores and the calibrated scores, one line a row.
 
     Args:
         rows: The rated videos.
@@ -172,7 +172,7 @@ def rated_table(
     Args:
         rows: The rated videos.
         uncertain: As of :func:`prediction_table`.
-        columns: Scores by name, which is none of the others'.
+        columns: Scores by names that no other column has.
     """
     known = {} if uncertain is None else {"ci95": uncertain[0], "se": uncertain[1]}
     rated = {FILENAME: [row.name for row in rows], "mos": [row.mos for row in rows], **known}

@@ -29,7 +29,7 @@ def rated_rows(rows: Sequence[Row], option: str = "data") -> list[Row]:
         option: Where their dataset stands in the config, for messages.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No row has a MOS.
     """
     rated = [row for row in rows if row.mos is not None and math.isfinite(row.mos)]
     if not rated:

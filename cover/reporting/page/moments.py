@@ -9,7 +9,7 @@ import numpy as np
 from cover.reporting.clock import clock
 from cover.scores import BRANCHES
 
-_DEVIATIONS = 4.0  # of what a score changes by from one moment to the next: a drop that is more is none by chance
+_DEVIATIONS = 4.0  # of what a score changes by from one moment to the next: a larger drop is not chance
 _LEAST = 0.1  # in scores, whose spreads between videos are some tenths
 _SHARE = 0.5  # of the spread between videos: a drop that is less is not worth a look
 _ROWS = ("upper", "", "lower")
@@ -22,7 +22,7 @@ class Stretch:
 
     Attributes:
         start: Its start, seconds after the first frame.
-        end: Its end, likewise.
+        end: Its end, seconds after the first frame.
         branch: Which score is low: a branch.
         below: How far its lowest value is below the video's median of that branch.
         time: When that value is reached, s.

@@ -176,7 +176,7 @@ def _percentiles(table: pd.DataFrame) -> list[tuple[int, float]]:
     known = table[["percentile", "overall"]].dropna().sort_values("overall")
     ranks, values = (known[name].to_numpy(dtype=float) for name in ("percentile", "overall"))
     places = {rank: int(np.searchsorted(ranks, rank)) for rank in _TICKS if ranks[0] <= rank <= ranks[-1]}
-    # Where videos stand wide apart, nothing tells where between them it is.
+    # Between videos that stand wide apart, the place of a rank is unknown.
     inside = [rank for rank, place in places.items() if ranks[place] - ranks[max(0, place - 1)] <= _APART]
     return [(rank, round(float(np.interp(rank, ranks, values)), 4)) for rank in inside]
 

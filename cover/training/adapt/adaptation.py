@@ -44,7 +44,7 @@ class Adaptation:
         contents: Their contents; None where each video is taken to show something else.
         choice: The rung that cross-validation over all of them chose.
         nested: What choosing is worth, on videos it did not see.
-        kept: Whether the weights changed: whether the choice is above the calibration, and its worth beyond chance.
+        kept: Whether the weights changed: whether the choice is above the calibration, and its worth significantly.
         curve: The calibration of the weights; None where scores do not rise with the MOS.
     """
 

@@ -113,7 +113,7 @@ class Nested:
 
     Attributes:
         after: (N,) overall scores, each by a fold that did not see its content.
-        before_mos: (N,) predictions of the start on the scale of the MOS, calibrated likewise; NaN for no rising curve.
+        before_mos: (N,) predictions of the start on the scale of the MOS, also calibrated; NaN for no rising curve.
         after_mos: (N,) those of ``after``.
         rungs: The rung of each fold.
         folds: How many there are.
@@ -244,7 +244,7 @@ def left_out_scores(rated: RatedInputs, seed: int, rungs: Sequence[Rung]) -> Arr
 
 
 def choose(rated: RatedInputs, seed: int) -> Choice:
-    """Choose a rung by cross-validation: the best by SROCC + PLCC, if it is better than the start beyond chance.
+    """Choose a rung by cross-validation: the best by SROCC + PLCC, if it is significantly better than the start.
 
     Args:
         rated: Videos of two groups at least.

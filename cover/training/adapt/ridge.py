@@ -26,7 +26,7 @@ _FOLDS = 10
 
 @dataclass(frozen=True)
 class BranchFit:
-    """What a branch's head is fitted to.
+    """The closed-form fit of a branch's head.
 
     Attributes:
         sets: Name of a dataset -> its share in the fit; empty: all datasets alike.
@@ -39,10 +39,10 @@ class BranchFit:
 
 @dataclass(frozen=True)
 class Ridge:
-    """What heads are fitted to.
+    """The closed-form fit of the heads.
 
     Attributes:
-        branches: Branch -> what its head is fitted to.
+        branches: Branch -> the fit of its head.
         content: Column of the content, so that a penalty is chosen on contents that its fit did not see; None, and in
             datasets without it: videos stand for themselves.
     """
@@ -117,13 +117,13 @@ def fit_heads(model: COVER, data: TrainingData, ridge: Ridge, seed: int) -> None
     """Set the last layers of the heads by ridge regression on the videos to train on, each branch by itself.
 
     Ratings are those that training uses: of the branch alone where a dataset has them, else the MOS, in standard
-    deviations of their dataset. A linear head is fitted to the features, the last layer of another to what its first
-    one makes of them.
+    deviations of their dataset. A linear head is fitted to the features, the last layer of another head to the
+    output of its first layer.
 
     Args:
         model: The model, whose frozen backbones' features are cached.
         data: The videos.
-        ridge: What each branch is fitted to.
+        ridge: The fit of each branch.
         seed: Of the folds.
 
     Raises:

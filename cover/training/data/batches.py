@@ -32,7 +32,7 @@ class VideoGroup:
     """Videos whose inputs have one shape.
 
     Attributes:
-        features: Frozen branch -> what its backbone makes of the videos, float (B, C, T', ...).
+        features: Frozen branch -> features of the videos by its backbone, float (B, C, T', ...).
         views: Trained branch -> RGB in 0..255, uint8 (B, 3, T, H, W).
     """
 
@@ -48,7 +48,7 @@ class VideoBatch:
         groups: The videos; those of one shape are together.
         videos: int64 (B,), the place of each in :attr:`TrainingData.videos`, in the order of the groups.
         mos: float32 (B,), their MOS in standard deviations from the mean of their set.
-        own: Branch -> float32 (B,), likewise what rates it alone, for branches of which there is such a rating.
+        own: Branch -> float32 (B,), the ratings of this branch alone, for branches that have such ratings.
         contents: int64 (B,), number of the content of each, where batches are made by content.
         auxiliary: float32 (B, N), what auxiliary columns say of each, standardised over all videos to train on.
         certainties: float32 (B,), of each in the loss, by how certain its MOS is; None: all alike.

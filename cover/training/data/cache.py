@@ -61,14 +61,14 @@ class TensorCache:
         self._identity = text
 
     def has(self, row: Row, sampling: str) -> bool:
-        """Tell whether there is a tensor of this video and sampling."""
+        """Return whether there is a tensor of this video and sampling."""
         return self._file(row, sampling).exists()
 
     def load(self, row: Row, sampling: str) -> Tensor:
         """Load the tensor of a video and sampling, as it was saved.
 
         Raises:
-            UsageError: There is none, or its file is damaged.
+            UsageError: The cache lacks it, or its file is damaged.
         """
         file = self._file(row, sampling)
         try:

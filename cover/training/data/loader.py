@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 class TrainingData(lightning.LightningDataModule):
     """Batches of rated videos, a function of seed and epoch alone.
 
-    What a frozen backbone makes of a video comes from a cache, and so may the views of a trained one; else these are
-    decoded anew, with other frames, crops and mirroring in each epoch. Colours, noise, blur, scale and the like are
+    Features of a frozen backbone come from a cache, and so may the views of a trained one; else these are
+    decoded again, with other frames, crops and mirroring in each epoch. Colours, noise, blur, scale and the like are
     never changed to gain training data: they are what is judged.
 
     Args:
@@ -46,7 +46,7 @@ class TrainingData(lightning.LightningDataModule):
         videos: All videos, those to train on first.
         owners: The set of each.
         mos: Of each, in standard deviations from the mean of its set.
-        own: Branch -> what rates it alone, likewise; of branches that some set has such ratings of.
+        own: Branch -> the ratings of this branch alone, for branches that some set has such ratings of.
         failures: Videos that this process could not decode, by file and part.
         auxiliary_count: Number of auxiliary regression targets.
     """
@@ -96,11 +96,11 @@ class TrainingData(lightning.LightningDataModule):
         self._auxiliary = _standardized_columns(self.videos[: self.trained], auxiliary) if auxiliary else None
 
     def contents_of(self, videos: Sequence[int]) -> Tensor | None:
-        """Numbers of the contents of some videos to train on, int64 (n,), alike on every rank; None: there are none."""
+        """Numbers of the contents of some videos to train on, int64 (n,), alike on all ranks; None without contents."""
         return None if self._contents is None else self._numbers[list(videos)]
 
     def auxiliary_of(self, videos: Sequence[int]) -> Tensor | None:
-        """Give the auxiliary targets of some videos to train on, float32 (n, N); None: there are none."""
+        """Give the auxiliary targets of some videos to train on, float32 (n, N); None without targets."""
         return None if self._auxiliary is None else self._auxiliary[list(videos)]
 
     def certainties_of(self, videos: Sequence[int]) -> Tensor | None:
@@ -113,7 +113,7 @@ class TrainingData(lightning.LightningDataModule):
         return sum(len(rated.train) for rated in self.sets)
 
     def train_dataloader(self) -> DataLoader:
-        """This rank's share of the batches of the current epoch."""
+        """The batches of the current epoch that this rank takes."""
         rank, ranks = self._place()
         epoch = self.trainer.current_epoch if self.trainer else 0
         rng = np.random.Generator(np.random.PCG64([self.seed, epoch]))
@@ -131,15 +131,15 @@ class TrainingData(lightning.LightningDataModule):
         return self._loader(batches, dataclasses.replace(self.spec, sampling="random", seed=seed), training=True)
 
     def val_dataloader(self) -> DataLoader:
-        """This rank's share of the videos to validate on, each once, sampled at the centre."""
+        """The videos to validate on that this rank takes, each once, sampled at the centre."""
         return self._centered(range(self.trained, len(self.videos)))
 
     def predict_dataloader(self) -> DataLoader:
-        """This rank's share of all videos, each once, sampled at the centre."""
+        """The videos that this rank takes of all, each once, sampled at the centre."""
         return self._centered(range(len(self.videos)))
 
     def some_dataloader(self, count: int) -> DataLoader:
-        """This rank's share of so many videos at most, evenly spaced among all, sampled at the centre."""
+        """The videos that this rank takes of so many at most, evenly spaced among all, sampled at the centre."""
         return self._centered(range(0, len(self.videos), -(-len(self.videos) // count)))
 
     def _centered(self, videos: Sequence[int]) -> DataLoader:

@@ -55,7 +55,7 @@ class Selection:
         indices: Which of the splits to train on, one after the other.
         train: For fixed splits: the name of the one to train on.
         validation: For fixed splits: the name of the one to validate on.
-        held_out: Videos to validate on instead of a split of the first source; None: there are none.
+        held_out: Videos to validate on instead of a split of the first source; None without any.
         targets: Branch -> column that rates it alone; None: it learns from the MOS.
         content: Column of the content, by which batches are made; None: they are not.
         auxiliary: Patterns of columns with auxiliary regression targets.

@@ -1,1 +1,1 @@
-"""What happens in an epoch: the module, losses, schedule, history."""
+"""The training of an epoch: the module, losses, schedule, history."""

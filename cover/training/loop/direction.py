@@ -33,7 +33,7 @@ class StartingDirection(Callback):
         assert isinstance(pl_module, Training)
         assert isinstance(data, TrainingData)
         seen: dict[str, list[tuple[list[float], float]]] = defaultdict(list)
-        pl_module.model.eval()  # every epoch sets it to training anew
+        pl_module.model.eval()  # every epoch sets it to training again
         with torch.no_grad(), trainer.precision_plugin.forward_context():
             for batch in data.some_dataloader(_ENOUGH):
                 scores = pl_module.scores(trainer.strategy.batch_to_device(batch))

@@ -69,7 +69,7 @@ def write_curves(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_curves(path: Path) -> list[dict[str, Any]]:
-    """Read a table that :class:`CurveWriter` wrote; no lines where there is none."""
+    """Read a table that :class:`CurveWriter` wrote; no lines if it does not exist."""
     if not path.exists():
         return []
     return [{str(k): v for k, v in line.items()} for line in pd.read_csv(path).to_dict("records")]

@@ -168,7 +168,7 @@ class QualityLoss(nn.Module):
                 factor are read.
             target: (B,) MOS. Correlation and ranking do not depend on its scale; the squared error takes it as it is
                 and is meant for MOS standardised over the training set (not over the batch).
-            own: Score -> (B,) ratings of that score alone, which stand in for the MOS; None or empty: there are none.
+            own: Score -> (B,) ratings of that score alone, which stand in for the MOS; None or empty without any.
             contents: (B,) number of the content of each video, for ``within``; None: all are one.
             weights: (B,) of each video, positive; None: all alike.
 

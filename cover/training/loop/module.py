@@ -199,7 +199,7 @@ class Training(lightning.LightningModule):
         """Measure the agreement of every score with the MOS, as the official code validates.
 
         SROCC, KROCC and PLCC are of the raw scores, RMSE after their mean and deviation are made those of the MOS. A
-        branch that ratings of its own are there for is held against these. With several sets a figure is the mean over
+        branch that has ratings of its own is compared with these. With several sets a figure is the mean over
         them.
         """
         overall = {}
