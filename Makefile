@@ -28,7 +28,7 @@ test-all: setup  ## what CI runs: those that start processes or train for a whil
 test-full: setup  ## the full-size tests too: minutes to hours on a CPU
 	$(BIN)/python -m pytest -m "full or not full"
 
-docs: setup  ## write docs/options.md from the schema
+docs: setup  ## write docs/options.md and the table of datasets from the configs
 	$(BIN)/python -m tools.options
 
 lint: setup  ## ruff, mypy and the docs linter

@@ -1,4 +1,4 @@
-"""BRISQUE, NIQE, PIQE and the variance of the Laplacian of pictures, to hold a model against.
+"""BRISQUE, NIQE, PIQE and the variance of the Laplacian of pictures, to compare a model with.
 
     python benchmarks/classic.py ratings.csv classic.csv [--split test] [--limit 500]
 

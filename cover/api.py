@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cover.decoding.decoder import Decoder, default_workers
-from cover.errors import VideoError, WeightsError
+from cover.errors import UsageError, VideoError, WeightsError
 from cover.models import COVER
 from cover.results.reference import Reference, read_reference, shipped_reference
 from cover.rows import Failure, Row
@@ -30,6 +30,7 @@ def load_model(
     name: str | Path = "cover",
     *,
     clip_weights: str | Path | None = None,
+    base_weights: str | Path | None = None,
     backbones: Mapping[str, nn.Module] | None = None,
     device: str | torch.device = "cpu",
 ) -> COVER:
@@ -42,6 +43,8 @@ def load_model(
             what model it is of.
         clip_weights: A local CLIP ViT-L/14 image tower: a state dict with OpenAI's ``visual.*`` names, OpenAI's own
             ViT-L-14.pt, or an open_clip file. By default OpenAI's file is downloaded.
+        base_weights: The file that ``heads.safetensors`` was trained from, where it is neither in the same folder nor
+            downloaded yet; ``"cover"`` or ``"pretrained"`` to download published files that it was trained from.
         backbones: Branch -> the backbone of your own that the file was trained with; its tensors come from the file.
         device: Where to put the model.
 
@@ -63,7 +66,7 @@ def load_model(
         model.reference = shipped_reference(about)
     except (TypeError, ValueError, KeyError) as error:
         raise WeightsError(f"{path} is damaged: what it says of its model makes no sense ({error})") from error
-    load_weights(model, path, clip_weights)
+    load_weights(model, path, clip_weights, base_weights)
     return model.to(device).eval()
 
 
@@ -155,8 +158,10 @@ def score_many(
         in the order in which videos finish.
 
     Raises:
-        UsageError: The reference cannot be read.
+        UsageError: The reference cannot be read, or ``videos`` is a single path.
     """
+    if isinstance(videos, (str, Path)):
+        raise UsageError(f"score_many takes several videos: score_many([{str(videos)!r}], model)")
     given = list(videos)
     rows = [Row(video, str(video)) for video in given]
     scorer = _scorer(model, views, reference)

@@ -52,7 +52,7 @@ class _Queue(Generic[T]):
 class Work(Generic[T, R]):
     """Groups of items in processes: those of one group are done by one process, one after the other.
 
-    So a process can go on with what it has open. Iterating gives each item with its future, once that is done.
+    So a process can continue with its open video. Iterating gives each item with its future, once that is done.
 
     Args:
         schedule: Gives a pool of one process the work for an item.

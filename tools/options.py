@@ -49,13 +49,18 @@ def _table(rows: list[tuple[str, str, str]]) -> str:
     return "| option | default | meaning |\n|---|---|---|\n" + "".join(lines)
 
 
+def _linked(text: str) -> str:
+    """Give text whose addresses are links."""
+    return re.sub(r"https?://[^\s,;)]+", lambda match: f"<{match[0]}>", text)
+
+
 def datasets_page() -> str:
     """Give docs/datasets.md with the table of public datasets as their cards say."""
     lines = ["| `data=` | Dataset | Videos | Resolution | MOS | Terms | Source |", "|---|---|---|---|---|---|---|"]
     for path in sorted(config_folder().glob("data/[!_]*.yaml")):
         if card := yaml.safe_load(path.read_text(encoding="utf-8")).get("card"):
             facts = [card[key] for key in ("title", "videos", "resolution", "mos", "terms")]
-            lines.append(f"| `{path.stem}` | {' | '.join(facts)} | <{card['source']}> |")
+            lines.append(f"| `{path.stem}` | {' | '.join(facts)} | {_linked(card['source'])} |")
     text = DATASETS.read_text(encoding="utf-8")
     start, end = "<!-- cards: written by make docs -->\n", "\n<!-- end of cards -->"
     return re.sub(f"{start}.*{end}", lambda _: start + "\n".join(lines) + end, text, flags=re.DOTALL)

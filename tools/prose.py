@@ -25,7 +25,8 @@ BANNED = {
     r"\btells\b": "shows, reports",
     r"\bmakes of\b": "computes from",
     r"\bbeyond chance\b": "significantly",
-    r"\bheld against\b": "compared with",
+    r"\bh(?:old|olds|olding|eld)\b (?:\w+ ){0,4}against\b": "compares with",
+    r"\bgo(?:es)? on\b": "continues",
     r"\bof no account\b": "ignored",
 }
 # A docstring opens with a verb or with the name of a thing.

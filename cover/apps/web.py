@@ -223,7 +223,7 @@ def _compare(
         word = "higher" if change > 0 else "lower"
         said = (
             f"B scores {abs(change):.3f} {word} overall. One pair says nothing of a codec or a generator: "
-            "`cover compare` holds many against each other.\n\n"
+            "`cover compare` compares many.\n\n"
         )
         said += "\n\n".join(f"{letter}: {in_words(scored, name)}" for letter, name in (("A", a), ("B", b)))
         frames = []

@@ -152,7 +152,7 @@ def _process_state() -> Iterator[list[str]]:
     argv, path, root = sys.argv, sys.path[:], logging.getLogger()
     handlers, level = root.handlers[:], root.level
     added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
-    # What schedulers send ends a run as Ctrl-C does; Lightning alone would note it and go on.
+    # What schedulers send ends a run as Ctrl-C does; Lightning alone would note it and continue.
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(added)
     try:
@@ -181,7 +181,7 @@ def _recipes(folders: Sequence[Path]) -> list[str]:
 
 
 def _guarded(task: str, cfg: DictConfig) -> int:
-    """Run one job; whatever happens becomes an exit code, so that a multirun goes on with the next job."""
+    """Run one job; whatever happens becomes an exit code, so that a multirun continues with the next job."""
     try:
         config, folder = resolved(cfg), Path(HydraConfig.get().runtime.output_dir)
         with sole_writer(folder) if is_main_process() else nullcontext():

@@ -21,7 +21,7 @@ usage: cover COMMAND [key=value ...]
 On results folders:
 
   report     write report.html again: cover report DIR
-  compare    hold run B against run A: cover compare A B
+  compare    compare run B with run A: cover compare A B
   select     list the videos that fulfil a condition: cover select DIR 'overall > 0.5'
   gate       exit with 3 unless a condition holds: cover gate DIR 'mean(overall) > 0.3'
   app        score in the browser: cover app

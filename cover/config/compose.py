@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -48,6 +48,8 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         if isinstance(error.__cause__, UsageError):
             raise error.__cause__ from error
+        if isinstance(error, MissingMandatoryValue):
+            raise UsageError(f"{error.full_key}: has no value; give {error.full_key}=VALUE") from error
         raise UsageError(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}

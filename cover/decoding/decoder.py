@@ -64,7 +64,7 @@ class Decoder:
     """Decode videos into views, in processes of their own.
 
     A video, or a part of one, that takes longer than ``timeout`` seconds, or that brings its process down, becomes a
-    :class:`~cover.rows.Failure`, and a fresh process goes on with the next one. A video is indexed once for all of its
+    :class:`~cover.rows.Failure`, and a new process takes the next one. A video is indexed once for all of its
     parts, and decoded front to back by as few processes as keep all of them busy.
 
     Args:
@@ -106,7 +106,7 @@ class Decoder:
 
         Yields:
             An iterator over the rows, each with its views, or with why it has none; a row that is cut is replaced by
-            those of its parts. Decoding goes on until the block ends.
+            those of its parts. Decoding continues until the block ends.
         """
         rows = list(rows)
         threads = max(1, available_cpus() // self.workers) if self.workers else 0
@@ -290,7 +290,7 @@ class _Decoding:
     def _follow(
         self, task: _Planning, future: "Future[Plan | None]", work: "Work[_Task, Any] | WorkHere[_Task, Any]"
     ) -> Iterator[Decoded]:
-        """Go on to the next step of a video: its parts, where they are known."""
+        """Take the next step of a video: its parts, where they are known."""
         divided, rows = task.divided, task.divided.rows
         if future.exception() is not None:
             lost = self._outcome(rows[0], future, task.step.value)

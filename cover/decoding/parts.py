@@ -1,4 +1,4 @@
-"""Videos of which parts are scored: indexed once, then loaded part by part by a process that goes on where it was.
+"""Videos of which parts are scored: indexed once, then loaded part by part by a process that continues where it was.
 
 What is here runs in the processes that decode, but for :func:`kept_part`. Imports no torch.
 """
@@ -138,7 +138,7 @@ def plan_without_shots(video: DividedVideo) -> Plan:
 
 
 def load_part(group: PartGroup, number: int, spec: ViewSpec) -> LoadedViews:
-    """Load a part of a group; where the one before was loaded by this process, decoding goes on from there.
+    """Load a part of a group; where the one before was loaded by this process, decoding continues there.
 
     Args:
         group: The group.
@@ -151,7 +151,7 @@ def load_part(group: PartGroup, number: int, spec: ViewSpec) -> LoadedViews:
     global _current
     going_on = _current is not None and (_current.group, _current.number) == (group, number)
     loading = _current.loading if _current is not None and going_on else None
-    _current = None  # an error leaves nothing to go on with
+    _current = None  # an error leaves nothing to continue with
     if loading is None:
         loading = load_parts(_index(group.kept), group.parts[number:], spec, threads=group.threads)
     loaded = next(loading)

@@ -184,7 +184,7 @@ def rmse_test(a: float, b: float, freedom: int) -> tuple[float, float]:
         freedom: Degrees of freedom of each: N - 1 of RMSE, N - d of RMSE*.
 
     Returns:
-        F, and the p of so large a ratio, which the recommendation holds against 0.05; NaN where undefined.
+        F, and the p of so large a ratio, which the recommendation compares with 0.05; NaN where undefined.
     """
     small, large = min(a, b), max(a, b)
     if not math.isfinite(small + large) or freedom < 1:

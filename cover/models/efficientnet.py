@@ -2,7 +2,7 @@
 
 Source: Tan and Le, "EfficientNet" (ICML 2019), in the "lite" form of Google's TPU repository
 (github.com/tensorflow/tpu, ``models/official/efficientnet/lite``): no squeeze-and-excitation, ReLU6, stem and head of
-fixed width. Convolutions have timm's names (``tf_efficientnet_lite0``), and a test holds the network against timm's;
+fixed width. Convolutions have timm's names (``tf_efficientnet_lite0``), and a test compares the network with timm's;
 importing timm would take longer than scoring a video.
 """
 

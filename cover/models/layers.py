@@ -1,7 +1,7 @@
 """Building blocks that the backbones share.
 
 They are the small parts of timm, torchvision and open_clip that COVER is made of, under the same state-dict names and
-with the same initial values; tests hold each against its library. Importing those packages would take longer than
+with the same initial values; tests compare each with its library. Importing those packages would take longer than
 scoring a video with a small model: each pulls in ``torch._dynamo`` and far more models than are used here.
 """
 

@@ -20,7 +20,7 @@ from rich.text import Text
 
 @contextmanager
 def working(doing: str) -> Iterator[None]:
-    """Show on stderr that something goes on that cannot be counted, where somebody looks."""
+    """Show on a terminal that work without a count is under way."""
     with Console(stderr=True).status(f"{doing} ..."):
         yield
 

@@ -38,9 +38,7 @@ videos; ``quantile(0.3)`` is that of what it is compared with."""
 
 def conditioned(results: Results) -> pd.DataFrame:
     """Give the table that conditions are about: the columns by names that an expression can hold."""
-    known = {"True": True, "False": False}
-    scored = results.numbers
-    table = scored.assign(lossless=scored["lossless"].map(known)).rename(columns=identifier)
+    table = results.numbers.rename(columns=identifier)
     return table.loc[:, ~table.columns.duplicated()]
 
 

@@ -134,7 +134,7 @@ def unlike(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
             differences.append(f"{'frame rate' if name == 'fps' else 'length'} {before:g} -> {after:g}")
     for name in ("codec", "lossless"):
         old, new = a.get(name), b.get(name)
-        if isinstance(old, str) and isinstance(new, str) and old and new and old != new:
+        if all(isinstance(value, bool) or (isinstance(value, str) and value) for value in (old, new)) and old != new:
             differences.append(f"{name} {old} -> {new}")
     return differences
 

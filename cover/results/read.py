@@ -34,6 +34,7 @@ from cover.results.record import RunRecord, is_before_07, read_run_record
 from cover.scores import SCORES
 
 _NUMBERS = {*FACTS, "mos", "predicted_mos", "percentile"} - {"codec", "lossless"}
+_TRUTH = {"True": True, "False": False}
 _PART = {FILENAME: "video", **PART}
 
 
@@ -126,6 +127,8 @@ def joined(scores: pd.DataFrame, facts: pd.DataFrame | None) -> tuple[pd.DataFra
         table = table.join(known.drop(columns=[name for name in known if name in table]))
     for name in {*SCORES, *_NUMBERS, *(PART.values() if in_parts else ())}.intersection(table):
         table[name] = pd.to_numeric(table[name], errors="coerce").replace([math.inf, -math.inf], math.nan)
+    if "lossless" in table:
+        table["lossless"] = table["lossless"].map(lambda value: _TRUTH.get(str(value)))
     for name in FACTS:
         if name not in table:
             table[name] = pd.Series(None, index=table.index, dtype=object if name in ("codec", "lossless") else float)

@@ -1,4 +1,4 @@
-"""Hold a run against a condition, for continuous integration: exit code 3 when it does not hold."""
+"""Check a run against a condition, for continuous integration: exit code 3 when it is not met."""
 
 from rich.console import Console
 

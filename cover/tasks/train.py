@@ -73,6 +73,8 @@ def _show(plan: TrainingPlan, folder: Path) -> dict[str, Any]:
 
     results = read_figures(folder)
     seen = [option for option in HydraConfig.get().overrides.task if _SEEN.match(option)]
+    folders = [source.path for source in HydraConfig.get().runtime.config_sources if source.provider == "command-line"]
+    seen += [option for place in folders for option in ("--config-dir", place)]
     program = "python infer.py" if Path(sys.argv[0]).suffix == ".py" else "cover infer"
     show_training(results, folder, program, seen, plan.study)
     return results.measures

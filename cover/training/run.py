@@ -134,7 +134,7 @@ def train_stages(
 
 
 def _gain(start: StageResult, tried: StageResult) -> Gain:
-    """Hold what was trained against the start, on the first set's videos to validate on that both could read."""
+    """Compare the trained model with the start, on the first set's videos to validate on that both could read."""
     data = tried.data
     rated = data.sets[0]
     before, after = start.overall, tried.overall

@@ -99,7 +99,7 @@ def run_stage(
     frozen = [branch for branch in BRANCHES if branch not in learning]
     data = training_data(recipe, model, sets, frozen, learning, folder)
     place = folder / "stages" / stage.name
-    # What a stage before this one has trained goes on from there.
+    # Layers that an earlier stage has trained continue from there.
     again = [branch for branch in learning if not any(key.startswith(f"backbones.{branch}.") for key in trained)]
     if recipe.start.from_scratch and again and not (place / LAST).exists():
         _start_from_scratch(model, again, data)

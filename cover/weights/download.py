@@ -80,6 +80,20 @@ def fetch(file: WeightsFile, cache: Path | None = None) -> Path:
     return target
 
 
+def cached(file: WeightsFile, cache: Path | None = None) -> Path | None:
+    """Locate a published file that was downloaded before; None if it is not there or its checksum is wrong.
+
+    Args:
+        file: The file.
+        cache: Folder to look in; :func:`cache_dir` unless given.
+    """
+    target = (cache or cache_dir()) / file.filename
+    try:
+        return target if _verified(target, file) else None
+    except OSError:
+        return None
+
+
 def _verified(path: Path, file: WeightsFile) -> bool:
     return path.is_file() and sha256_of(path) == file.sha256
 

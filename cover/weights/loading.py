@@ -4,7 +4,6 @@ import json
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from torch import Tensor, nn
 from cover.curves import Calibration
 from cover.errors import WeightsError
 from cover.files import replacing
-from cover.weights.download import fetch
 from cover.weights.keys import (
     CLIP_RULES,
     CLIP_UNUSED,
@@ -30,12 +28,14 @@ from cover.weights.keys import (
     rename,
 )
 from cover.weights.open_clip_weights import open_clip_state
+from cover.weights.origin import Origin, base_of
 from cover.weights.pretrained import forked, fresh, inflated
-from cover.weights.published import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, WeightsFile, sha256_of
+from cover.weights.published import PRETRAINED_WEIGHTS, PUBLISHED
 from cover.weights.reading import calibration_in, read_about, read_state_dict
 from cover.weights.timm_weights import timm_state
 
 log = logging.getLogger(__name__)
+
 
 _STATE_OF = {"timm": timm_state, "open_clip": open_clip_state}
 
@@ -44,12 +44,13 @@ def load_weights(
     model: nn.Module,
     weights: str | Path | None = None,
     clip_weights: str | Path | None = None,
+    base_weights: str | Path | None = None,
 ) -> None:
-    """Fill a model from COVER.pth and a CLIP file, from a checkpoint of ours, or with what training starts from.
+    """Fill a model from COVER.pth and a CLIP file, from a checkpoint of ours, or with the start of a training.
 
-    A file of ours may hold only what was trained. It then says which weights it was trained from, and what it lacks is
-    taken from there, and so on should that be such a file again; the referenced base file must match its recorded
-    checksum.
+    A file of ours may hold only what was trained. It then names the weights that it was trained from by file name and
+    sha256. These are looked for in ``base_weights``, in the file's own folder, and among downloaded published files. A
+    file alone never causes a download, and no path in it is opened.
 
     Tensors take the model's own dtypes and device (the CPU where it is built on ``torch.device("meta")``), and are
     copies: the files may change afterwards. ``model.calibration`` becomes that of
@@ -62,23 +63,26 @@ def load_weights(
             inflated to video and its Video Swin-T (Kinetics) as backbones, gates and heads as a fixed seed draws them.
         clip_weights: CLIP ViT-L/14, read unless ``weights`` has an image tower; unless given, what ``weights`` was
             trained from, else the published one.
+        base_weights: The file that a partial ``weights`` was trained from; ``"cover"`` or ``"pretrained"`` to download
+            the published files that it was trained from, where they are not there.
 
     Raises:
-        WeightsError: A file cannot be had or read (see :func:`fetch` and :func:`read_state_dict`), is not what a file
-            was trained from any more, lacks names that the model needs, or has them in other shapes. The model is
-            unchanged then.
+        WeightsError: A file cannot be had or read (see :func:`fetch` and :func:`read_state_dict`), the weights that a
+            file was trained from are not there, or a file lacks names that the model
+            needs, or has them in other shapes. The model is unchanged then.
     """
     filling = _Filling(model)
     tower = {name for name in filling.needed if name.startswith(IMAGE_TOWER)}
     if "semantic" in getattr(model, "custom", ()):  # whose names say nothing of CLIP
         tower = set()
-    source, clip = _Origin(weights), _Origin(clip_weights)
+    source, clip = Origin(weights), Origin(clip_weights)
+    asked = None if base_weights is None else str(base_weights)
     calibration: Calibration | None = None
     first = True
     tower_path: Path | None = None
     partial = False
     while source.name != PRETRAINED_WEIGHTS:
-        path = source.find(PUBLISHED["cover"])
+        path = source.find(PUBLISHED["cover"], asked)
         about = read_about(path)
         state = read_state_dict(path)
         if first:
@@ -89,7 +93,7 @@ def load_weights(
             filling.take(path, state)
         if tower_path is None and not tower.isdisjoint(filling.taken):
             tower_path = path
-        base = _base(path, about)
+        base = base_of(path, about)
         if base is None:
             hint = " (a CLIP file? that is clip_weights=)" if any(name.startswith("visual.") for name in state) else ""
             from_clip = tower if partial or tower_path is None else set()
@@ -102,10 +106,10 @@ def load_weights(
             break
         source = base.weights
     else:  # not left by a break: this is what the last file was trained from, or what the user asked for
-        _start(filling, model)
+        _start(filling, model, source, asked)
 
     if not filling.missing().isdisjoint(tower):
-        path = clip.find(PUBLISHED["clip_vit_l14"])
+        path = clip.find(PUBLISHED["clip_vit_l14"], asked)
         filling.take(path, read_state_dict(path), CLIP_RULES, CLIP_UNUSED, only=tower)
         filling.require(tower, path)
     elif tower_path is not None and clip_weights is not None:
@@ -140,49 +144,6 @@ def save_weights(
         raise WeightsError(f"cannot write the weights to {path}: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Origin:
-    """A source of weights: one that the user named, or one that a file says it was trained from.
-
-    Args:
-        name: A path or a keyword; None for the published file.
-        sha256: What it must hash to, if a file names it.
-        owner: The file that names it; None if the user does.
-    """
-
-    name: str | Path | None
-    sha256: str | None = None
-    owner: Path | None = None
-
-    def find(self, published: WeightsFile) -> Path:
-        """The file, fetched or checked if need be. The checksum also rules out that files name each other in a ring."""
-        if self.name is None:
-            return fetch(published)
-        path = Path(self.name)
-        if self.owner is None:
-            return path
-        whole = "use best.ckpt of the finished run, which is whole"
-        if self.name == RANDOM_WEIGHTS:
-            raise WeightsError(f"{self.owner} holds only what was trained from random weights, now gone: {whole}")
-        try:
-            wrong = "has changed since" if path.is_file() else "is gone"
-            if path.is_file() and sha256_of(path) == self.sha256:
-                return path
-        except OSError as error:
-            wrong = f"cannot be read ({error.strerror or error})"
-        raise WeightsError(
-            f"{self.owner} holds only what was trained from {path}, which {wrong}: put it back, or {whole}"
-        )
-
-
-@dataclass(frozen=True)
-class _Base:
-    """The sources that a file of ours says it was trained from."""
-
-    weights: _Origin
-    clip: _Origin
-
-
 class _Filling:
     """The tensors that a model needs, as they are found file by file: what one file has, no later one replaces.
 
@@ -197,6 +158,10 @@ class _Filling:
     def missing(self) -> set[str]:
         """List what no file had so far."""
         return self.needed.keys() - self.taken.keys()
+
+    def lacks(self, prefix: str) -> bool:
+        """Return whether no file had some of the tensors whose names begin so."""
+        return any(name.startswith(prefix) for name in self.missing())
 
     def take(
         self,
@@ -226,8 +191,12 @@ class _Filling:
             raise WeightsError(f"{path} lacks {len(missing)} of the tensors the model needs{hint}: {_some(missing)}")
 
 
-def _start(filling: _Filling, model: Any) -> None:
-    """Fill all but the image tower with what training from scratch starts from."""
+def _start(filling: _Filling, model: Any, source: Origin, asked: str | None) -> None:
+    """Fill all but the image tower with what training from scratch starts from.
+
+    Raises:
+        WeightsError: The file that names this start lacks a network of a library, which the user did not ask for.
+    """
     networks = [branch for branch, backbone in model.backbones.items() if hasattr(backbone, "pretrained")]
     for branch, key, shaped, rules, unused in (
         ("aesthetic", "convnext_tiny", inflated, CONVNEXT_RULES, CONVNEXT_UNUSED),
@@ -235,11 +204,20 @@ def _start(filling: _Filling, model: Any) -> None:
     ):
         if branch in networks or branch in model.custom:
             continue
-        path = fetch(PUBLISHED[key])
+        if not filling.lacks(f"backbones.{branch}."):
+            continue
+        path = source.fetched(PUBLISHED[key], asked)
         filling.take(path, shaped(read_state_dict(path), filling.needed), rules, unused)
         filling.require([name for name in filling.needed if name.startswith(f"backbones.{branch}.")], path)
     for branch in networks:
         backbone = model.backbones[branch]
+        if not filling.lacks(f"backbones.{branch}.net."):
+            continue
+        if source.owner is not None and asked != PRETRAINED_WEIGHTS:
+            raise WeightsError(
+                f"{source.owner} lacks the {branch} branch, {backbone.name} of {backbone.library}, and a file alone "
+                f"never causes a download: base_weights={PRETRAINED_WEIGHTS} fetches it"
+            )
         state = _STATE_OF[backbone.library](backbone)
         path = Path(str(backbone.name))
         filling.take(path, {f"backbones.{branch}.net.{name}": tensor for name, tensor in state.items()})
@@ -252,17 +230,6 @@ def _start(filling: _Filling, model: Any) -> None:
         if name not in filling.taken:
             place = filling.needed[name]
             filling.taken[name] = tensor.to("cpu" if place.is_meta else place.device, place.dtype)
-
-
-def _base(path: Path, about: Mapping[str, Any]) -> _Base | None:
-    base = about.get("base")
-    if base is None:
-        return None
-    names = ("weights", "weights_sha256", "clip_weights", "clip_weights_sha256")
-    if not isinstance(base, Mapping) or not all(isinstance(base.get(name), (str, type(None))) for name in names):
-        raise WeightsError(f"{path} is damaged: what it says it was trained from makes no sense")
-    weights, weights_sha256, clip, clip_sha256 = map(base.get, names)
-    return _Base(_Origin(weights, weights_sha256, path), _Origin(clip, clip_sha256, path))
 
 
 def _fitted(tensor: Tensor, place: Tensor, name: str, path: Path) -> Tensor:

@@ -29,7 +29,7 @@ def open_clip_state(backbone: Any) -> dict[str, Tensor]:
 def _downloaded(backbone: Any) -> Path:
     import open_clip
 
-    remedy = "give a file: model.net.semantic.pretrained=FILE"
+    remedy = "give a file: ++model.net.semantic.pretrained=FILE"
     if backbone.tag is None:
         raise WeightsError(f"{backbone.name}: open_clip lists no weights of this model; {remedy}")
     try:

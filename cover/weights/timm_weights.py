@@ -31,7 +31,7 @@ def timm_state(backbone: Any) -> dict[str, Tensor]:
         except Exception as error:  # timm's hub raises what its libraries raise
             raise WeightsError(
                 f"{backbone.name}: timm cannot get its weights ({' '.join(str(error).split())[:200]}); on a machine "
-                f"without a network, give a file: model.net.{backbone.branch}.pretrained=FILE"
+                f"without a network, give a file: ++model.net.{backbone.branch}.pretrained=FILE"
             ) from error
     whole = backbone.adapted(whole)
     by_key = {_key(name): tensor for name, tensor in whole.items()}

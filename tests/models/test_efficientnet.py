@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 without batch norms, held against timm's, and batch norms that are folded elsewhere."""
+"""EfficientNet-Lite0 without batch norms, compared with timm's, and batch norms that are folded elsewhere."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from cover.models import FrameBackbone
 from cover.models.efficientnet import CHANNELS, NAME, EfficientNetLite, folded
 from cover.models.folding import fold_batch_norms
 
-timm = pytest.importorskip("timm", reason="the networks are held against timm's")
+timm = pytest.importorskip("timm", reason="the networks are compared with timm's")
 
 
 def lively(network: nn.Module) -> Any:

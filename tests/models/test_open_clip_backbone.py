@@ -154,7 +154,10 @@ def test_a_wrong_file_is_one_line(content: str | None, tmp_path: Path, file: Pat
 
 
 def test_a_model_without_listed_weights_asks_for_a_file() -> None:
-    with pytest.raises(WeightsError, match=r"open_clip lists no weights of this model; give a file: model\.net\."):
+    with pytest.raises(
+        WeightsError,
+        match=r"open_clip lists no weights of this model; give a file: \+\+model\.net\.semantic\.pretrained=",
+    ):
         open_clip_state(OpenClipBackbone(NAME))
 
 

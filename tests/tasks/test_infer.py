@@ -423,7 +423,9 @@ def test_weights_that_need_others_which_are_gone(
     save_weights(tiny_model().heads.state_dict(prefix="heads."), tmp_path / "heads.safetensors", about)
     assert infer(f"data={clips}", "output=out", "weights=heads.safetensors") == 2
     (error,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert re.search("heads.safetensors .*gone.ckpt, which is gone: put it back, or use best.ckpt", error)
+    assert re.search(
+        "heads.safetensors .*trained from gone.ckpt: base_weights=FILE names that file, or use best.ckpt", error
+    )
 
 
 def test_weights_that_cannot_be_downloaded(

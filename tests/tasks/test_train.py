@@ -200,10 +200,11 @@ def test_what_was_trained_goes_with_the_weights_it_started_from(
     save_weights(tiny_model(), "start.safetensors")
     assert train(*SHORT, "weights=start.safetensors", "output=out") == 0
     assert Path("out/heads.safetensors").stat().st_size < Path("out/best.ckpt").stat().st_size / 2
+    start = "base_weights=start.safetensors"
     for weights in ("best.ckpt", "heads.safetensors"):
-        assert small("infer", f"data={rated}", f"weights=out/{weights}", f"output={weights}") == 0
+        assert small("infer", f"data={rated}", f"weights=out/{weights}", start, f"output={weights}") == 0
     assert Path("best.ckpt/scores.csv").read_bytes() == Path("heads.safetensors/scores.csv").read_bytes()
-    assert small("infer", f"data={rated}", "weights=out/last.ckpt", "output=last.ckpt") == 0  # as one in mid-run
+    assert small("infer", f"data={rated}", "weights=out/last.ckpt", start, "output=last.ckpt") == 0  # as one in mid-run
     Path("start.safetensors").unlink()
     assert small("infer", f"data={rated}", "weights=out/best.ckpt", "output=whole") == 0
     assert small("infer", f"data={rated}", "weights=out/heads.safetensors", "output=partial") == 2
@@ -644,7 +645,7 @@ def test_ratings_of_single_branches_are_turned_round_too(rated: Path, tmp_path: 
 
 
 class TestAgainstTheStart:
-    """Training is held against the weights it starts from, where these mean something."""
+    """Training is compared with the weights it starts from, where these mean something."""
 
     @pytest.fixture
     def start(self, tmp_path: Path) -> str:

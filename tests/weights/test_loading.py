@@ -165,7 +165,7 @@ def no_downloads(monkeypatch):
     def fetch_nothing(*_: object) -> None:
         raise AssertionError("downloads")
 
-    monkeypatch.setattr("cover.weights.loading.fetch", fetch_nothing)
+    monkeypatch.setattr("cover.weights.origin.fetch", fetch_nothing)
 
 
 def test_a_checkpoint_of_ours_needs_no_other_file(tmp_path, no_downloads, tower, caplog, files_read):
@@ -206,7 +206,7 @@ def test_a_clip_file_fills_nothing_but_the_tower(tmp_path, official, caplog):
 
 def test_what_is_not_given_is_fetched(tmp_path, official, tower, monkeypatch, files_read):
     monkeypatch.setattr(
-        "cover.weights.loading.fetch", {PUBLISHED["cover"]: official, PUBLISHED["clip_vit_l14"]: tower}.get
+        "cover.weights.origin.fetch", {PUBLISHED["cover"]: official, PUBLISHED["clip_vit_l14"]: tower}.get
     )
     load_weights(Small())
     assert files_read == [official, tower]

@@ -146,7 +146,7 @@ def published(tmp_path, model, monkeypatch) -> State:
     save_weights({name: tensor for name, tensor in state.items() if not name.startswith(TOWER)}, tmp_path / "COVER.pth")
     files = {"cover": tmp_path / "COVER.pth", "clip_vit_l14": clip_file(tmp_path / "clip.pt", state)}
     paths = {PUBLISHED[key]: path for key, path in files.items()}
-    monkeypatch.setattr("cover.weights.loading.fetch", lambda file: paths[file])
+    monkeypatch.setattr("cover.weights.origin.cached", lambda file: paths[file])
     return state
 
 
@@ -201,11 +201,9 @@ def replaced_by_a_folder(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize(
-    ("happens", "what"), [(gone, "is gone"), (changed, "has changed since"), (replaced_by_a_folder, "is gone")]
-)
+@pytest.mark.parametrize("happens", [gone, changed, replaced_by_a_folder])
 @pytest.mark.parametrize("which", ["base.safetensors", "used.pt"])
-def test_what_a_file_was_trained_from_must_be_there_as_it_was(tmp_path, model, which, happens, what):
+def test_what_a_file_was_trained_from_must_be_there_as_it_was(tmp_path, model, which, happens):
     files = {"base.safetensors": tmp_path / "base.safetensors", "used.pt": tmp_path / "used.pt"}
     state = model(0).state_dict()
     save_weights(
@@ -217,12 +215,77 @@ def test_what_a_file_was_trained_from_must_be_there_as_it_was(tmp_path, model, w
     happens(files[which])
     loaded = model(2)
     with pytest.raises(
-        WeightsError, match=f"heads.safetensors .*{which}, which {what}: put it back.*best.ckpt"
+        WeightsError, match=f"heads.safetensors .*trained from {which}: base_weights=FILE names that file.*best.ckpt"
     ) as error:
         load_weights(loaded, tmp_path / "heads.safetensors")
     assert "\n" not in str(error.value)
     assert same(loaded, model(2).state_dict())
     assert loaded.calibration is None
+
+
+class TestAFileAlone:
+    """What a weights file names is neither downloaded nor opened unless the user asks for it."""
+
+    @pytest.fixture
+    def elsewhere(self, tmp_path, model) -> tuple[Path, Path]:
+        """A partial file, and what it was trained from in another folder."""
+        (tmp_path / "other").mkdir()
+        save_weights(model(0), tmp_path / "other/base.safetensors")
+        about = {"base": base(tmp_path / "other/base.safetensors")}
+        save_weights(part(model(1).state_dict(), "heads."), tmp_path / "heads.safetensors", about)
+        return tmp_path / "heads.safetensors", tmp_path / "other/base.safetensors"
+
+    def test_opens_no_path_that_it_names(self, model, elsewhere, files_read):
+        heads, _ = elsewhere
+        with pytest.raises(WeightsError, match=r"trained from base.safetensors: base_weights=FILE names that file, or"):
+            load_weights(model(2), heads)
+        assert files_read == [heads]
+
+    def test_takes_the_file_that_the_user_names(self, model, elsewhere):
+        heads, before = elsewhere
+        loaded = model(2)
+        load_weights(loaded, heads, base_weights=before)
+        assert same(loaded, model(0).state_dict() | part(model(1).state_dict(), "heads."))
+
+    def test_takes_no_other_file(self, tmp_path, model, elsewhere):
+        save_weights(model(5), tmp_path / "wrong.safetensors")
+        with pytest.raises(WeightsError, match=r"base_weights=FILE names that file \(.*wrong.safetensors is not that"):
+            load_weights(model(2), elsewhere[0], base_weights=tmp_path / "wrong.safetensors")
+
+    @pytest.mark.parametrize(
+        ("start", "missing"), [(None, "COVER.pth"), (PRETRAINED_WEIGHTS, "torchvision's ConvNeXt-T")]
+    )
+    def test_downloads_nothing(self, tmp_path, model, monkeypatch, start, missing):
+        monkeypatch.setenv("COVER_CACHE", str(tmp_path / "empty"))
+        monkeypatch.setattr("cover.weights.origin.fetch", lambda file: pytest.fail(f"{file.name} is downloaded"))
+        save_weights(part(model(1).state_dict(), "heads."), tmp_path / "heads.safetensors", {"base": base(start)})
+        asked = start or "cover"
+        with pytest.raises(WeightsError, match=f"{missing}.* not on this machine: base_weights={asked} downloads it"):
+            load_weights(model(0), tmp_path / "heads.safetensors")
+
+    @pytest.mark.parametrize(("start", "asked"), [(None, "cover"), (PRETRAINED_WEIGHTS, PRETRAINED_WEIGHTS)])
+    def test_downloads_what_the_user_asks_for(self, tmp_path, model, monkeypatch, start, asked):
+        fetched: list[str] = []
+
+        def fetch(file: Any) -> Path:
+            fetched.append(file.name)
+            raise WeightsError("fetched")
+
+        monkeypatch.setattr("cover.weights.origin.fetch", fetch)
+        save_weights(part(model(1).state_dict(), "heads."), tmp_path / "heads.safetensors", {"base": base(start)})
+        with pytest.raises(WeightsError, match="fetched"):
+            load_weights(model(0), tmp_path / "heads.safetensors", base_weights=asked)
+        assert len(fetched) == 1
+
+    def test_fetches_no_network_of_a_library(self, tmp_path, monkeypatch):
+        timm = pytest.importorskip("timm", reason="the networks are timm's")
+        network = {"timm": "test_efficientnet", "out_channels": 8}
+        model = COVER(semantic=network, technical=network, aesthetic=network)
+        heads = part(model.state_dict(), "heads.", "gates.")
+        save_weights(heads, tmp_path / "heads.safetensors", {"base": base(PRETRAINED_WEIGHTS)})
+        monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm is asked for a network"))
+        with pytest.raises(WeightsError, match=r"test_efficientnet of timm.*base_weights=pretrained fetches it"):
+            load_weights(model, tmp_path / "heads.safetensors")
 
 
 def test_random_weights_cannot_be_had_again(tmp_path, model):
@@ -237,7 +300,7 @@ def test_files_that_name_each_other_end_in_one_line(tmp_path, model):
     save_weights(state, a)
     save_weights(state, b, {"base": base(a)})
     save_weights(state, a, {"base": base(b)})
-    with pytest.raises(WeightsError, match=r"trained from .*a.safetensors, which has changed since"):
+    with pytest.raises(WeightsError, match=r"b.safetensors holds only what was trained from a.safetensors"):
         load_weights(model(0), a)
 
 

@@ -117,7 +117,8 @@ def build_model(options: ScoringOptions) -> "COVER":
         raise UsageError(f"model: {error}") from error
     except ModuleNotFoundError as error:
         raise missing_extra(error, "model.net") from error
-    load_weights(model, None if options.weights is None else str(options.weights), options.clip_weights)
+    weights = None if options.weights is None else str(options.weights)
+    load_weights(model, weights, options.clip_weights, options.base_weights)
     return model
 
 

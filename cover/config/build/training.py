@@ -186,6 +186,6 @@ def _base(options: TrainOptions) -> dict[str, str | None]:
     for option, checksum in checksums.items():
         value = getattr(options, option)
         named = value is None or value in (PRETRAINED_WEIGHTS, RANDOM_WEIGHTS)
-        base[option] = value if named else str(Path(value).absolute())
+        base[option] = value if named else Path(value).name
         base[f"{option}_sha256"] = checksum
     return base

@@ -78,7 +78,7 @@ class DataOptions(Options):
 
 
 class SegmentOptions(Options):
-    """How videos are cut into parts that are scored each for itself."""
+    """How videos are cut into parts, which are scored separately."""
 
     by: SegmentLength | None = Field(
         description="segments=10: parts of 10 s; segments=shots: of one shot each; null: whole videos"

@@ -58,5 +58,5 @@ class EvaluateOptions(ResultOptions):
     strict: bool = Field(description="true: a missing or failed video is an error")
     protocol: EvaluationProtocol
     logger: Free | None = Field(description="csv, wandb (logger.offline=true sends nothing) or none")
-    published: Free | None = Field(description="figures to show beside ours, set by experiments")
+    published: Free | None = Field(description="figures of COVER on this dataset to show beside ours")
     benchmark: bool = Field(description="also time the model on 30 frames of 3840x2160, decoding apart")

@@ -75,6 +75,9 @@ class ScoringOptions(Options):
         description="COVER.pth or a checkpoint of ours; default: the model's own"
     )
     clip_weights: Path | None = Field(description="a local CLIP ViT-L/14 image tower; default: downloaded once")
+    base_weights: Path | Literal["cover", "pretrained"] | None = Field(
+        description="what heads.safetensors was trained from: a file, or cover or pretrained to download it"
+    )
     output: Path = Field(description="results folder")
     resume: bool = Field(description="continue an interrupted run; false moves earlier results to previous/")
     batch_size: PositiveInt = Field(description="videos per forward pass (training: per step and process)")

@@ -180,7 +180,7 @@ def _weighted(rated: RatedInputs, weights: Array, target: Array, slope: float, s
 
 
 def _near(rated: RatedInputs, weights: Array, left: Array, slope: float, strength: float, spread: float) -> HeadChange:
-    """Heads near the start; none where the start runs against the ratings, as there is no way to go on from it."""
+    """Heads near the start; none where the start runs against the ratings, because nothing can be built on it."""
     if rated.near is None or slope * spread <= _AGREES:
         return UNCHANGED
     heads = rated.near.fit(left, weights, slope, strength)

@@ -26,7 +26,7 @@ class StartingDirection(Callback):
     """
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Score some videos and hold them against their ratings."""
+        """Score some videos and compare the scores with their ratings."""
         data = getattr(trainer, "datamodule", None)
         if trainer.ckpt_path is not None:
             return

@@ -46,7 +46,7 @@ class Training(lightning.LightningModule):
         optimizer: Makes the optimizer of parameter groups with their rates.
         rates: Learning rates, averaging and the penalty on distance.
         sets: For each video the name of its set and its MOS, in the order of the batches' numbers.
-        own: Branch -> for each video the rating of that branch alone; validation holds it against these, not the MOS.
+        own: Branch -> for each video the rating of that branch alone; validation compares scores with it, not the MOS.
         auxiliary: Number of auxiliary regression targets in the batches. Each trainable backbone predicts them from its
             mean features by a linear layer that no model keeps. 0: none.
         auxiliary_factor: Factor of their mean squared error, which is added to the loss for each of these backbones.
@@ -136,7 +136,7 @@ class Training(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        """Tie dropout to seed, epoch and rank, so that a run that was interrupted goes on as if it had not been."""
+        """Tie dropout to seed, epoch and rank, so that an interrupted run ends with the same weights."""
         for module in self.model.modules():  # from the outside in; a dropout follows what it is part of
             if parameters := list(module.parameters()):
                 module.train(any(parameter.requires_grad for parameter in parameters))
