@@ -5,6 +5,8 @@ import math
 import re
 from typing import NamedTuple
 
+from cover.cells import is_missing
+
 
 class FrameNumber(int):
     """A start or an end given as the number of a frame, from 0, where others are in seconds."""
@@ -89,10 +91,9 @@ def read_bound(cell: object, *, frames: bool = False) -> Bound | None:
         return cell.total_seconds()
     if isinstance(cell, datetime.time):
         return cell.hour * 3600 + cell.minute * 60 + cell.second + cell.microsecond / 1e6
-    empty = cell is None or cell != cell  # as pandas has an empty cell: NaN alone does not equal itself
-    text = "" if empty else str(cell).strip()
-    if not text:
+    if is_missing(cell):
         return None
+    text = str(cell).strip()
     if clock := _CLOCK.fullmatch(text):
         hours, minutes, seconds = clock.groups()
         return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))

@@ -1,18 +1,20 @@
-"""Tables as people have them: text of any encoding and separator, spreadsheets, Parquet.
+"""Tables as people have them: text of any encoding and separator, spreadsheets, Parquet, JSON.
 
-Cells stay as they are written. Columns are found by one rule (:class:`Columns`), numbers by one (:func:`number`).
-A table of a million rows is read line by line each time it is iterated over; only its text is kept.
+Cells stay as they are written. Columns are found by one rule (:class:`Columns`), numbers and missing cells by one
+(:mod:`cover.cells`). A table of a million rows is read line by line each time it is iterated over; only its text is
+kept.
 """
 
 import csv
-import math
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cover.cells import is_missing, number
 from cover.errors import UsageError
 from cover.text import printable
 
@@ -24,11 +26,16 @@ PARQUET = ".parquet"
 TEXT = {".csv": ",", ".tsv": "\t"}
 """Suffixes of text with named columns, and what separates these when nothing else is known."""
 
+JSON = frozenset((".json", ".jsonl", ".ndjson"))
+TABLES = frozenset((*TEXT, *SPREADSHEETS, PARQUET, *JSON))
+"""Suffixes of files with named columns."""
+
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {"\t": "tab", " ": "blank"}
 _SPREADSHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 VIDEO_COLUMNS = (
-    *("path", "filename", "file", "video", "videoname", "videofile", "clip", "stimulus", "pvs", "name", "videoid"),
+    *("path", "filename", "file", "filepath", "video", "videoname", "videofile", "videopath", "videourl", "clip"),
+    *("stimulus", "pvs", "name", "videoid", "image", "imagename", "imagepath", "url"),
 )
 """Usual headers of the column that names the videos, most likely first."""
 
@@ -54,8 +61,8 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _BY_NAME = {"tab": "\t", "\\t": "\t", "blank": " ", "comma": ",", "semicolon": ";"}
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
+_SUFFIX = re.compile(r"\.(?=\w*[A-Za-z])\w{2,5}$")
 _IN_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
-_MISSING = {"", "-", "na", "n/a", "nan", "none", "null"}
 _THOUSANDS = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))")
 
 
@@ -153,19 +160,16 @@ class Columns:
         return None
 
 
-def number(cell: object) -> float | None:
-    """Read a cell as a number; None where it is not a finite one."""
-    try:
-        value = float(str(cell))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def read_table(
-    path: Path, what: str, *, separator: str | None = None, decimal: str | None = None, sheet: str | int | None = None
+    path: Path,
+    what: str,
+    *,
+    separator: str | None = None,
+    decimal: str | None = None,
+    sheet: str | int | None = None,
+    bare: tuple[str, str] | None = None,
 ) -> RecordTable:
-    """Read a table, of the kind that its suffix says: a spreadsheet, Parquet, or text.
+    """Read a table, of the kind that its suffix says: a spreadsheet, Parquet, JSON, or text.
 
     Args:
         path: The file.
@@ -173,6 +177,7 @@ def read_table(
         separator: What separates the columns of text; None finds out from the header.
         decimal: The decimal mark of text; with None, a column that holds nothing but numbers with commas is read so.
         sheet: Sheet of a spreadsheet, by name or by number from 0; None for the first.
+        bare: Names for the columns of text that has no header, only a name and a number in each line.
 
     Raises:
         UsageError: The file cannot be read, a package is missing for it, or a row does not fit the header.
@@ -183,9 +188,60 @@ def read_table(
         return table if decimal == "." else _with_points(table, "", every=decimal == ",")
     if suffix == PARQUET:
         return _read_parquet(path, what)
+    if suffix in JSON:
+        return _read_json(read_text(path, what), what, bare[1] if bare else "value")
     if _is_spreadsheet(path, what):
         raise UsageError(f"{what}: a spreadsheet by its content; give it its own suffix (.xlsx, .ods, .xls)")
-    return _read_text(read_text(path, what), what, TEXT.get(suffix, ","), separator, decimal)
+    text = read_text(path, what)
+    if bare is not None and (pairs := read_pairs(text, *bare)) is not None:
+        return pairs
+    return _read_text(text, what, TEXT.get(suffix, ","), separator, decimal)
+
+
+def read_pairs(text: str, name: str, value: str) -> RecordTable | None:
+    """Read text without a header whose lines are a name and a number, in either order.
+
+    Commas, semicolons, tabs, bars or blanks separate the two. Blanks count only where names have a suffix or numbers
+    a decimal point, because a name such as ``clip 1`` may hold blanks.
+
+    Args:
+        text: All of it.
+        name: What to call the column of names.
+        value: What to call the column of numbers.
+
+    Returns:
+        The table, or None if a line has another form.
+    """
+    lines = [(place, line.strip()) for place, line in enumerate(text.splitlines(), start=1)]
+    lines = [(place, line) for place, line in lines if line and not line.startswith("#")]
+    for mark in (*_SEPARATORS, None):
+        for last in (True, False):
+            cells = [_pair(line, mark, last) for _, line in lines]
+            if cells and None not in cells:
+                records: list[TableLine] = [
+                    (f"line {place}", dict(zip((name, value), pair, strict=True)))
+                    for (place, _), pair in zip(lines, cells, strict=True)
+                    if pair is not None
+                ]
+                return RecordTable([name, value], records, "read as lines of a name and a number, without a header")
+    return None
+
+
+def _pair(line: str, mark: str | None, number_is_last: bool) -> tuple[str, str] | None:
+    """A line cut into a name and a number; None if it is not that."""
+    cells = line.rsplit(mark, 1) if number_is_last else line.split(mark, 1)
+    if len(cells) != 2:
+        return None
+    name, value = map(str.strip, cells if number_is_last else reversed(cells))
+    name = name.strip('"')
+    if number(value) is None and not is_missing(value):
+        return None
+    if not name or number(name) is not None or header_key(name) in VIDEO_COLUMNS:
+        return None
+    # A second separator is the sign of a table with more columns.
+    if mark is not None and mark in name:
+        return None
+    return (name, value) if mark is not None or _SUFFIX.search(name) or "." in value else None
 
 
 def read_text(path: Path, what: str) -> str:
@@ -337,7 +393,7 @@ def _columns_with_commas(table: RecordTable, separator: str) -> set[str]:
         for name in list(left):
             cell = cells.get(name)
             text = cell.strip() if isinstance(cell, str) else ""
-            if text.lower() in _MISSING:
+            if is_missing(text):
                 continue
             if _WITH_COMMA.fullmatch(text):
                 with_comma.add(name)
@@ -398,6 +454,59 @@ def _read_parquet(path: Path, what: str) -> RecordTable:
     except ValueError as error:
         raise UsageError(f"{what}: not a readable table ({error})") from error
     return _of_frame(frame, first=1)
+
+
+def _read_json(text: str, what: str, value: str) -> RecordTable:
+    """Read JSON: a list of objects or of names, an object with a key for each video, or an object in each line."""
+    if not text.strip():
+        raise UsageError(f"{what}: the file is empty")
+    document = _parsed(text)
+    if document is not None:
+        return _of_items(_items(document, what, value), what)
+    items: list[tuple[str, Any]] = []
+    for place, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            items.append((f"line {place}", _parsed(line)))
+            if items[-1][1] is None:
+                raise UsageError(f"{what}, line {place}: not readable as JSON")
+    return _of_items(items, what)
+
+
+def _parsed(text: str) -> Any:
+    """The value that text is as JSON; None if it is not JSON, or is nested too deeply to be a table."""
+    with suppress(ValueError, RecursionError):
+        return json.loads(text)
+    return None
+
+
+def _items(document: Any, what: str, value: str) -> list[tuple[str, Any]]:
+    """The videos of a JSON document, with their places."""
+    if isinstance(document, list):
+        return [(f"item {place}", item) for place, item in enumerate(document, start=1)]
+    if isinstance(document, dict) and document:
+        if Columns(list(document)).find(*VIDEO_COLUMNS) is not None:
+            return [("item 1", document)]
+        lists = [item for item in document.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
+        if len(lists) == 1:
+            return _items(lists[0], what, value)
+        if all(isinstance(item, dict) for item in document.values()):
+            return [(f"item {name[:80]!r}", {"path": name, **item}) for name, item in document.items()]
+        if all(number(item) is not None or is_missing(item) for item in document.values()):
+            return [(f"item {name[:80]!r}", {"path": name, value: item}) for name, item in document.items()]
+    raise UsageError(f"{what}: its JSON is no list of videos; a list of objects is, or an object in each line")
+
+
+def _of_items(items: Sequence[tuple[str, Any]], what: str) -> RecordTable:
+    """A table of JSON objects; a name alone is a path, and lists in cells stay JSON."""
+    records: list[TableLine] = []
+    for where, item in items:
+        cells = {"path": item} if isinstance(item, str) else item
+        if not isinstance(cells, dict):
+            raise UsageError(f"{what}, {where}: {json.dumps(item)[:80]} is neither an object nor a name")
+        flat = {k.strip(): json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in cells.items()}
+        records.append((where, flat))
+    header = list(dict.fromkeys(name for _, cells in records for name in cells))
+    return RecordTable(header, [(where, {name: cells.get(name) for name in header}) for where, cells in records])
 
 
 def _of_frame(frame: "pd.DataFrame", first: int) -> RecordTable:

@@ -11,6 +11,10 @@ from cover.rows import Row
 from cover.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, looks_like_frames
 
 _SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+_SYSTEM_FOLDERS = frozenset(
+    {"#recycle", "#snapshot", "$recycle.bin", "recycler", "system volume information", "lost+found", "__macosx"}
+)
+"""Folders of systems, in lower case, beside those of NAS that begin with @ (``@eaDir``, ``@Recycle``, ``@tmp``)."""
 
 
 class Folder:
@@ -40,7 +44,10 @@ class Folder:
         elif glob.has_magic(text):
             self.root = _fixed_part(text)
             matches = [Path(match) for match in glob.glob(text, recursive=True)]  # noqa: PTH207
-            files = [file for file in matches if not file.is_dir()]
+            below = len(self.root.parts)
+            files = [
+                file for file in matches if not file.is_dir() and not any(map(is_system_folder, file.parts[below:-1]))
+            ]
             if frames:
                 inside = [file for folder in matches if folder.is_dir() for file in _search(folder)]
                 files = _folded([*files, *filter(_is_known, inside)])
@@ -63,7 +70,11 @@ class Folder:
         return len(self._rows)
 
     def _directory(self, path: Path, frames: bool) -> Collection[Path]:
-        every = list(_search(path))
+        system: list[Path] = []
+        every = list(_search(path, system))
+        if system:
+            more = f" and {len(system) - 1} more" if len(system) > 1 else ""
+            self.remarks.append(f"a system's own folder was left out: {system[0]}{more}")
         files = [file for file in every if _is_known(file)]
         others = Counter(file.suffix.lower() or "no suffix" for file in every) - Counter(
             file.suffix.lower() for file in files
@@ -107,7 +118,13 @@ def _counts(suffixes: Counter[str]) -> str:
     return ", ".join(f"{suffix} {count}" for suffix, count in suffixes.most_common())
 
 
-def _search(directory: Path) -> Iterator[Path]:
+def is_system_folder(name: str) -> bool:
+    """Return whether a folder is one in which a NAS or a system keeps thumbnails, deleted files and the like."""
+    return name.startswith("@") or name.casefold() in _SYSTEM_FOLDERS
+
+
+def _search(directory: Path, system: list[Path] | None = None) -> Iterator[Path]:
+    """Find the files below a folder; folders of a system are passed over, and added to ``system``."""
     seen: set[tuple[int, int]] = set()
     for folder, subfolders, files in os.walk(directory, followlinks=True):
         status = os.stat(folder)  # noqa: PTH116 - one call on the string that os.walk gives
@@ -115,7 +132,9 @@ def _search(directory: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        if system is not None:
+            system += [Path(folder, name) for name in sorted(subfolders) if is_system_folder(name)]
+        subfolders[:] = sorted(name for name in subfolders if not (name.startswith(".") or is_system_folder(name)))
         yield from (Path(folder, name) for name in files if not name.startswith("."))
 
 

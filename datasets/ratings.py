@@ -7,23 +7,21 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from cover.cells import is_missing, number
 from cover.errors import UsageError
+from cover.matching import is_address, last_part, local_name
 from cover.rows import Rating, Row
 from cover.tables import (
-    NOT_JUDGEMENTS,
-    PARQUET,
-    SPREADSHEETS,
-    TEXT,
+    TABLES,
     VIDEO_COLUMNS,
     Columns,
     RecordTable,
     TableLine,
-    header_key,
-    number,
     read_table,
 )
 
 from ._listing import Listing
+from ._raters import RaterColumns, rater_columns
 
 RATER = (
     *("subjectno", "subjectnumber", "participantno", "participantnumber", "raterno", "observerno"),
@@ -31,8 +29,9 @@ RATER = (
     *("worker", "userid", "user", "annotatorid", "annotator", "assessorid", "assessor", "viewerid", "viewer", "tester"),
 )
 RATING = ("rating", "score", "vote", "opinion", "opinionscore", "acr", "value", "response", "answer", "quality", "os")
+_EMPTY = 1000  # bytes; a larger file is not looked at for blanks alone
 _LIKE_RATING = re.compile(r"rating|score|opinion|\bvote", re.IGNORECASE)
-_TABLES = {*TEXT, *SPREADSHEETS, PARQUET, ".txt"}
+_TABLES = {*TABLES, ".txt"}
 
 
 class Ratings:
@@ -90,11 +89,15 @@ class Ratings:
         self._raters = raters
         self._listing = Listing(self.root)
         self._names: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
         self._extras: dict[str, dict[str, object]] = {}
         self.remarks: list[str] = []
         seen: dict[object, Path] = {}
         given: dict[tuple[str, str], list[float]] = defaultdict(list)
         for file in files:
+            if len(files) > 1 and _is_empty(file):
+                self.remarks.append(f"{file}: an empty table; it is left out")
+                continue
             table = read_table(file, f"data={file}", separator=separator, decimal=decimal, sheet=sheet)
             of_file = list(self._read(file, table))
             # The same ratings, or, where its name is the rater's, the same bytes.
@@ -130,10 +133,13 @@ class Ratings:
         if video is None:
             raise columns.lacks("ratings.video", *VIDEO_COLUMNS, of="the video")
         records = list(table.records)
+        rater = self._column(columns, "rater", RATER)
+        if rating is None and rater is not None and self._raters is None:
+            others = [name for name in table.header if name not in (video, rater)]
+            rating = self._unusual_rating(file, columns, others)
         if rating is None:
             yield from self._read_wide(file, columns, table.header, records, video)
             return
-        rater = self._column(columns, "rater", RATER)
         others = [name for name in table.header if name not in (video, rater, rating)]
         if rater is None:
             names = [name for _, cells in records if (name := _text(cells[video]))]
@@ -152,7 +158,8 @@ class Ratings:
     def _read_wide(
         self, file: Path, columns: Columns, header: Sequence[str], records: Sequence[TableLine], video: str
     ) -> Iterator[Rating]:
-        raters = [name for name in header if name != video and self._is_rater(name, records)]
+        found = self._rater_columns(file, [name for name in header if name != video], records)
+        raters = found.raters
         if self._raters is None and (like := [name for name in raters if _LIKE_RATING.search(name)]):
             more = "; or ratings.raters=PATTERN, if its columns are raters"
             raise columns.lacks("ratings.rating", like[0], of="the rating", more=more)
@@ -161,7 +168,8 @@ class Ratings:
                 "ratings.rating", *RATING, of="the rating", more="; mean opinion scores are read by data=table"
             )
         some = ", ".join(raters[:3]) + (", ..." if len(raters) > 3 else "")
-        self.remarks.append(f"{file}: read as a column for each of {len(raters)} raters ({some})")
+        left_out = f"; no raters: {', '.join(found.left_out)}" if found.left_out else ""
+        self.remarks.append(f"{file}: {len(raters)} raters, one per column ({some}){left_out}")
         others = [name for name in header if name not in (video, *raters)]
         for where, cells in records:
             if not (name := _text(cells[video])):
@@ -174,18 +182,27 @@ class Ratings:
     def _column(self, columns: Columns, what: str, usual: Sequence[str]) -> str | None:
         return columns.find(*usual, wanted=self._wanted[what], option=f"ratings.{what}", of=f"the {what}")
 
-    def _is_rater(self, name: str, records: Sequence[TableLine]) -> bool:
+    def _rater_columns(self, file: Path, names: Sequence[str], records: Sequence[TableLine]) -> RaterColumns:
         if self._raters is not None:
-            return fnmatchcase(name, self._raters)
-        cells = [cell for _, record in records if (cell := _text(record[name]))]
-        # A cell that is not a number is an error of its own, in what is a column of ratings otherwise.
-        numbers = sum(number(cell) is not None for cell in cells)
-        return header_key(name) not in NOT_JUDGEMENTS and 2 * numbers > len(cells)
+            return RaterColumns([name for name in names if fnmatchcase(name, self._raters)], [])
+        return rater_columns(names, records, f"data={file}")
+
+    def _unusual_rating(self, file: Path, columns: Columns, names: Sequence[str]) -> str:
+        """The rating of a long table whose header is not a usual one: the only column with such a word in its name."""
+        usual = set(RATING)
+        like = [name for name in names if usual.intersection(map(str.lower, re.findall(r"[A-Za-z]+", name)))]
+        if len(like) != 1:
+            more = "; a table with a column of raters has one rating in each row"
+            raise columns.lacks("ratings.rating", *RATING, of="the rating", more=more)
+        self.remarks.append(
+            f"{file}: the ratings are read from column {like[0]}; ratings.rating=NAME takes another one"
+        )
+        return like[0]
 
     def _name(self, text: str, extras: dict[str, object]) -> str:
         """The name of a video as the others have it, and what is alike in all that is said of it."""
         if text not in self._names:
-            self._names[text] = self._listing.find(text) or text
+            self._names[text] = self._listing.find(text) or self._placed(text)
         name = self._names[text]
         if name not in self._extras:
             self._extras[name] = dict(extras)
@@ -195,11 +212,25 @@ class Ratings:
                 del known[key]
         return name
 
+    def _placed(self, text: str) -> str:
+        """The name of a video that is not there: of an address the last part.
+
+        Raises:
+            UsageError: Two addresses end in one name, so that their videos cannot be told apart.
+        """
+        if not is_address(text):
+            return text
+        name, whole = last_part(text), local_name(text)
+        if self._addresses.setdefault(name, whole) != whole:
+            raise UsageError(
+                f"data: {whole} and {self._addresses[name]} have one name; give the videos different names"
+            )
+        return name or text
+
     def _number(self, file: Path, where: str, column: str, cell: object) -> float | None:
         """A rating, or None where the cell is empty."""
-        text = _text(cell)
-        value = number(text)
-        if text and value is None:
+        value = number(cell)
+        if value is None and not is_missing(cell):
             raise UsageError(
                 f"data={file}: {where} has {column} {cell!r}, not a number; ratings.rating=NAME takes another column"
             )
@@ -208,17 +239,34 @@ class Ratings:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in _TABLES and file.is_file())
+        files = sorted(file for file in path.iterdir() if _is_table(file))
     elif path.exists():
         files = [path]
     else:
         files = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207
+        files = [file for file in files if not _is_passed_over(file)]
     if not files:
         raise UsageError(f"data.path={path}: no table there; it takes a file, a folder or a glob of tables of ratings")
     stems = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
     if stems and len({file.parent for file in files}) == 1:
         raise UsageError(f"data.path={path}: {stems[0]} is there with two suffixes; leave one of them")
     return files
+
+
+def _is_table(file: Path) -> bool:
+    return file.suffix.lower() in _TABLES and not _is_passed_over(file) and file.is_file()
+
+
+def _is_passed_over(file: Path) -> bool:
+    """Return whether a file is hidden, or the lock of a spreadsheet that is open."""
+    return file.name.startswith((".", "~$"))
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        return file.stat().st_size < _EMPTY and not file.read_bytes().strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
+    except OSError:
+        return False
 
 
 def _text(cell: object) -> str:

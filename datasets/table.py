@@ -3,20 +3,19 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cover.cells import is_missing, number
 from cover.errors import UsageError
 from cover.parts import WHOLE
 from cover.results.names import MOS
 from cover.results.record import is_before_07
 from cover.rows import NO_EXTRAS, Row, part_of
 from cover.tables import (
-    PARQUET,
-    SPREADSHEETS,
-    TEXT,
+    TABLES,
     VIDEO_COLUMNS,
     Columns,
     RecordTable,
     header_of,
-    number,
+    read_pairs,
     read_table,
     read_text,
 )
@@ -34,10 +33,10 @@ class Table:
     """The files that a table names, in its order, with their mean opinion scores where it has them.
 
     Args:
-        path: The list. ``.csv``, ``.tsv``, spreadsheets (``.xlsx``, ``.ods``...) and ``.parquet`` have named columns
-            (:mod:`cover.tables`). Of any other file the first line shows which it is: named columns with one of paths,
-            the form ``path, duration, fps, mos`` (:mod:`datasets.labels_txt`), or one path a line, where blank lines
-            and lines that begin with ``#`` are passed over.
+        path: The list. ``.csv``, ``.tsv``, spreadsheets (``.xlsx``, ``.ods``...), ``.parquet`` and JSON have named
+            columns (:mod:`cover.tables`). Of any other file the first line shows which it is: named columns with one of
+            paths, the form ``path, duration, fps, mos`` (:mod:`datasets.labels_txt`), a name and its MOS, or one path a
+            line. Blank lines are passed over, and so are lines that begin with ``#`` and name no file.
         root: Folder that relative paths start from; by default the list's own.
         column: Header of the column of paths; by default the first of :data:`cover.tables.VIDEO_COLUMNS` that is there.
             Headers are found as :class:`cover.tables.Columns` says.
@@ -117,8 +116,9 @@ class Table:
     def _read(
         self, column: str | None, separator: str | None, decimal: str | None, sheet: str | int | None
     ) -> RecordTable:
-        if self.path.suffix.lower() in {*TEXT, *SPREADSHEETS, PARQUET}:
-            return read_table(self.path, self._what, separator=separator, decimal=decimal, sheet=sheet)
+        bare = ("path", "mos")
+        if self.path.suffix.lower() in TABLES:
+            return read_table(self.path, self._what, separator=separator, decimal=decimal, sheet=sheet, bare=bare)
         if is_labels_txt(self.path):
             labels = read_labels_txt(self.path)
             records = [
@@ -132,8 +132,12 @@ class Table:
         known = {*_LISTS, *([column.strip().lower()] if column else [])}
         if len(header) > 1 and known & {name.lower() for name in header}:
             return read_table(self.path, self._what, separator=separator, decimal=decimal)
+        listing = Listing(self.root)
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        paths = [line for line in lines if line.strip() and not line.startswith("#")]
+        # A file may be called #1.mp4; a comment is a line that names no file.
+        paths = [line for line in lines if line.strip() and not (line.startswith("#") and listing.find(line) is None)]
+        if paths and listing.find(paths[0]) is None and (pairs := read_pairs(text, *bare)) is not None:
+            return pairs
         return RecordTable(["path"], [("", {"path": path}) for path in paths])
 
     def _mos_column(self, columns: Columns, mos: str | None) -> str | None:
@@ -144,7 +148,7 @@ class Table:
 
     def _number(self, where: str, column: str, cell: object, layout: str) -> float | None:
         """A score, or None where the cell is empty."""
-        if cell is None or not str(cell).strip():
+        if is_missing(cell):
             return None
         value = number(cell)
         if value is None:

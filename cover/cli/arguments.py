@@ -14,10 +14,10 @@ from cover.config.describe import ANY, path_options
 from cover.config.options.types import at_home
 from cover.config.resolvers import names_table
 from cover.errors import UsageError, renamed
-from cover.tables import PARQUET, SPREADSHEETS, TEXT
+from cover.tables import JSON, PARQUET, SPREADSHEETS, TABLES
 
-_TABLE_SUFFIXES = {".txt", PARQUET, *TEXT, *SPREADSHEETS}
-_NO_TABLE = {".json", ".jsonl", ".tsv", ".txt", PARQUET, *SPREADSHEETS}  # output= writes .csv only
+_TABLE_SUFFIXES = {".txt", *TABLES}
+_NO_TABLE = {".tsv", ".txt", PARQUET, *JSON, *SPREADSHEETS}  # output= writes .csv only
 _SWEEP_FLAGS = {"-m", "--multirun"}
 _FLAGS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"}
 _FLAGS_WITH_VALUE |= {"--package", "-p", "--experimental-rerun"}

@@ -175,10 +175,11 @@ def median(splits: Sequence[Measures]) -> Measures:
 def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
     """Return whether scores and ratings run against each other, which is a sign of ratings where low is good.
 
-    The branches vote: the median of their correlations counts, since any one may be wrong about one kind of video.
+    Where the overall score agrees with the ratings, nothing is wrong. Otherwise the branches vote: the median of their
+    correlations counts, since any one may be wrong about one kind of video.
 
     Args:
-        scores: Branch -> its scores, (n,); where there is no branch, those of ``overall``. NaN stands for no score.
+        scores: Score -> its values, (n,): branches, and ``overall`` where it is known. NaN stands for no score.
         mos: Ratings, (n,).
 
     Returns:
@@ -191,6 +192,11 @@ def opposed(scores: Mapping[str, ArrayLike], mos: ArrayLike) -> str | None:
     count = columns.shape[1]
     if count < FEWEST_CORRELATED:
         return None
+    if "overall" in scores:
+        overall = np.asarray(scores["overall"], dtype=np.float64)
+        known = np.isfinite(overall) & np.isfinite(np.asarray(mos, dtype=np.float64))
+        if srocc_of(*pairs(overall[known], np.asarray(mos, dtype=np.float64)[known])) > 0:
+            return None
     correlation = float(np.median([srocc_of(*pairs(values, columns[-1])) for values in columns[:-1]]))
     # Of chance orders, SROCC has the variance 1 / (n - 1) (Kendall and Gibbons, Rank Correlation Methods).
     sure = count >= _FEWEST and correlation * math.sqrt(count - 1) < -NORMAL_95

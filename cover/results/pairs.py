@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cover.matching import without_suffix
 from cover.results.names import FACTS
 from cover.results.read import Results, videos
 from cover.scores import SCORES
@@ -62,7 +63,7 @@ class ScoreChange:
 
 
 def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """Pair the videos of two runs by name or, where no name is in both, by the name without its suffix.
+    """Pair the videos of two runs by name, and the rest by the name without its suffix.
 
     Args:
         a: A row for each video, by name.
@@ -71,12 +72,10 @@ def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``a`` and ``b``: the names in either run, one row a pair, in the order of A.
     """
-    common = [name for name in a.index if name in b.index]
-    if common:
-        return pd.DataFrame({"a": common, "b": common})
-    before, after = (_by_stem(part) for part in (a, b))
-    pairs = [(name, after[stem]) for stem, name in before.items() if stem in after]
-    return pd.DataFrame(pairs, columns=["a", "b"])
+    common = a.index.intersection(b.index)
+    before, after = (_by_stem(part.drop(index=common)) for part in (a, b))
+    partner = {name: name for name in common} | {name: after[stem] for stem, name in before.items() if stem in after}
+    return pd.DataFrame([(name, partner[name]) for name in a.index if name in partner], columns=["a", "b"])
 
 
 def change(score: str, a: np.ndarray, b: np.ndarray, resamples: int = 9999, seed: int = 0) -> ScoreChange:
@@ -218,11 +217,9 @@ def _number(value: object) -> float:
 
 def _by_stem(part: pd.DataFrame) -> dict[str, str]:
     """Names by what is before their suffix, of parts with their ends, where only one has it."""
-    stems = [_stem(video) + str(name).removeprefix(video) for name, video in zip(part.index, videos(part), strict=True)]
+    stems = [
+        without_suffix(video) + str(name).removeprefix(video)
+        for name, video in zip(part.index, videos(part), strict=True)
+    ]
     counts = Counter(stems)
     return {stem: str(name) for stem, name in zip(stems, part.index, strict=True) if counts[stem] == 1}
-
-
-def _stem(name: str) -> str:
-    head, dot, suffix = name.rpartition(".")
-    return head if dot and "/" not in suffix else name

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from cover.cells import is_missing, number
 from cover.errors import UsageError
 from cover.parts import name_from_cells
 from cover.results.names import (
@@ -32,6 +33,7 @@ from cover.results.names import (
 )
 from cover.results.record import RunRecord, is_before_07, read_run_record
 from cover.scores import SCORES
+from cover.tables import Columns, read_table
 
 _NUMBERS = {*FACTS, "mos", "predicted_mos", "percentile"} - {"codec", "lossless"}
 _TRUTH = {"True": True, "False": False}
@@ -207,6 +209,10 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
     Raises:
         UsageError: It cannot be read.
     """
+    if not _is_ours(path):
+        table = _by_name(_resaved(path))
+        yield table[~table.index.duplicated(keep="last")] if unique else table
+        return
     try:
         header = pd.read_csv(path, nrows=0).columns
         options: Any = {
@@ -219,6 +225,29 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
             yield table[~table.index.duplicated(keep="last")] if unique else table
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a table begins as this project writes it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(FILENAME) + 4).removeprefix(b"\xef\xbb\xbf").startswith(f"{FILENAME},".encode())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+
+
+def _resaved(path: Path) -> pd.DataFrame:
+    """Read a table of results that another program has saved, with its own separator, decimal mark and encoding."""
+    read = read_table(path, str(path))
+    name = Columns(read.header, str(path), read.layout).find(FILENAME)
+    if name is None:
+        raise UsageError(f"{path}: not a table of results: it has no column {FILENAME}")
+    table = pd.DataFrame([cells for _, cells in read.records], columns=read.header).rename(columns={name: FILENAME})
+    for column in table.columns.difference([*TEXTS, FILENAME]):
+        values = [number(cell) for cell in table[column]]
+        if all(value is not None or is_missing(cell) for value, cell in zip(values, table[column], strict=True)):
+            table[column] = [math.nan if value is None else value for value in values]
+    return table
 
 
 def _by_name(table: pd.DataFrame) -> pd.DataFrame:

@@ -76,3 +76,19 @@ class TestFrames:
     def test_other_images_do_not_look_so(self, names: list[str], tmp_path: Path) -> None:
         touch(tmp_path, *names)
         assert Folder(tmp_path).remarks == []
+
+
+@pytest.mark.parametrize(
+    "folder", ["@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "lost+found", "__MACOSX", "System Volume Information"]
+)
+def test_folders_of_a_system_are_left_out_and_named(tmp_path: Path, folder: str) -> None:
+    touch(tmp_path, "clip.mp4", "sub/other.mp4", f"sub/{folder}/other.mp4/thumbnail.jpg", f"{folder}/old.mp4")
+    dataset = Folder(tmp_path)
+    assert [row.name for row in dataset] == ["clip.mp4", "sub/other.mp4"]
+    assert f"a system's own folder was left out: {tmp_path / folder} and 1 more" in dataset.remarks
+    assert [row.name for row in Folder(f"{tmp_path}/**/*.*")] == ["clip.mp4", "sub/other.mp4"]
+
+
+def test_a_folder_of_a_system_that_is_named_is_read(tmp_path: Path) -> None:
+    touch(tmp_path, "lost+found/clip.mp4")
+    assert [row.name for row in Folder(tmp_path / "lost+found")] == ["clip.mp4"]

@@ -89,12 +89,12 @@ class TestWide:
         path = write("w.csv", ("Filename", "P1", "P2", "Age"), ("a", 1, 2, 40), ("b", 2, 3, 50))
         dataset = Ratings(path)
         assert {rating.rater for rating in dataset.ratings} == {"P1", "P2"}
-        assert dataset.remarks == [f"{path}: read as a column for each of 2 raters (P1, P2)"]
+        assert dataset.remarks == [f"{path}: 2 raters, one per column (P1, P2); no raters: Age"]
 
     def test_a_long_table_with_an_odd_header_is_not_wide(self, write: Write) -> None:
         path = write("l.csv", ("participant id", "FILE NAME", "Your Rating (1-5)"), ("A", "x", 3), ("B", "x", 4))
-        with pytest.raises(UsageError, match="no column of the rating"):
-            Ratings(path)
+        assert found(path) == {("A", "x"): 3, ("B", "x"): 4}
+        assert "the ratings are read from column Your Rating (1-5)" in Ratings(path).remarks[0]
 
     def test_a_rating_that_is_text(self, write: Write) -> None:
         path = write("w.csv", ("Filename", "P1", "P2"), ("a", 1, 2), ("b", "good", 3), ("c", 4, 3))
@@ -113,7 +113,7 @@ class TestWide:
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         cells=st.lists(
-            st.lists(st.one_of(st.none(), st.integers(1, 100)), min_size=2, max_size=5), min_size=1, max_size=6
+            st.lists(st.one_of(st.none(), st.integers(1, 5)), min_size=2, max_size=5), min_size=1, max_size=6
         ).filter(lambda rows: len({len(row) for row in rows}) == 1 and any(cell for row in rows for cell in row))
     )
     def test_long_and_wide_are_the_same(self, write: Write, cells: list[list[int | None]]) -> None:
@@ -176,3 +176,116 @@ def test_what_is_refused(write: Write, rows: list[tuple[object, ...]], options: 
 def test_no_table(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no table there"):
         Ratings(tmp_path / "*.csv")
+
+
+PEOPLE = [[4, 5, 5, 4], [5, 4, 4, 3], [2, 3, 3, 3], [1, 1, 2, 2], [3, 4, 2, 5]]
+MEANS = [sum(row) / 4 for row in PEOPLE]
+SUMMARIES = {
+    "Average": [f"{mean:.2f}" for mean in MEANS],
+    "Mean": MEANS,
+    "MOS": MEANS,
+    "Median": [4.5, 4, 3, 1.5, 3.5],
+    "Std. Dev.": ["0.58", "0.82", "0.50", "0.58", "1.29"],
+    "Total": [sum(row) for row in PEOPLE],
+    "Unnamed: 0": range(5),
+    "index": range(5),
+    "Rank": [1, 2, 4, 5, 3],
+    "count": [4] * 5,
+    "25%": [4, 3.75, 2.75, 1, 2.75],
+    "Max": [max(row) for row in PEOPLE],
+    "Min": [min(row) for row in PEOPLE],
+    # Names in other languages: only the values show what they are.
+    "Mittelwert": [f"{mean:.2f}" for mean in MEANS],
+    "合計": [sum(row) for row in PEOPLE],
+    "écart": ["0.58", "0.82", "0.50", "0.58", "1.29"],
+}
+
+
+class TestColumnsThatAreNoRaters:
+    """Summaries, indices and properties of a wide table."""
+
+    @staticmethod
+    def table(write: Write, columns: dict[str, Sequence[object]], *, first: bool = False) -> Path:
+        raters = {f"P{place + 1}": [row[place] for row in PEOPLE] for place in range(4)}
+        names = {"Filename": [f"v{row}.mp4" for row in range(5)]}
+        both = {**names, **columns, **raters} if first else {**names, **raters, **columns}
+        return write("w.csv", list(both), *zip(*both.values(), strict=True))
+
+    @pytest.mark.parametrize("first", [False, True], ids=["behind", "before"])
+    @pytest.mark.parametrize("name", SUMMARIES)
+    def test_a_summary_is_no_rater(self, write: Write, name: str, first: bool) -> None:
+        dataset = Ratings(self.table(write, {name: SUMMARIES[name]}, first=first))
+        assert {rating.rater for rating in dataset.ratings} == {"P1", "P2", "P3", "P4"}
+        assert dataset.remarks[0].endswith(f"4 raters, one per column (P1, P2, P3, ...); no raters: {name}")
+
+    def test_all_columns_that_are_left_out_are_named(self, write: Write) -> None:
+        dataset = Ratings(self.table(write, {name: SUMMARIES[name] for name in ("Mittelwert", "合計", "Std. Dev.")}))
+        assert dataset.remarks[0].endswith("no raters: Mittelwert, 合計, Std. Dev.")
+
+    @pytest.mark.parametrize("name", ["Max", "Min", "Summer"])
+    def test_a_person_of_such_a_name_is_a_rater(self, write: Write, name: str) -> None:
+        dataset = Ratings(self.table(write, {name: [3, 3, 4, 2, 1]}))
+        assert name in {rating.rater for rating in dataset.ratings}
+
+    @pytest.mark.parametrize(
+        ("name", "values"), [("kbps", [800, 900, 400, 300, 500]), ("alpha", [-40, -50, -30, -60, -20])]
+    )
+    def test_a_column_far_from_the_scale_is_asked_about(
+        self, write: Write, name: str, values: Sequence[object]
+    ) -> None:
+        path = self.table(write, {name: values})
+        with pytest.raises(UsageError, match=rf"column {name} may or may not be a rater.*ratings.raters='P\*'"):
+            Ratings(path)
+        assert {rater for rater, _ in found(path, raters="P*")} == {"P1", "P2", "P3", "P4"}
+
+
+class TestLongTables:
+    """A table with a column of raters has one rating in each row."""
+
+    def test_the_rating_may_have_an_unusual_header(self, write: Write) -> None:
+        header = ("video", "trials.thisN", "slider.response", "slider.rt", "participant", "session")
+        rows = [(f"v{row}.mp4", row, 1 + row % 5, 2.5, "P1", "001") for row in range(4)]
+        dataset = Ratings(write("l.csv", header, *rows))
+        assert {rating.video: rating.value for rating in dataset.ratings} == {f"v{n}.mp4": 1 + n % 5 for n in range(4)}
+        assert "the ratings are read from column slider.response" in dataset.remarks[0]
+
+    @pytest.mark.parametrize("names", [("trial", "rt"), ("first score", "second score")])
+    def test_it_is_never_read_as_wide(self, write: Write, names: Sequence[str]) -> None:
+        path = write("l.csv", ("video", *names, "participant"), ("a.mp4", 1, 2, "P1"), ("b.mp4", 2, 3, "P1"))
+        with pytest.raises(UsageError, match=r"no column of the rating .*found: video, .*ratings.rating=NAME"):
+            Ratings(path)
+
+
+@pytest.mark.parametrize("mark", ["", "NA", "nan", "N/A", "null", "-"])
+@pytest.mark.parametrize("form", ["long", "wide"])
+def test_a_missing_rating(write: Write, mark: str, form: str) -> None:
+    if form == "wide":
+        path = write("r.csv", ("video", "P1", "P2"), ("a.mp4", 1, mark), ("b.mp4", 3, 4))
+    else:
+        rows = [("P1", "a.mp4", 1), ("P2", "a.mp4", mark), ("P1", "b.mp4", 3), ("P2", "b.mp4", 4)]
+        path = write("r.csv", ("rater", "video", "rating"), *rows)
+    assert found(path) == {("P1", "a.mp4"): 1, ("P1", "b.mp4"): 3, ("P2", "b.mp4"): 4}
+
+
+def test_hidden_lock_and_empty_files_of_a_folder_are_passed_over(write: Write, tmp_path: Path) -> None:
+    for name in ("P1", "P2"):
+        write(f"{name}.csv", ("video", "rating"), ("a.mp4", 4), ("b.mp4", 2))
+    for name in ("~$P2.xlsx", "._P1.csv"):
+        (tmp_path / name).write_bytes(b"\x05lock")
+    (tmp_path / "P3.csv").write_text("\ufeff\n")
+    for path in (tmp_path, f"{tmp_path}/*"):
+        dataset = Ratings(path, rater=None)
+        assert {rating.rater for rating in dataset.ratings} <= {"P1", "P2"}
+        assert any("P3.csv: an empty table" in remark for remark in dataset.remarks)
+
+
+def test_addresses_of_a_crowd_platform_are_names(write: Write) -> None:
+    address = "https://files.example.org/study/my%20clip.mp4?token=a1b2#top"
+    path = write("r.csv", ("worker", "video", "rating"), ("A", address, 3), ("B", f"{address}3", 4))
+    assert found(path) == {("A", "my clip.mp4"): 3, ("B", "my clip.mp4"): 4}
+
+
+def test_two_addresses_of_one_name_are_refused(write: Write) -> None:
+    rows = [("A", f"https://host/{folder}/clip.mp4", 3) for folder in ("a", "b")]
+    with pytest.raises(UsageError, match="have one name"):
+        Ratings(write("r.csv", ("worker", "video", "rating"), *rows))

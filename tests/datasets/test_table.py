@@ -108,10 +108,10 @@ def test_parquet_that_is_damaged(tmp_path: Path) -> None:
         ("list.csv", "path\na.mp4\n", {"mos": "MOS"}, r"no column MOS \(found: path\); name it with data.mos=NAME"),
         ("list.csv", "path,mos\n", {}, "the list names no file"),
         ("list.csv", "path,mos\na.mp4,3\nb.mp4,good\n", {}, "line 3 has mos 'good', not a number; data.mos=NAME"),
-        ("list.csv", "path,mos\na.mp4,nan\n", {}, "line 2 has mos 'nan', not a number"),
+        ("list.csv", "path,mos\na.mp4,good\n", {}, "line 2 has mos 'good', not a number"),
         ("list.csv", "path,mos\na,b.mp4,3\n", {}, "line 2: more fields than the header has"),
         ("list.csv", 'path,mos\n"a.mp4,3\n', {}, "not a readable table"),
-        ("labels.txt", "a.mp4, 8, 25, nan\n", {}, "line 1 has mos nan, not a number"),
+        ("labels.txt", "a.mp4, 8, 25, inf\n", {}, "line 1 has mos inf, not a number"),
         ("labels.txt", "a.mp4, 8, 25, 3\nb.mp4\n", {}, "line 2: expected 'path, duration, fps, mos'"),
     ],
 )
@@ -354,3 +354,142 @@ class TestParts:
     def test_what_is_no_part(self, text: str, options: dict[str, str], said: str, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=said):
             Table(write(tmp_path, "clips.csv", text), **options)
+
+
+class TestFormsOfLists:
+    """JSON, lists without a header, and names that are not quite those of the files."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        (tmp_path / "videos").mkdir()
+        for name in ("a.mp4", "b b.mp4", "#1 best.mp4", "id7.mov"):
+            (tmp_path / "videos" / name).touch()
+        return tmp_path / "videos"
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("l.json", '[{"path": "a.mp4", "mos": 3.5}, {"path": "b b.mp4", "mos": null}]'),
+            ("l.json", '{"videos": [{"Video Name": "a.mp4", "MOS": "3.5"}, {"Video Name": "b b.mp4"}]}'),
+            ("l.json", '{"a.mp4": {"mos": 3.5}, "b b.mp4": {"mos": NaN}}'),
+            ("l.json", '{"a.mp4": 3.5, "b b.mp4": null}'),
+            ("l.jsonl", '{"path": "a.mp4", "mos": 3.5}\n\n{"path": "b b.mp4", "mos": "NA"}\n'),
+            ("l.ndjson", '{"file": "a.mp4", "score": [3.5]}\n{"file": "b b.mp4"}\n'),
+            ("l.txt", "a.mp4 3.5\nb b.mp4 NA\n"),
+            ("l.txt", "3.5 a.mp4\nnan b b.mp4\n"),
+            ("l.txt", "a.mp4\t3.5\nb b.mp4\t-\n"),
+            ("l.csv", "a.mp4,3.5\nb b.mp4,\n"),
+            ("l.csv", "3.5;a.mp4\nNA;b b.mp4\n"),
+            ("l.tsv", '"a.mp4"\t3.5\n"b b.mp4"\tnull\n'),
+        ],
+    )
+    def test_are_read(self, tmp_path: Path, root: Path, name: str, text: str) -> None:
+        rows = list(Table(write(tmp_path, name, text), root))
+        assert [(row.name, row.mos) for row in rows] == [("a.mp4", 3.5), ("b b.mp4", None)]
+
+    @pytest.mark.parametrize("text", ['["a.mp4", "b b.mp4"]', '"a.mp4"\n"b b.mp4"'])
+    def test_json_of_names_alone(self, tmp_path: Path, root: Path, text: str) -> None:
+        assert [row.name for row in Table(write(tmp_path, "l.json", text), root)] == ["a.mp4", "b b.mp4"]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "the file is empty"),
+            ("{", "line 1: not readable as JSON"),
+            ('{"path": "a.mp4"}\n{"path"', "line 2: not readable as JSON"),
+            ("[[1, 2]]", r"item 1: \[1, 2\] is neither an object nor a name"),
+            ('{"a": [1], "b": "c"}', "its JSON is no list of videos"),
+            ("[" * 100_000, "not readable as JSON"),
+            ('[{"x": 1}]', "no column path or filename"),
+        ],
+    )
+    def test_other_json_is_one_line(self, tmp_path: Path, text: str, message: str) -> None:
+        with pytest.raises(UsageError, match=message) as error:
+            Table(write(tmp_path, "l.json", text))
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 1000
+
+    @pytest.mark.parametrize("name", ["clip 1", "clip 2", "a,b.mp4"])
+    def test_a_name_that_looks_like_a_pair_is_a_name(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).touch()
+        assert [row.name for row in Table(write(tmp_path, "l.txt", f"{name}\n"))] == [name]
+
+    def test_names_of_nothing_that_end_in_a_whole_number_stay_names(self, tmp_path: Path) -> None:
+        assert [row.name for row in Table(write(tmp_path, "l.txt", "clip 1\nclip 2\n"))] == ["clip 1", "clip 2"]
+
+    def test_a_line_that_names_a_file_is_no_comment(self, tmp_path: Path, root: Path) -> None:
+        table = Table(write(tmp_path, "l.txt", "# my list\n#1 best.mp4\na.mp4\n"), root)
+        assert [row.name for row in table] == ["#1 best.mp4", "a.mp4"]
+
+    @pytest.mark.parametrize(
+        ("listed", "found"),
+        [
+            ("id7", "id7.mov"),
+            ("b b", "b b.mp4"),
+            ("https://host/x/a.mp4?sig=1", "a.mp4"),
+            ("b%20b.mp4", "b b.mp4"),
+            ("id8", "id8"),
+        ],
+    )
+    def test_names_that_differ_from_the_files(self, tmp_path: Path, root: Path, listed: str, found: str) -> None:
+        assert [row.name for row in Table(write(tmp_path, "l.csv", f"path\n{listed}\n"), root)] == [found]
+
+    def test_a_name_of_two_files_stays(self, tmp_path: Path, root: Path) -> None:
+        (root / "id7.mp4").touch()
+        assert [row.name for row in Table(write(tmp_path, "l.csv", "path\nid7\n"), root)] == ["id7"]
+
+    @pytest.mark.parametrize(
+        ("page", "name"),
+        [
+            ("gb18030", "猫咪.mp4"),
+            ("shift_jis", "ねこ.mp4"),
+            ("euc_kr", "고양이.mp4"),
+            ("big5", "貓咪.mp4"),
+            ("cp1251", "кошка.mp4"),
+            ("cp1252", "été.mp4"),
+            ("cp1253", "γάτα.mp4"),
+        ],
+    )
+    def test_code_pages_are_tried_where_the_file_is_there(self, tmp_path: Path, page: str, name: str) -> None:
+        (tmp_path / name).touch()
+        (tmp_path / "l.csv").write_bytes(f"path,mos\n{name},3\n".encode(page))
+        assert [(row.name, row.mos) for row in Table(tmp_path / "l.csv")] == [(name, 3)]
+
+
+class TestColumnsOfParts:
+    """Starts and ends under the names that people give them."""
+
+    @pytest.mark.parametrize(
+        ("header", "cells"),
+        [
+            ("start,end", "1,2.5"),
+            ("Start Time,End Time", "0:01,0:02.5"),
+            ("time_start,time_end", "1,2.5"),
+            ("start_sec,end_sec", "1,2.5"),
+            ("from,to", "1,2.5"),
+            ("onset,offset", "1,2.5"),
+            ("start,duration", "1,1.5"),
+            ("begin,length", "1,1.5"),
+        ],
+    )
+    def test_are_found(self, tmp_path: Path, header: str, cells: str) -> None:
+        (row,) = Table(write(tmp_path, "l.csv", f"path,{header}\na.mp4,{cells}\n"))
+        assert row.name == "a.mp4#t=1.000,2.500"
+
+    def test_a_duration_alone_is_that_of_the_video(self, tmp_path: Path) -> None:
+        (row,) = Table(write(tmp_path, "l.csv", "path,duration\na.mp4,9\n"))
+        assert row.name == "a.mp4"
+        assert row.extras["duration"] == "9"
+
+    def test_an_end_counts_more_than_a_duration(self, tmp_path: Path) -> None:
+        (row,) = Table(write(tmp_path, "l.csv", "path,start,end,duration\na.mp4,1,2,60\n"))
+        assert row.name == "a.mp4#t=1.000,2.000"
+
+    def test_one_of_a_pair_is_another_column(self, tmp_path: Path) -> None:
+        (row,) = Table(write(tmp_path, "l.csv", "path,from\na.mp4,Paris\n"))
+        assert (row.name, row.extras["from"]) == ("a.mp4", "Paris")
+
+    def test_frames_take_no_duration(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "l.csv", "path,start,duration\na.mp4,frame:3,1\n")
+        with pytest.raises(UsageError, match="a start in frames with a duration in seconds"):
+            Table(path)

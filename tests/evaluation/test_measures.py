@@ -362,7 +362,10 @@ class TestOpposed:
             pytest.param({"overall": UP}, -UP, True, id="against"),
             pytest.param({"overall": UP}, UP, False, id="along"),
             pytest.param(
-                {"overall": UP, "semantic": UP, "technical": -UP, "aesthetic": -UP}, UP, True, id="two of three"
+                {"overall": -UP, "semantic": UP, "technical": -UP, "aesthetic": -UP}, UP, True, id="two of three"
+            ),
+            pytest.param(
+                {"overall": UP, "semantic": UP, "technical": -UP, "aesthetic": -UP}, UP, False, id="the sum agrees"
             ),
             pytest.param(
                 {"overall": -UP, "semantic": -UP, "technical": UP, "aesthetic": UP}, UP, False, id="one of three"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cover.errors import UsageError
@@ -97,3 +98,29 @@ def test_names_that_an_expression_can_hold(name: str, spelt: str) -> None:
 def test_columns_of_the_dataset_make_no_parts(tmp_path: Path) -> None:
     extras = {name: ["x", "y"] for name in ("video", "start", "end")}
     assert not read_folder(make_results(tmp_path, 2, extras=extras)).in_parts
+
+
+@pytest.mark.parametrize(
+    ("encoding", "separator", "decimal"),
+    [("utf-8-sig", ";", ","), ("utf-8", ",", "."), ("utf-16", "\t", "."), ("utf-16", "\t", ","), ("utf-8", ";", ".")],
+)
+def test_scores_that_a_spreadsheet_program_saved_again(
+    tmp_path: Path, encoding: str, separator: str, decimal: str
+) -> None:
+    folder = make_results(tmp_path / "run", 4)
+    before = read_folder(folder).table
+    lines = (folder / "scores.csv").read_text().splitlines()
+    assert not any(name in lines[0] for name in ('"', ";"))
+    again = [
+        separator.join(cell.replace(".", decimal) if n else cell for n, cell in enumerate(line.split(",")))
+        for line in lines
+    ]
+    (folder / "scores.csv").write_bytes("\r\n".join(again).encode(encoding))
+    pd.testing.assert_frame_equal(read_folder(folder).table, before)
+
+
+def test_a_table_of_something_else_is_one_line(tmp_path: Path) -> None:
+    folder = make_results(tmp_path / "run", 4)
+    (folder / "scores.csv").write_text("name;value\na;1\n")
+    with pytest.raises(UsageError, match="not a table of results: it has no column Filename"):
+        read_folder(folder)

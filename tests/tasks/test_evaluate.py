@@ -91,7 +91,7 @@ def test_predictions_in_hand(evaluate: Run, tmp_path: Path, capsys: pytest.Captu
     [
         ("path,overall\na,1\n", "no column mos .found: path, overall.; name it with columns.path"),
         ("path,mos,overall\na,1,1\na,2,2\n", "'a' is listed twice"),
-        ("path,mos,overall\na,good,1\n", "'a' has no MOS"),
+        ("path,mos,overall\na,good,1\n", "line 2 has mos 'good', not a number"),
         ("", "predictions=preds.csv: the file is empty"),
     ],
 )

@@ -1,6 +1,7 @@
 """The videos that ``evaluate`` measures, with their ratings and, where a table has them, their scores."""
 
 import glob
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +11,18 @@ from cover.config.build.datasets import rated_dataset
 from cover.config.options.evaluation import EvaluateOptions
 from cover.errors import UsageError
 from cover.evaluation.splits.protocol import Protocol
-from cover.evaluation.tables.joined import Joined, header_in, join, match, result_table
+from cover.evaluation.tables.joined import Joined, header_in, join, result_table
 from cover.evaluation.tables.predictions import read_predictions
 from cover.evaluation.tables.rated import high_is_good
+from cover.matching import match, spelled_otherwise
 from cover.parts import Part
 from cover.rows import Row
 from cover.tables import Columns
 
 if TYPE_CHECKING:
     from cover.evaluation.raters.study import Study
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ def _scored(options: EvaluateOptions, path: Path) -> "tuple[list[Row], dict[str,
             f"{table.what}: none of its videos is rated; it has names such as {table.names[0]!r}, the ratings such as "
             f"{rated[0].name!r}"
         )
+    if remark := spelled_otherwise(names):
+        log.info("%s: %s", table.what, remark)
     return rated, {names[name]: values for name, values in scores.items() if name in names}, study
 
 

@@ -1,17 +1,18 @@
 """Scores of several metrics, from tables and results folders, joined by the videos' names."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cover.cells import is_infinite, is_missing, number
 from cover.errors import UsageError
 from cover.evaluation.tables.predictions import PredictionTable, read_predictions
+from cover.matching import match
 from cover.results.names import FILENAME, PREDICTIONS, SCORES_TABLE
 from cover.rows import Row
 from cover.tables import NOT_JUDGEMENTS, TEXT, header_key, header_of
@@ -100,12 +101,12 @@ def join(
         score_columns = _score_columns(table, metrics)
         matched = match(table.names, names)
         for column in score_columns:
-            values = pd.to_numeric(table.frame[column], errors="coerce")
+            values = [number(cell) for cell in table.frame[column]]
             metric = label if len(score_columns) == 1 and label not in _TAKEN else f"{label}: {column}"
             scores[metric] = {
                 matched[name]: float(value)
                 for name, value in zip(table.names, values, strict=True)
-                if name in matched and math.isfinite(value)
+                if name in matched and value is not None
             }
     everywhere = set(names).intersection(*scores.values())
     if not everywhere:
@@ -116,23 +117,6 @@ def join(
             f"{example!r}, the ratings such as {names[0]!r}"
         )
     return Joined(rows, scores)
-
-
-def match(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Match names of videos: as they are written, else by the last part of the path where only one has it."""
-    exact = set(known)
-    last: dict[str, list[str]] = {}
-    for name in known:
-        last.setdefault(PurePath(name.replace("\\", "/")).name, []).append(name)
-    matched = {}
-    for name in names:
-        same = last.get(PurePath(name.replace("\\", "/")).name, [])
-        if name in exact:
-            matched[name] = name
-        elif len(same) == 1:
-            matched[name] = same[0]
-    twice = [name for name, count in Counter(matched.values()).items() if count > 1]
-    return {name: other for name, other in matched.items() if other not in twice or name == other}
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
@@ -163,8 +147,8 @@ def _score_columns(table: PredictionTable, metrics: Sequence[str] | None) -> lis
 def _is_score(name: str, cells: "pd.Series[Any]") -> bool:
     if header_key(name) in NOT_JUDGEMENTS:
         return False
-    there = cells[cells.astype(str).str.strip() != ""].dropna()
-    return len(there) > 0 and bool(pd.to_numeric(there, errors="coerce").notna().all())
+    there = [cell for cell in cells if not is_missing(cell)]
+    return len(there) > 0 and all(number(cell) is not None or is_infinite(cell) for cell in there)
 
 
 def _rated(tables: Sequence[PredictionTable], labels: Sequence[str], mos: str) -> list[Row]:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cover.cells import is_infinite, is_missing, number
 from cover.errors import UsageError
 from cover.parts import WHOLE, Part, read_bound
 from cover.results.names import FILENAME, MOS, PART
@@ -110,7 +112,8 @@ def read_predictions(
             not what people said.
     """
     what = f"predictions={path}"
-    read = read_table(path, what, separator=separator, decimal=decimal, sheet=sheet)
+    bare = (columns["path"] or "path", columns["overall"] or "overall")
+    read = read_table(path, what, separator=separator, decimal=decimal, sheet=sheet, bare=bare)
     header = Columns(read.header, what, read.layout)
     by_default = columns["mos"] == "mos"
     columns = {name: _as_written(header, columns[name]) for name in ("path", "mos", *SCORES)}
@@ -120,7 +123,9 @@ def read_predictions(
             remedy = "give the ratings with data=table data.path=FILE, or name their column with columns.mos=NAME"
             raise UsageError(f"{what}: its MOS is what a version before 0.7 predicted; {remedy}")
         columns["mos"] = None
-    table = pd.DataFrame([cells for _, cells in read.records], columns=read.header)
+    records = list(read.records)
+    places = [where for where, _ in records]
+    table = pd.DataFrame([cells for _, cells in records], columns=read.header)
     headers = {"path": names_column, "mos": columns["mos"], "overall": columns["overall"]}
     needed = ["path", *(["mos"] if needs_mos else []), *(["overall"] if needs_overall else [])]
     apart = "; data=table data.path=FILE (or data=ratings) has MOS apart from predictions" if needs_mos else ""
@@ -128,7 +133,7 @@ def read_predictions(
         raise header.lacks("", *absent, more=f"; name it with columns.path, columns.mos, columns.overall{apart}")
     for column in (columns["mos"], *(columns[name] for name in SCORES)):
         if column in table:
-            table[column] = pd.to_numeric(table[column], errors="coerce").replace([math.inf, -math.inf], math.nan)
+            table[column] = _numbers(table[column], str(column), places, what)
     videos = table[names_column].astype(str).str.strip()
     of_part, parts = _parts(table)
     rows = [part_of(Row(Path(name), name), *part) for name, part in zip(videos, parts, strict=True)]
@@ -201,6 +206,21 @@ def with_parts(table: pd.DataFrame, rows: Sequence[Row], placed: Mapping[str, Pa
 def score_names(table: pd.DataFrame) -> list[str]:
     """List the scores that a table of predictions has, the overall one first."""
     return [name for name in ("overall", *SCORES[:-1]) if name in table]
+
+
+def _numbers(cells: "pd.Series[Any]", column: str, places: Sequence[str], what: str) -> list[float]:
+    """The cells of a column as numbers; NaN where they are missing.
+
+    Raises:
+        UsageError: A cell is neither a number nor missing.
+    """
+    values = []
+    for cell, place in zip(cells, places, strict=True):
+        value = number(cell)
+        if value is None and not is_missing(cell) and not is_infinite(cell):
+            raise UsageError(f"{what}: {place} has {column} {str(cell)[:80]!r}, not a number")
+        values.append(math.nan if value is None else value)
+    return values
 
 
 def _as_written(header: Columns, column: str | None) -> str | None:
