@@ -14,7 +14,6 @@ import pandas as pd
 
 from cover.curves import Fit
 from cover.evaluation.fits.curve import fit_curve
-from cover.evaluation.registry import MEASURES, displayed
 from cover.files import write_rows, write_text
 from cover.reporting.page.moments import Stretch, Timeline, extreme, timeline, weak_stretches
 from cover.reporting.page.parts import labels, part_data, starts
@@ -76,6 +75,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
     shelf = Shelf(results.folder / REPORT_FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
     _shelve(listed, evidence, data, shelf)
     data |= {"pictures": shelf.inside, "files": REPORT_FILES, "folder": shlex.quote(_near(results.folder))}
+    labels, measures = _measures(results.metrics)
     page = render(
         "report",
         data,
@@ -83,8 +83,8 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         run=_run(results, numbers),
         results=results,
         failed=[(visible(name), visible(why)) for name, why in list(results.errors.items())[:_FAILED_SHOWN]],
-        measures=_measures(results.metrics),
-        labels=[MEASURES[name].label for name in displayed()],
+        measures=measures,
+        labels=labels,
         outside=bool(shelf.beside),
         listed=len(listed),
         seen=bool(data["words"]) or results.run.predictions,
@@ -315,8 +315,12 @@ def _views(views: Mapping[str, Any]) -> str:
     return "; ".join([*told, *([f"sampling {views['sampling']}"] if "sampling" in views else [])])
 
 
-def _measures(metrics: Mapping[str, Any]) -> list[list[str]]:
-    """Rows of the table of measures: score, videos, and each measure with its interval."""
+def _measures(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Labels of the measures, and the rows of their table: score, videos, and each measure with its interval."""
+    if not metrics:
+        return [], []
+    from cover.evaluation.registry import MEASURES, displayed  # which imports scipy's optimisers
+
     rows = []
     for score, values in metrics.items():
         if score not in SCORES or not isinstance(values, Mapping):
@@ -327,4 +331,4 @@ def _measures(metrics: Mapping[str, Any]) -> list[list[str]]:
             text = "undefined" if value is None else f"{value:.4f}"
             cells.append(text + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and None not in ends else ""))
         rows.append(cells)
-    return rows
+    return [MEASURES[name].label for name in displayed()], rows
