@@ -32,6 +32,7 @@ from cover.errors import VideoError
 from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
 from cover.rows import Failure, Row, part_of
 from cover.video import (
+    MAX_IMAGE_BYTES,
     LoadedViews,
     RawFormat,
     Segments,
@@ -74,6 +75,7 @@ class Decoder:
         stream: Number of the video stream to decode, from 0; None for the longest, of those the largest.
         fps: Frame rate of folders of frames.
         segments: How rows that are no parts yet are cut into parts; None leaves them whole.
+        max_image_bytes: Largest still image that is decoded, in bytes of its pixels.
     """
 
     workers: int = 1
@@ -82,6 +84,7 @@ class Decoder:
     stream: int | None = None
     fps: float | None = None
     segments: Segments | None = None
+    max_image_bytes: int = MAX_IMAGE_BYTES
 
     @contextmanager
     def views(
@@ -202,6 +205,7 @@ class _Decoding:
             "stream": decoder.stream,
             "fps": decoder.fps,
             "threads": threads,
+            "max_image_bytes": decoder.max_image_bytes,
         }
 
     def groups(self, rows: Sequence[Row]) -> Iterator[list[_Task]]:

@@ -52,13 +52,14 @@ def _regular(numbers: set[int]) -> range:
     return range(ordered[0], ordered[-1] + 1, math.gcd(*np.diff(ordered).tolist()) or 1)
 
 
-def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
+def index_frames(folder: Path, fps: float | None, rotate: bool, max_image_bytes: int) -> VideoIndex:
     """Find out what a folder of frames holds.
 
     Args:
         folder: A folder of images.
         fps: Their frame rate, where known.
         rotate: Whether ``width`` and ``height`` are those after the EXIF orientation.
+        max_image_bytes: Largest image, decoded.
 
     Returns:
         The index: the size of the frames is that of the first that can be read.
@@ -75,7 +76,7 @@ def index_frames(folder: Path, fps: float | None, rotate: bool) -> VideoIndex:
     for file in files:
         image = None
         with suppress(VideoError):
-            image = image_info(file)
+            image = image_info(file, max_image_bytes)
         if image is None:
             continue
         height, width = (image.orientation if rotate else UPRIGHT).size(image.height, image.width)

@@ -2,20 +2,23 @@
 
 import io
 import math
+import os
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image, UnidentifiedImageError
 
 from cover.errors import VideoError
 from cover.text import visible
 from cover.video.orientation import UPRIGHT, Orientation, orientation_of_exif
-from cover.video.source import MAX_PIXELS
+from cover.video.source import MAX_IMAGE_BYTES, check_claim
 
 # Formats Pillow knows by a real signature. GIF is a video here; formats told by a weak signature would claim noise.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
@@ -30,6 +33,10 @@ _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT = 0x0102, 0x0106, 0x0153
 _WHITE_IS_ZERO, _SIGNED = 0, 2
 # A picture whose brightest value is below this share of white is taken for one of another range.
 _DARK = 1 / 16
+_MODE_BYTES = {"RGBA": 4, "RGBX": 4, "CMYK": 4, "I": 4, "F": 4}
+_LARGE = 64_000_000  # bytes; larger pictures are decoded one at a time over all processes
+_TILE = 4_000_000  # px that are converted at a time
+_JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,18 @@ class ImageInfo:
     several: bool
 
 
-def image_info(path: Path) -> ImageInfo | None:
-    """Describe a still image, told by its content.
+def image_info(path: Path, max_bytes: int = MAX_IMAGE_BYTES) -> ImageInfo | None:
+    """Describe a still image, which its content identifies.
 
     Args:
         path: A regular file (:func:`cover.video.source.check_path`).
+        max_bytes: Largest picture, in bytes of its decoded pixels.
 
     Returns:
         What it says of itself, or None where the file is no still image (it may be a video).
 
     Raises:
-        VideoError: If the image is damaged or larger than ``MAX_PIXELS``.
+        VideoError: If the image is damaged, larger than the limit, or claims more pixels than its bytes can hold.
     """
     image = _open(path)
     if image is None:
@@ -71,8 +79,10 @@ def image_info(path: Path) -> ImageInfo | None:
     with _damage(path), image:
         # Of a phone's JPEG or HEIC further pictures are previews and depth, of which nobody asks.
         several = image.format in ("WEBP", "TIFF") and getattr(image, "n_frames", 1) > 1
+        _check_size(image, path, max_bytes)
         if image.format == "HEIF":
             image.load()  # which is when its size is known
+            _check_size(image, path, max_bytes)
         name = (image.format or "image").lower()
         return ImageInfo(name, image.mode, image.height, image.width, _orientation(image), several)
 
@@ -108,13 +118,79 @@ def read_image(path: Path, *, rotate: bool) -> np.ndarray:
     image = _open(path)
     if image is None:
         raise VideoError(f"{visible(path)}: the image changed while it was read")
-    with _damage(path), image:
-        if image.mode == "F" or image.mode.startswith("I"):
-            gray = _eight_bits(image, path)
-            picture = np.repeat(gray[..., None], 3, axis=2)
-        else:
-            picture = np.array(image.convert("RGB"))
-        return (_orientation(image) if rotate else UPRIGHT)(picture)
+    needed = _decoded_bytes(image)
+    with _damage(path), image, _alone() if needed > _LARGE else nullcontext():
+        try:
+            picture = _rgb(image, path)
+        except OSError:
+            if image.format != "JPEG":
+                raise
+            picture = _without_end_mark(path)
+        orientation = _orientation(image) if rotate else UPRIGHT
+        image.close()
+        return orientation(picture)
+
+
+def _check_size(image: Image.Image, path: Path, max_bytes: int) -> None:
+    check_claim(path, *image.size)
+    needed = _decoded_bytes(image)
+    if needed > max_bytes:
+        raise VideoError(
+            f"{visible(path)}: its {image.width}x{image.height} px take {needed / 1e9:.2f} GB; "
+            f"decode.max_image_bytes={needed} allows that"
+        )
+
+
+def _decoded_bytes(image: Image.Image) -> int:
+    """Bytes of the pixels: three of RGB, or those of the file's own mode where these are more."""
+    return image.width * image.height * max(3, _MODE_BYTES.get(image.mode, 3))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock that keeps processes from decoding several large pictures at once; a kill frees it."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    with FileLock(Path(tempfile.gettempdir(), f"cover-pictures-{user}.lock")):
+        yield
+
+
+def _tiles(image: Image.Image) -> Iterator[tuple[slice, slice, Image.Image]]:
+    """Give an image in tiles, so that what is made of one is small beside the image."""
+    width = min(image.width, _TILE)
+    height = max(1, _TILE // width)
+    for top in range(0, image.height, height):
+        for left in range(0, image.width, width):
+            right, bottom = min(left + width, image.width), min(top + height, image.height)
+            yield slice(top, bottom), slice(left, right), image.crop((left, top, right, bottom))
+
+
+def _rgb(image: Image.Image, path: Path) -> np.ndarray:
+    """The pixels as RGB, uint8 (H, W, 3)."""
+    picture = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    if image.mode == "F" or image.mode.startswith("I"):
+        _eight_bits(image, path, picture)
+    else:
+        for rows, columns, tile in _tiles(image):
+            picture[rows, columns] = np.asarray(tile.convert("RGB"))
+    return picture
+
+
+def _without_end_mark(path: Path) -> np.ndarray:
+    """Decode a JPEG that lacks its end mark although all of its pixels are there.
+
+    What follows the last pixel does not matter to the decoder. So pixels that depend on it are missing in the file.
+
+    Raises:
+        OSError: Pixels are missing.
+    """
+    data = path.read_bytes()
+    pictures: list[np.ndarray] = []
+    for padding in (b"", b"\x55" * 64):
+        with Image.open(io.BytesIO(data + padding + _JPEG_END), formats=("JPEG",)) as image:
+            pictures.append(np.array(image.convert("RGB")))
+    if not np.array_equal(pictures[0], pictures[1]):
+        raise OSError("the file ends before its last pixel")
+    return pictures[0]
 
 
 def _open(path: Path) -> Image.Image | None:
@@ -131,7 +207,8 @@ def _open(path: Path) -> Image.Image | None:
             formats = ("HEIF", *_FORMATS)
         try:
             Image.init()
-            image = Image.open(path, formats=formats)
+            with _unlimited():
+                image = Image.open(path, formats=formats)
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
             if heif or head.startswith(_TIFF_MAGIC):
                 what = "HEIF" if heif else "TIFF (64 or 16 bits of floating point, for one)"
@@ -147,6 +224,16 @@ def _open(path: Path) -> Image.Image | None:
             image.close()
             return None
         return image
+
+
+@contextmanager
+def _unlimited() -> Iterator[None]:
+    """Open images beyond Pillow's own limit: ours is in bytes, and checked before anything is decoded."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _is_heif(head: bytes) -> bool:
@@ -169,8 +256,6 @@ def _damage(path: Path) -> Iterator[None]:
             yield
     except VideoError:
         raise
-    except Image.DecompressionBombError:
-        raise VideoError(f"{visible(path)}: the image is larger than the limit of {MAX_PIXELS} pixels") from None
     except Exception as error:  # noqa: BLE001
         detail = " ".join(str(error).split()) or type(error).__name__
         raise VideoError(f"{visible(path)}: the image is damaged: {detail}") from None
@@ -196,11 +281,11 @@ def orientation_in_jpeg(data: bytes) -> Orientation:
         return UPRIGHT
 
 
-def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
-    """Scale gray values that need more than eight bits, uint8 (H, W)."""
-    values = np.asarray(image)
+def _eight_bits(image: Image.Image, path: Path, picture: np.ndarray) -> None:
+    """Scale gray values that need more than eight bits, into uint8 (H, W, 3)."""
     tags = dict(image.tag_v2) if image.format == "TIFF" else {}  # type: ignore[attr-defined]
-    low, high = float(values.min()), float(values.max())
+    ends = np.array([(values.min(), values.max()) for values in (np.asarray(tile) for *_, tile in _tiles(image))])
+    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise VideoError(f"{visible(path)}: it holds values that are no numbers (NaN or infinite)")
     white = _white(image.mode, tags, low, high)
@@ -210,8 +295,9 @@ def _eight_bits(image: Image.Image, path: Path) -> np.ndarray:
             f"{visible(path)}: its {kind} values from {low:g} to {high:g} fit no known range "
             "(0..1, 0..255, 0..65535); save it with 8 or 16 bits, or scaled to one of them"
         )
-    scaled = (np.clip(values, 0, white) / (white / 255)).round().astype(np.uint8)
-    return 255 - scaled if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO else scaled
+    for rows, columns, tile in _tiles(image):
+        scaled = (np.clip(np.asarray(tile), 0, white) / (white / 255)).round().astype(np.uint8)
+        picture[rows, columns] = (255 - scaled if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO else scaled)[..., None]
 
 
 def _white(mode: str, tags: Mapping[int, Any], low: float, high: float) -> float | None:

@@ -16,7 +16,7 @@ from cover.video.parts import part_frames, part_seconds
 from cover.video.passes import load_parts
 from cover.video.probe import index_video
 from cover.video.sampling import Sampling
-from cover.video.source import RawFormat
+from cover.video.source import MAX_IMAGE_BYTES, RawFormat
 from cover.video.spec import ViewSpec
 from cover.video.views import ViewBuilder
 
@@ -44,6 +44,7 @@ def load_views(
     fps: float | None = None,
     start: float | None = None,
     end: float | None = None,
+    max_image_bytes: int = MAX_IMAGE_BYTES,
 ) -> LoadedViews:
     """Load the views of one video or image, or of a part of a video.
 
@@ -64,6 +65,7 @@ def load_views(
         fps: Frame rate of frames in memory or in a folder, for their times; ignored for files.
         start: Start of the part, seconds after the first frame; None starts with it.
         end: End of the part, seconds after the first frame, exclusive; None ends with the video.
+        max_image_bytes: Largest still image that is decoded, in bytes of its pixels.
 
     Returns:
         The views. Still images have one frame in every view.
@@ -73,7 +75,7 @@ def load_views(
     """
     if not isinstance(source, (str, os.PathLike)):
         return _load_frames(_array(source), spec, name or "", replay, fps, Part(start, end))
-    index = index_video(Path(source), raw, spec.rotate, threads, stream, fps)
+    index = index_video(Path(source), raw, spec.rotate, threads, stream, fps, max_image_bytes)
     (loaded,) = load_parts(index, [Part(start, end)], spec, name=name, replay=replay, threads=threads)
     if isinstance(loaded, VideoError):
         raise loaded

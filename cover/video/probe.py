@@ -19,7 +19,15 @@ from cover.video.images import image_info, orientation_in_jpeg
 from cover.video.info import VideoIndex, VideoInfo
 from cover.video.orientation import UPRIGHT, Orientation, orientation_of
 from cover.video.packets import Scan, count_frames, decode_packet, packets, presentation_order, scan_packets
-from cover.video.source import MAX_PIXELS, RAW_SUFFIX, RawFormat, check_path, open_container
+from cover.video.source import (
+    MAX_IMAGE_BYTES,
+    MAX_PIXELS,
+    RAW_SUFFIX,
+    RawFormat,
+    check_claim,
+    check_path,
+    open_container,
+)
 from cover.video.streams import choose_stream, numbered_stream, rivals
 
 # Containers whose index was found to lead to the right frame; in the others a seek may land anywhere.
@@ -77,6 +85,7 @@ def index_video(
     threads: int = 0,
     stream: int | None = None,
     fps: float | None = None,
+    max_image_bytes: int = MAX_IMAGE_BYTES,
 ) -> VideoIndex:
     """Find out what a file holds and where each frame is.
 
@@ -87,6 +96,7 @@ def index_video(
         threads: Decoder threads where frames have to be counted by decoding; 0 lets FFmpeg choose.
         stream: Number of the video stream, from 0; None for the longest, of those the largest.
         fps: Frame rate of a folder of frames; ignored for files.
+        max_image_bytes: Largest still image, decoded.
 
     Returns:
         The index.
@@ -95,11 +105,11 @@ def index_video(
         VideoError: If it is not a video or image, or nothing in it can be decoded.
     """
     if Path(path).is_dir():
-        return index_frames(Path(path), fps, rotate)
+        return index_frames(Path(path), fps, rotate, max_image_bytes)
     path = check_path(path)
     if path.suffix.lower() == RAW_SUFFIX:
         return _index_headerless(path, raw)
-    index = _index_image(path, rotate)
+    index = _index_image(path, rotate, max_image_bytes)
     if index is not None:
         return index
     with open_video(path, stream=stream) as (container, video):
@@ -133,8 +143,8 @@ def open_video(
         yield container, numbered_stream(container, path, stream)
 
 
-def _index_image(path: Path, rotate: bool) -> VideoIndex | None:
-    image = image_info(path)
+def _index_image(path: Path, rotate: bool, max_image_bytes: int) -> VideoIndex | None:
+    image = image_info(path, max_image_bytes)
     if image is None:
         return None
     height, width = (image.orientation if rotate else UPRIGHT).size(image.height, image.width)
@@ -153,6 +163,7 @@ def _index_image(path: Path, rotate: bool) -> VideoIndex | None:
 
 
 def _index_video(path: Path, container: InputContainer, stream: VideoStream, rotate: bool, threads: int) -> VideoIndex:
+    check_claim(path, stream.codec_context.width, stream.codec_context.height)
     timed = container.format.name not in _WITHOUT_PTS
     scan = scan_packets(container, stream, timed=timed)
     number = list(container.streams.video).index(stream)

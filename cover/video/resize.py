@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _LEVELS = np.float32(255)
+_LONG_ROW = 1 << 20  # values: whole rows of more are not copied
 _LINES = 64  # of the result that are made at a time: what lies between then stays in the processor's cache
 
 
@@ -84,8 +85,12 @@ def resize(frame: np.ndarray, rows: Taps, columns: Taps) -> np.ndarray:
     for first in range(0, len(resized), _LINES):
         part = slice(first, first + _LINES)
         needed, places = np.unique(np.stack([rows.low[part], rows.high[part]]), return_inverse=True)
-        read = lines.take(needed, axis=0)
-        across = _blend(read.take(left, axis=1), weight_left, read.take(right, axis=1), weight_right)
+        if lines.shape[1] > _LONG_ROW:
+            sides = [lines[needed[:, None], side] for side in (left, right)]
+        else:  # numpy is faster where it copies whole rows first
+            read = lines.take(needed, axis=0)
+            sides = [read.take(side, axis=1) for side in (left, right)]
+        across = _blend(sides[0], weight_left, sides[1], weight_right)
         upper, lower = across[places.reshape(2, -1)]
         blended = _blend(upper, rows.weight_low[part, None], lower, rows.weight_high[part, None])
         np.rint(blended, out=resized[part], casting="unsafe")

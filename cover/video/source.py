@@ -35,6 +35,12 @@ _URL = re.compile(r"(?:^|/)[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 MAX_PIXELS = 178_956_970
 """Largest frame that is decoded, px (Pillow's own limit for decompression bombs; 13377 x 13377)."""
 
+MAX_IMAGE_BYTES = 1_000_000_000
+"""Largest decoded picture unless another limit is set: RGB of 333 megapixels with 8 bits."""
+
+_SMALL = 16_000_000  # px that any file may claim to hold
+_DENSEST = 16_384  # px a byte: more than any codec packs, but for pictures of a single colour
+
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"<MPD", b"[playlist]", b"RTSPtext", b"[Reference]", b"SMIL")
 
 # Streams without a container are recognised by a few bits that noise has, too: the name must say so as well.
@@ -136,6 +142,17 @@ def _why_missing(path: Path) -> str:
     if "\\" in path.name and os.sep != "\\":
         return "no such file, nor one with / in place of its backslashes"
     return "no such file"
+
+
+def check_claim(path: Path, width: int, height: int) -> None:
+    """Refuse a file that claims more pixels than its bytes can hold, before they cost memory.
+
+    Raises:
+        VideoError: It does.
+    """
+    size = path.stat().st_size
+    if width * height > max(_SMALL, size * _DENSEST):
+        raise VideoError(f"{visible(path)}: its {size:,} bytes cannot hold the {width}x{height} px that it claims")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def decoder(decode: DecodeOptions, data: DataOptions, segments: Segments | None 
         layout = RawFormat(**data.raw.model_dump()) if data.raw.width or data.raw.height else None
     except (TypeError, ValueError) as error:
         raise UsageError(f"data.raw: {error}") from error
-    return Decoder(workers, decode.timeout, layout, data.stream, data.fps, segments)
+    return Decoder(workers, decode.timeout, layout, data.stream, data.fps, segments, decode.max_image_bytes)
 
 
 def reading_options(data: DataOptions) -> dict[str, Any]:

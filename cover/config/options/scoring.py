@@ -61,6 +61,9 @@ class DecodeOptions(Options):
         description="decoding processes; auto: half the cores, at most 8; 0: none, and no time limit"
     )
     timeout: PositiveFloat = Field(description="seconds a video, or a part of one, may take before it fails")
+    max_image_bytes: PositiveInt = Field(
+        description="largest picture, in bytes of its pixels (3 for each of 8-bit RGB); 200 megapixels have 0.6 GB"
+    )
 
 
 class ScoringOptions(Options):
