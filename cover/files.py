@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from cover.errors import UsageError
+from cover.errors import CoverError, UsageError
 from cover.text import printable
 
 log = logging.getLogger(__name__)
@@ -133,6 +134,34 @@ def set_aside(paths: Sequence[Path]) -> None:
     log.info("earlier results in this folder are now in %s", target)
 
 
+def is_plain_file(path: Path) -> bool:
+    """Return whether a path is a regular file, and neither a link nor a pipe, which a folder of others may hold."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def check_plain(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a results folder in which one of our files is a link, a pipe or a device.
+
+    Args:
+        folder: The folder.
+        names: Names of the files and folders that are read or written in it.
+
+    Raises:
+        UsageError: One of them is neither a file nor a folder.
+    """
+    for name in names:
+        try:
+            mode = (folder / name).lstat().st_mode
+        except OSError:
+            continue
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            kind = "a link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+            raise UsageError(f"{folder / name}: {kind}; remove it: a results folder holds its own files only")
+
+
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """Hold a results folder for this process; the operating system lets go of it even when the process is killed.
@@ -155,12 +184,16 @@ def sole_writer(folder: Path) -> Iterator[None]:
         ) from None
     try:
         yield
-    finally:
+    except CoverError:
         lock.release()
-        if [path.name for path in folder.iterdir()] == [LOCK]:  # of a run that was refused
+        # Only of a run that was refused: others write their log there as they end.
+        if [path.name for path in folder.iterdir()] == [LOCK]:
             with contextlib.suppress(OSError):
                 (folder / LOCK).unlink()
                 folder.rmdir()
+        raise
+    finally:
+        lock.release()
 
 
 def _umask() -> int:

@@ -30,8 +30,9 @@ from cover.config.options.results import COMMANDS
 from cover.config.options.schemas import SCHEMAS
 from cover.config.resolvers import register_resolvers
 from cover.errors import CoverError, UsageError
-from cover.files import sole_writer
+from cover.files import check_plain, sole_writer
 from cover.ranks import is_main_process
+from cover.results.names import READ
 from cover.text import visible
 
 log = logging.getLogger(__name__)
@@ -184,6 +185,7 @@ def _guarded(task: str, cfg: DictConfig) -> int:
     """Run one job; whatever happens becomes an exit code, so that a multirun continues with the next job."""
     try:
         config, folder = resolved(cfg), Path(HydraConfig.get().runtime.output_dir)
+        check_plain(folder, READ)
         with sole_writer(folder) if is_main_process() else nullcontext():
             complete = getattr(importlib.import_module(f"cover.tasks.{task}"), task)(config, folder)
     except CoverError as error:

@@ -1,13 +1,15 @@
 """Evidence of scores: each video's score maps with small pictures of the frames that were looked at.
 
 ``evidence.jsonl`` in a results folder has a line a video, so that processes may share the file and a kill costs a line
-at most; of several lines of one video the last one counts. Readers take one video at a time.
+at most; of several lines of one video the last one counts. Readers take one video at a time. A results folder may come
+from somebody else: a line that is not as it is written here counts as no evidence, and only WebP is decoded.
 """
 
 import base64
 import hashlib
 import io
 import json
+import math
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping
@@ -18,10 +20,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cover.files import is_plain_file
 from cover.results.names import EVIDENCE, FILENAME
+from cover.scores import BRANCHES
 
 _HALF = 65_504.0  # the largest number in half precision
 _HIGHEST = 16_000  # px, of a WebP file
+_LARGEST = 10_000_000  # values of a map, or px of a small picture
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,13 @@ class Evidence:
     size: tuple[int, int]
 
     def pictures(self) -> list[Image.Image]:
-        """Decode the small pictures."""
+        """Decode the small pictures; none if they are damaged."""
         if not self.strip:
             return []
-        strip = Image.open(io.BytesIO(self.strip)).convert("RGB")
+        try:
+            strip = Image.open(io.BytesIO(self.strip), formats=("WEBP",)).convert("RGB")
+        except (OSError, ValueError):
+            return []
         width, height = self.size
         return [strip.crop((0, top, width, top + height)) for top in range(0, strip.height, height)]
 
@@ -94,12 +102,15 @@ class EvidenceFile:
 
     Args:
         folder: The results folder, which may lack evidence; None for no evidence.
+
+    A video is in it if its line is sound.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._path = (folder or Path()) / EVIDENCE
         keys, places = array("Q"), array("q")
-        if folder is not None and self._path.exists():
+        self._last: tuple[str, Evidence | None] = ("", None)
+        if folder is not None and is_plain_file(self._path):
             for name, place in self._lines():
                 keys.append(_key(name))
                 places.append(place)
@@ -107,23 +118,24 @@ class EvidenceFile:
         self._keys, self._places = np.frombuffer(keys, np.uint64)[order], np.frombuffer(places, np.int64)[order]
 
     def __contains__(self, name: str) -> bool:
-        return self._place(name) is not None
+        return self._read(name) is not None
 
     def __getitem__(self, name: str) -> Evidence:
-        place = self._place(name)
-        if place is None:
+        evidence = self._read(name)
+        if evidence is None:
             raise KeyError(name)
-        with self._path.open("rb") as file:
-            file.seek(place)
-            line = json.loads(file.readline())
-        maps = line["maps"]
-        return Evidence(
-            {branch: _map(packed) for branch, packed in maps.items()},
-            {branch: np.array(packed["times"], dtype=float) for branch, packed in maps.items()},
-            {branch: np.array(packed["frames"], dtype=np.int64) for branch, packed in maps.items()},
-            base64.b64decode(line.get("strip", "")),
-            tuple(line.get("size", (0, 0))),
-        )
+        return evidence
+
+    def _read(self, name: str) -> Evidence | None:
+        """The evidence of a video; None where it has none, or its line is damaged."""
+        if self._last[1] is None or self._last[0] != name:
+            place = self._place(name)
+            if place is None:
+                return None
+            with self._path.open("rb") as file:
+                file.seek(place)
+                self._last = name, _evidence(file.readline())
+        return self._last[1]
 
     def _place(self, name: str) -> int | None:
         key = np.uint64(_key(name))
@@ -154,9 +166,49 @@ def _key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
+def _evidence(text: bytes) -> Evidence | None:
+    """Unpack a line; None where anything in it is not as :func:`evidence_line` writes it."""
+    try:
+        line = json.loads(text)
+        maps = line["maps"]
+        if set(maps) != set(BRANCHES):
+            return None
+        values = {branch: _map(packed) for branch, packed in maps.items()}
+        times = {branch: np.array(packed["times"], dtype=float) for branch, packed in maps.items()}
+        frames = {branch: np.array(packed["frames"], dtype=np.int64) for branch, packed in maps.items()}
+        moments = {(len(values[branch]),) for branch in maps}
+        shapes = {rows.shape for rows in (*times.values(), *frames.values())}
+        if len(moments) > 1 or shapes != moments or any(np.isinf(rows).any() for rows in times.values()):
+            return None
+        strip = base64.b64decode(line.get("strip", ""))
+        width, height = map(int, line.get("size", (0, 0)))
+        return Evidence(values, times, frames, strip if _is_strip(strip, width, height) else b"", (width, height))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, zlib.error):
+        return None
+
+
+def _is_strip(strip: bytes, width: int, height: int) -> bool:
+    """Return whether bytes are a WebP of pictures of that size, one below the other."""
+    if not strip or min(width, height) < 1:
+        return False
+    try:
+        with Image.open(io.BytesIO(strip), formats=("WEBP",)) as picture:
+            return picture.width == width and picture.height % height == 0 and width * height <= _LARGEST
+    except Exception:  # noqa: BLE001 - Pillow raises what its readers raise
+        return False
+
+
 def _map(packed: Mapping[str, Any]) -> np.ndarray:
-    data = zlib.decompress(base64.b64decode(packed["data"]))
-    return np.frombuffer(data, "<f2").reshape(packed["shape"]).astype(np.float32)
+    shape = tuple(map(int, packed["shape"]))
+    count = math.prod(shape)
+    if len(shape) != 3 or min(shape) < 1 or count > _LARGEST:
+        raise ValueError("not the shape of a map")
+    # A few bytes may unpack to gigabytes.
+    data = zlib.decompressobj().decompress(base64.b64decode(packed["data"]), 2 * count + 1)
+    values = np.frombuffer(data, "<f2").reshape(shape).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("not finite")
+    return values
 
 
 def _text(data: bytes) -> str:

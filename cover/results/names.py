@@ -40,6 +40,12 @@ BEST = "best.ckpt"
 LAST = "last.ckpt"
 TRAINED = "trained.safetensors"
 
+READ = (
+    *(SCORES_TABLE, ERRORS, NOTES, FACTS_TABLE, VIDEOS, PREDICTIONS, MISSING, RUN, JOURNAL, EVIDENCE, MAPS, METRICS),
+    *(RATINGS, RATERS, SPLIT, CURVES, "infer.log", "evaluate.log", "train.log"),
+)
+"""What commands read in a results folder, or append to: none of it may be a link or a pipe."""
+
 FILENAME = "Filename"
 PART = {"Start": "start", "End": "end"}
 """Columns of a part's bounds, and their names in the table of :mod:`cover.results.read`."""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cover.cells import is_missing, number
 from cover.errors import UsageError
+from cover.files import check_plain
 from cover.parts import name_from_cells
 from cover.results.names import (
     ERRORS,
@@ -26,6 +27,7 @@ from cover.results.names import (
     PART,
     PREDICTED_MOS,
     PREDICTIONS,
+    READ,
     REASON,
     SCORE_COLUMNS,
     SCORES_TABLE,
@@ -102,6 +104,7 @@ def read_folder(folder: Path) -> Results:
     Raises:
         UsageError: It is not a results folder, or a file in it cannot be read.
     """
+    check_plain(folder, READ)
     run = read_run_record(folder) or RunRecord()
     table = _scores(folder, run)
     in_parts = is_in_parts(table)
@@ -214,8 +217,9 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
         yield table[~table.index.duplicated(keep="last")] if unique else table
         return
     try:
-        header = pd.read_csv(path, nrows=0).columns
+        header = pd.read_csv(path, nrows=0, encoding_errors="replace").columns
         options: Any = {
+            "encoding_errors": "replace",
             "dtype": dict.fromkeys(TEXTS.intersection(header), str),
             "keep_default_na": False,
             "na_values": {name: [""] for name in header if name not in TEXTS},
@@ -262,7 +266,7 @@ def _by_name(table: pd.DataFrame) -> pd.DataFrame:
 def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":
     path = folder / name
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
     except (OSError, ValueError):
         return pd.Series(dtype=str)
     if not {FILENAME, column} <= {*table}:

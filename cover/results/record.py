@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 import cover
-from cover.files import write_text
+from cover.files import is_plain_file, write_text
 from cover.results.journal import read_identity
 from cover.results.names import RUN
 
@@ -23,6 +23,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "predictions": bool,
     "weights_sha256": (dict, str),
 }
+_LARGEST = 4_000_000  # bytes of a record
 _COMPARED = ("model", "weights", "clip_weights", "views", "trainer", "data", "decode")
 
 
@@ -79,13 +80,32 @@ def write_run_record(folder: Path, record: RunRecord) -> None:
     versions = {"cover": cover.__version__, "python": platform.python_version(), **_installed(), **ffmpeg}
     started = datetime.now().astimezone().isoformat(timespec="seconds")
     content = {**asdict(record), "started": started, "versions": versions}
-    write_text(folder / RUN, yaml.safe_dump(content, sort_keys=False))
+    write_text(folder / RUN, yaml.dump(content, Dumper=_Dumper, sort_keys=False))
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML without aliases, which :class:`_Loader` does not read."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, by which a few lines can stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not read")
+        return super().compose_node(parent, index)
 
 
 def read_run_record(folder: Path) -> RunRecord | None:
-    """Read ``run.yaml``; None if it does not exist or cannot be read."""
+    """Read ``run.yaml``; None if it does not exist, cannot be read, or is larger than a record can be."""
+    path = folder / RUN
     try:
-        content = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
+        if not is_plain_file(path) or path.stat().st_size > _LARGEST:
+            return None
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
     except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError, yaml.YAMLError):
         return None  # PyYAML's constructors raise what their arguments make them raise
     if not isinstance(content, dict):

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cover.errors import UsageError
-from cover.results.names import ERRORS, FACTS_TABLE, NOTE, NOTES, PREDICTIONS, REASON, SCORES_TABLE
+from cover.files import check_plain
+from cover.results.names import ERRORS, FACTS_TABLE, NOTE, NOTES, PREDICTIONS, READ, REASON, SCORES_TABLE
 from cover.results.read import Results, is_in_parts, joined, read_folder, read_in_chunks, score_columns, videos
 from cover.results.record import RunRecord, read_run_record
 from cover.scores import SCORES
@@ -76,6 +77,7 @@ def read_results_of_any_size(folder: Path) -> Results:
     Raises:
         UsageError: There are no results, or a file cannot be read.
     """
+    check_plain(folder, READ)
     run = read_run_record(folder) or RunRecord()
     scores = folder / SCORES_TABLE
     if run.predictions or (folder / PREDICTIONS).is_file() or not scores.is_file() or not _is_long(scores):

@@ -205,10 +205,23 @@ def open_container(path: Path, raw: RawFormat | None = None) -> Iterator[InputCo
 
 
 class _Nameless:
-    """An open file without its name, from which PyAV would otherwise let FFmpeg guess the format."""
+    """An open file without its name, from which PyAV would otherwise let FFmpeg guess the format.
+
+    A damaged file can make FFmpeg seek to places that no file has. The operating system answers with an error, which
+    PyAV prints with a trace. Such a seek ends at the start or the end here, and FFmpeg finds nothing to read.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek to a place between the start and the end."""
+        base = {os.SEEK_CUR: self._file.tell, os.SEEK_END: self._size}.get(whence, int)()
+        return self._file.seek(min(max(base + offset, 0), self._size()))
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
 
 
 def _cause(error: Exception, file: IO[bytes]) -> str:

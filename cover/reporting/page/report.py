@@ -15,6 +15,7 @@ import pandas as pd
 from cover.curves import Fit
 from cover.evaluation.fits.curve import fit_curve
 from cover.files import write_rows, write_text
+from cover.reporting.page.measures import measures_table
 from cover.reporting.page.moments import Stretch, Timeline, extreme, timeline, weak_stretches
 from cover.reporting.page.parts import labels, part_data, starts
 from cover.reporting.page.pictures import (
@@ -33,7 +34,7 @@ from cover.results.evidence import EvidenceFile
 from cover.results.names import FACTS, MOMENT_COLUMNS, MOMENTS, REPORT, REPORT_FILES
 from cover.results.read import Results, identifier, videos
 from cover.results.streamed import MANY, count_videos
-from cover.scores import BRANCHES, SCORES
+from cover.scores import BRANCHES
 from cover.text import visible
 
 _PAGE = 7_900_000  # bytes of a page, as far as leaving out pictures can keep it there
@@ -75,7 +76,7 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
     shelf = Shelf(results.folder / REPORT_FILES, max(_LEAST_ROOM, _PAGE - _REST - len(json.dumps(data))))
     _shelve(listed, evidence, data, shelf)
     data |= {"pictures": shelf.inside, "files": REPORT_FILES, "folder": shlex.quote(_near(results.folder))}
-    labels, measures = _measures(results.metrics)
+    labels, measures = measures_table(results.metrics)
     page = render(
         "report",
         data,
@@ -313,22 +314,3 @@ def _views(views: Mapping[str, Any]) -> str:
 
     told = [text for branch in BRANCHES for text in moments(branch)]
     return "; ".join([*told, *([f"sampling {views['sampling']}"] if "sampling" in views else [])])
-
-
-def _measures(metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Labels of the measures, and the rows of their table: score, videos, and each measure with its interval."""
-    if not metrics:
-        return [], []
-    from cover.evaluation.registry import MEASURES, displayed  # which imports scipy's optimisers
-
-    rows = []
-    for score, values in metrics.items():
-        if score not in SCORES or not isinstance(values, Mapping):
-            continue
-        cells = [score, f"{values.get('n', 0):,} of {values.get('of', values.get('n', 0)):,}"]
-        for name in displayed():
-            value, ends = values.get(name), (values.get("ci95") or {}).get(name)
-            text = "undefined" if value is None else f"{value:.4f}"
-            cells.append(text + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and None not in ends else ""))
-        rows.append(cells)
-    return [MEASURES[name].label for name in displayed()], rows
