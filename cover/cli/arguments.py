@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -91,6 +92,8 @@ def rewrite(task: str, arguments: Sequence[str], datasets: Sequence[str], recipe
         first = first if os.path.lexists(first) else first.strip("[]").split(",")[0].strip("'\" ")
         # Of a sweep, each job's own table has its MOS.
         rewritten += ["data=table", "data.path=${predictions}" if sweeping else f"data.path={_quoted(at_home(first))}"]
+    if sweeping and not any(argument.startswith(("output=", "hydra.sweep.dir=")) for argument in rewritten):
+        rewritten.append(f"hydra.sweep.dir=outputs/{task}/multirun-{datetime.now():%Y%m%d-%H%M%S}")
     naming = [argument for argument in rewritten if argument.startswith(_NAMES_DATA)]
     if not flags - _SWEEP_FLAGS - _config_flags(arguments) and {*naming} <= {f"experiment={name}" for name in recipes}:
         meant = next((argument.partition("=")[2] for argument in arguments if _is_like_data(argument)), "")

@@ -3,6 +3,7 @@
 ``torch.utils.data`` workers would not do: one that hangs or crashes ends the run.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError  # noqa: A004 - an alias only from 3.11 on
@@ -37,6 +38,7 @@ from cover.video import (
     RawFormat,
     Segments,
     ViewSpec,
+    check_path,
     load_views,
     read_sampling,
     sampling_file,
@@ -264,6 +266,8 @@ class _Decoding:
             return (work if here else partial(keep_part, group, number, self._spec, task.views)), limit
         if isinstance(task, _Alone):
             row = task.row
+            if not os.path.exists(row.location):  # noqa: PTH110 - a million rows
+                check_path(row.path)  # says why; a process for each missing file would take minutes
             recorded = None if self._replay is None else read_sampling(_recording(self._replay, row))
             options = {**self._reading, "replay": recorded, "start": row.part.start, "end": row.part.end}
             return partial(load_views, row.path, self._spec, **options), timeout

@@ -1,7 +1,10 @@
 """Progress of long work, on stderr."""
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
@@ -16,6 +19,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY = 30.0
+"""Seconds between log lines where no terminal shows a bar."""
 
 
 @contextmanager
@@ -52,7 +60,9 @@ class VideoProgress:
     """
 
     def __init__(self, doing: str = "scoring", of: str = "video") -> None:
-        self.total = 0
+        self.total = self._done = 0
+        self._of = of
+        self._started = self._said = time.monotonic()
         self.doing = doing
         self.failed = 0
         self._bar = Progress(
@@ -69,8 +79,9 @@ class VideoProgress:
         self._task = self._bar.add_task(doing)
 
     def start(self, total: int) -> None:
-        """Show the bar, for so many videos."""
+        """Show the bar, for so many videos; without a terminal, log lines take its place."""
         self.expect(total)
+        self._started = self._said = time.monotonic()
         self._bar.start()
 
     def expect(self, more: int) -> None:
@@ -84,6 +95,22 @@ class VideoProgress:
         failures = f" ({self.failed} failed)" if self.failed else ""
         self._bar.update(self._task, description=f"{self.doing}{failures}")
         self._bar.advance(self._task, videos)
+        self._done += videos
+        if not self._bar.console.is_terminal and time.monotonic() - self._said >= LOG_EVERY:
+            self._said = time.monotonic()
+            log.info("%s", self.line(self._said - self._started))
+
+    def line(self, seconds: float) -> str:
+        """Say in a line how far the work is.
+
+        Args:
+            seconds: How long it has taken.
+        """
+        rate = self._done / max(seconds, 1e-9)
+        speed = f"{rate:.2f} {self._of}s/s" if rate >= 1 else f"{1 / max(rate, 1e-9):.1f} s per {self._of}"
+        left = str(timedelta(seconds=round((self.total - self._done) / max(rate, 1e-9))))
+        failures = f" ({self.failed} failed)" if self.failed else ""
+        return f"{self.doing}: {self._done} of {self.total} {self._of}s{failures}, {speed}, {left} left"
 
     def stop(self) -> None:
         """Leave the bar as it is, so that what is said next starts on a line of its own."""

@@ -89,7 +89,10 @@ def _measure(options: EvaluateOptions, config: Mapping[str, Any], videos: Measur
         log.warning("%s: %s", options.data.name, against)
     runtime = write_runtime(options, folder) if options.benchmark else None
     figures = {**evaluation.metrics_in(folder), "runtime": runtime or {}}
-    if options.logger:
-        evaluation_log(options.logger, config, folder)(figures, table, folder / SCATTER)
     lost = videos.missing, videos.failed
     evaluation.show_evaluation(measures, options.published, len(rows), lost, splits, runtime, folder, study)
+    if options.logger:
+        try:
+            evaluation_log(options.logger, config, folder)(figures, table, folder / SCATTER)
+        except Exception as error:  # noqa: BLE001 - of a service; the results are written and shown
+            log.warning("the figures could not be logged (%s); they are in %s", " ".join(str(error).split()), folder)

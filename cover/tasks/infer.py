@@ -9,6 +9,7 @@ from cover.config.build.datasets import dataset_rows
 from cover.config.compose import checked
 from cover.config.options.scoring import InferOptions
 from cover.config.resolvers import names_table
+from cover.evaluation.tables.rated import check_some_exist
 from cover.files import write_bytes
 from cover.ranks import is_main_process
 from cover.reporting.console import summary
@@ -32,6 +33,7 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
     """
     options = checked(config, InferOptions)
     listing = dataset_rows(options.data)
+    check_some_exist(listing.rows)
     store = score_dataset(options, config, listing.rows, listing.root, folder)
     if is_main_process():
         table = options.output if names_table(options.output) else None

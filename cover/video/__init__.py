@@ -10,7 +10,7 @@ from cover.video.parts import Segments
 from cover.video.passes import load_parts
 from cover.video.probe import probe
 from cover.video.sampling import Sampling, choose_sampling, read_sampling, sampling_file, write_sampling
-from cover.video.source import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, VIDEO_SUFFIXES, RawFormat
+from cover.video.source import IMAGE_SUFFIXES, MAX_IMAGE_BYTES, VIDEO_SUFFIXES, RawFormat, check_path
 from cover.video.spec import FragmentView, FrameSampling, ViewSpec, WholeView
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "VideoSource",
     "ViewSpec",
     "WholeView",
+    "check_path",
     "choose_sampling",
     "decode",
     "file_facts",

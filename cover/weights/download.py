@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from cover.errors import WeightsError
-from cover.weights.published import CHUNK, WeightsFile, cache_dir, sha256_of
+from cover.weights.published import CHUNK, PUBLISHED, WeightsFile, cache_dir, sha256_of
 from cover.weights.reading import is_web_page
 
 log = logging.getLogger(__name__)
@@ -261,7 +261,15 @@ def _size(path: Path) -> int:
 
 
 def _by_hand(file: WeightsFile, target: Path) -> str:
-    return f"download {file.url} to {target}{_or_pass(file)}"
+    by_hand = f"download {file.url} to {target}{_or_pass(file)}"
+    if file.option is None:
+        return by_hand
+    others = [PUBLISHED[key] for key in ("cover", "clip_vit_l14") if PUBLISHED[key].option != file.option]
+    also = " and ".join(f"{other.filename} ({other.bytes / 1e6:.0f} MB) from {other.url}" for other in others)
+    return (
+        f"{by_hand}, in Python load_model(FILE, clip_weights=FILE). model=cover needs {also}, too. "
+        "The model cover_lite comes with the package and needs no download"
+    )
 
 
 def _or_pass(file: WeightsFile) -> str:

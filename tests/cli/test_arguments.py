@@ -1,6 +1,7 @@
 """The command line before Hydra sees it: paths, dataset names, quoting, exit codes."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -83,14 +84,22 @@ def test_data_is_mandatory_but_not_for_help(here: Path) -> None:
 
 
 def test_flags_may_stand_anywhere(here: Path) -> None:
-    arguments = ["data=konvid_1k", "--config-dir", "mine", "--multirun", "views.seed=1,2"]
-    expected = ["data=konvid_1k", "views.seed=1,2", "--config-dir", "mine", "--multirun"]
+    arguments = ["data=konvid_1k", "--config-dir", "mine", "--multirun", "views.seed=1,2", "output=out"]
+    expected = ["data=konvid_1k", "views.seed=1,2", "output='out'", "--config-dir", "mine", "--multirun"]
     assert rewrite("infer", arguments, DATASETS) == expected
 
 
 def test_sweeps_stay_sweeps(here: Path) -> None:
-    arguments = ["data=konvid_1k,live_vqc", "weights=a.ckpt,b.ckpt", "--multirun"]
+    arguments = ["data=konvid_1k,live_vqc", "weights=a.ckpt,b.ckpt", "hydra.sweep.dir=out", "--multirun"]
     assert rewrite("infer", arguments, DATASETS) == arguments
+
+
+@pytest.mark.parametrize("task", ["infer", "evaluate", "train"])
+def test_a_multirun_without_output_has_a_folder_that_needs_no_data(here: Path, task: str) -> None:
+    *rest, folder, flag = rewrite(task, ["data=konvid_1k,live_vqc", "--multirun"], DATASETS)
+    assert rest == ["data=konvid_1k,live_vqc"]
+    assert re.fullmatch(rf"hydra\.sweep\.dir=outputs/{task}/multirun-\d{{8}}-\d{{6}}", folder)
+    assert flag == "--multirun"
 
 
 @pytest.mark.parametrize("value", ["null", "'already quoted'", '"already quoted"', "${model.weights}", ""])

@@ -1,5 +1,7 @@
 """Decoding ahead of what is asked for, here or in processes, and batches of one shape."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -61,3 +63,13 @@ def test_leaving_early_leaves_no_process(rows: list[Row]) -> None:
     with Decoder(workers=1).views(rows, tiny_views()):
         assert multiprocessing.active_children()
     assert not multiprocessing.active_children()
+
+
+def test_missing_files_are_not_sent_to_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cover.decoding.decoder.load_views", lambda *_, **__: pytest.fail("a missing file is decoded"))
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "gone.mp4")
+    missing = [Row(tmp_path / name, name) for name in ("a.mp4", "link.mp4", "b.mp4")]
+    with Decoder(workers=1).views(missing, tiny_views()) as decoded:
+        reasons = {row.name: outcome.reason for row, outcome in decoded if isinstance(outcome, Failure)}
+    assert reasons == {"a.mp4": "no such file", "b.mp4": "no such file", "link.mp4": reasons["link.mp4"]}
+    assert "is a link to a file that does not exist" in reasons["link.mp4"]

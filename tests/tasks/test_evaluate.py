@@ -241,6 +241,52 @@ def test_runtime_on_request(evaluate: Run, tmp_path: Path) -> None:
     assert runtime["model_s"] > 0
 
 
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({}, r"logger=wandb: no key for api\.wandb\.ai: run `wandb login` or set WANDB_API_KEY; logger\.offline=true"),
+        (
+            {"WANDB_API_KEY": "x", "WANDB_BASE_URL": "http://127.0.0.1:9"},
+            r"logger=wandb: 127\.0\.0\.1 does not answer \(Connection refused\); logger\.offline=true",
+        ),
+    ],
+)
+def test_wandb_that_cannot_be_used_is_said_before_the_work(
+    evaluate: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    variables: dict[str, str],
+    message: str,
+) -> None:
+    pytest.importorskip("wandb", reason="the logger needs it")
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"NETRC": str(tmp_path / "netrc"), **variables}.items():
+        monkeypatch.setenv(name, value)
+    Path("preds.csv").write_text("Filename,mos,overall\na,1,1\nb,2,3\nc,3,2\n")
+    assert evaluate("predictions=preds.csv", "output=out", "logger=wandb") == 2
+    error = capfd.readouterr().err
+    assert re.search(message, error)
+    assert "Traceback" not in error
+    assert not Path("out/metrics.json").exists()
+
+
+def test_a_logger_that_fails_takes_no_results_with_it(
+    evaluate: Run, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ConnectionError("the service is gone")
+
+    monkeypatch.setattr("cover.reporting.loggers.write_csv_log", fails)
+    Path("preds.csv").write_text("Filename,mos,overall\na,1,1\nb,2,3\nc,3,2\n")
+    assert evaluate("predictions=preds.csv", "output=out", "logger=csv", "resamples=0") == 0
+    shown = capfd.readouterr()
+    assert "SROCC" in shown.out
+    assert Path("out/metrics.json").exists()
+    assert "could not be logged (the service is gone)" in shown.err + shown.out
+
+
 def test_wandb_offline_writes_its_run_folder(evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SILENT", "true")
     make_miniset("konvid_1k", tmp_path / "set", write_media, count=6)

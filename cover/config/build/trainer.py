@@ -1,16 +1,21 @@
 """Lightning's Trainer and loggers, and the engine that does without them. Lightning is imported where it is needed."""
 
 import logging
+import os
+import socket
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
+from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import yaml
 
 from cover.config.build.instantiate import instantiate, missing_extra
+from cover.errors import UsageError
 from cover.files import write_text
 
 if TYPE_CHECKING:
@@ -56,13 +61,35 @@ def build_trainer(trainer: Mapping[str, Any], **arguments: Any) -> "lightning.Tr
 
 
 def require_logger(logger: Mapping[str, Any] | None) -> None:
-    """Make sure, before any work, that a logger's package is installed.
+    """Make sure, before any work, that a logger's package is installed and that W&B can be used.
 
     Raises:
-        UsageError: It is not.
+        UsageError: It is not, there is no key for W&B, or its server does not answer.
     """
-    if logger and logger["_target_"].endswith("WandbLogger") and find_spec("wandb") is None:
+    if not logger or not logger["_target_"].endswith("WandbLogger"):
+        return
+    if find_spec("wandb") is None:
         raise missing_extra(ModuleNotFoundError(name="wandb"), "logger=wandb")
+    if logger.get("offline") or os.environ.get("WANDB_MODE", "online") != "online":
+        return
+    server = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai")
+    host = server.hostname or ""
+    remedy = "logger.offline=true logs into the results folder"
+    if not os.environ.get("WANDB_API_KEY") and not _has_login(host):
+        raise UsageError(f"logger=wandb: no key for {host}: run `wandb login` or set WANDB_API_KEY; {remedy}")
+    try:
+        socket.create_connection((host, server.port or (80 if server.scheme == "http" else 443)), timeout=10).close()
+    except OSError as error:
+        raise UsageError(f"logger=wandb: {host} does not answer ({error.strerror or error}); {remedy}") from error
+
+
+def _has_login(host: str) -> bool:
+    """Return whether ``wandb login`` has left a key for a server."""
+    path = Path(os.environ.get("NETRC") or ("~/_netrc" if os.name == "nt" else "~/.netrc")).expanduser()
+    try:
+        return netrc(path).authenticators(host) is not None
+    except (OSError, NetrcParseError, UnicodeDecodeError):
+        return False
 
 
 def build_logger(logger: Mapping[str, Any], config: Mapping[str, Any], folder: Path, **arguments: Any) -> "Logger":
@@ -108,6 +135,7 @@ def quiet_lightning() -> None:
         ".*treespec.*",
         "Your `IterableDataset` has `__len__` defined.*",
         "Found .* module.* in eval mode.*",
+        ".*anonymous setting.*",
         ".*sync_dist=True.*",  # our figures are global
         ".*all_gather is deprecated.*",
         "Checkpoint directory .* exists and is not empty.*",

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from cover.files import write_rows
 from cover.ranks import is_main_process
 from cover.results.names import FILENAME, MISSING, PART
 from cover.rows import Row
+from cover.text import visible
 
 if TYPE_CHECKING:
     from cover.evaluation.raters.study import Study
@@ -83,6 +85,18 @@ def missing_rows(rows: Sequence[Row], folder: Path, remedy: str | None, *, alway
         raise UsageError(f"data: all {message}")
     log.warning("%s", message)
     return missing
+
+
+def check_some_exist(rows: Sequence[Row]) -> None:
+    """Make sure, before a model is loaded, that at least one of the videos is there.
+
+    Raises:
+        UsageError: All are missing; the message names the places that were looked at.
+    """
+    if any(os.path.lexists(row.location) for row in rows):
+        return
+    some = ", ".join(visible(row.location) for row in rows[:_NAMED]) + (", ..." if len(rows) > _NAMED else "")
+    raise UsageError(f"data: all {len(rows)} videos are missing ({some}); data.root=DIR says where videos are")
 
 
 def _write_missing(path: Path, missing: Sequence[Row]) -> None:
