@@ -24,6 +24,7 @@ from cover.cli.arguments import config_dirs, rewrite
 from cover.cli.dispatch import results_help, run_on_results
 from cover.cli.help import OVERVIEW, command_help, groups
 from cover.cli.streams import steady_streams
+from cover.config.checkpoint import implied_options
 from cover.config.compose import config_folder, resolved
 from cover.config.describe import options_of
 from cover.config.options.results import COMMANDS
@@ -123,6 +124,7 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
             # Behind all others, so that a module there shadows none.
             sys.path += [str(folder.resolve()) for folder in folders[1:] if folder.is_dir()]
             rewritten = rewrite(task, arguments, _datasets(folders), _recipes(folders))
+            rewritten = [*implied_options(arguments, folders), *rewritten]
             if not any(argument.startswith("-") for argument in rewritten):
                 rewritten.append("--run")  # else Hydra composes the config once more, only to find that out
             sys.argv = [original[0], *rewritten]

@@ -521,7 +521,7 @@ def test_an_unreadable_clip_costs_itself_only_when_all_is_trained(train: Run, ra
     [
         ([(f"{n}.mp4", n) for n in range(9)], [], "9 rated videos are too few"),
         ([(f"{n}.mp4", 3) for n in range(12)], [], "all 12 videos have the MOS 3"),
-        ([(f"{n}.mp4", "nan" if n == 5 else n) for n in range(12)], [], "'nan', not a number"),
+        ([(f"{n}.mp4", "good" if n == 5 else n) for n in range(12)], [], "'good', not a number"),
         ([(f"{n}.mp4", n) for n in range(14)], [], "2 of 14 videos are missing"),
         ([(f"{n}.mp4", "") for n in range(12)], [], "no video has a MOS"),
         ([*((f"{n}.mp4", n) for n in range(12)), ("link.mp4", 7)], [], "leak: "),
