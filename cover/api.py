@@ -17,7 +17,7 @@ from cover.scores import BRANCHES, VideoScore
 from cover.scoring.local import LocalEngine
 from cover.scoring.run import score_rows
 from cover.scoring.scorer import Scorer
-from cover.video import VideoSource, ViewSpec
+from cover.video import VIDEO_SUFFIXES, VideoSource, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
 
 if TYPE_CHECKING:
@@ -122,9 +122,11 @@ def score(
         The scores and their maps.
 
     Raises:
-        VideoError: The source cannot be read as a video or an image, has no such part, or its score is not finite.
+        VideoError: The source cannot be read as a video or an image, is a folder of videos, has no such part, or its
+            score is not finite.
         UsageError: The reference cannot be read.
     """
+    _refuse_folder_of_videos(source)
     return _scorer(model, views, reference).score(source, fps=fps, start=start, end=end, thumbnails=thumbnails)
 
 
@@ -193,6 +195,17 @@ def read_results(folder: str | Path) -> "pd.DataFrame":
     from cover.results.read import read_folder
 
     return read_folder(Path(folder)).table
+
+
+def _refuse_folder_of_videos(source: VideoSource) -> None:
+    """Refuse a folder of videos, of which only images would be read, as the frames of one video."""
+    if isinstance(source, (str, Path)) and Path(source).is_dir():
+        videos = sorted(path for path in Path(source).iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+        if videos:
+            raise VideoError(
+                f"{source}: holds {len(videos)} videos, such as {videos[0].name}; score_many scores several, "
+                "and a folder of frames holds images only"
+            )
 
 
 def _scorer(model: COVER, views: ViewSpec | None, reference: str | Path | Reference | None) -> Scorer:

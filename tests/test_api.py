@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import cover
 from cover.models import COVER
@@ -113,3 +114,20 @@ def test_results_are_read_as_a_table(tmp_path: Path) -> None:
     assert table.loc["a.mp4", "overall"] == 6
     with pytest.raises(cover.UsageError, match="nothing"):
         cover.read_results(tmp_path / "nothing")
+
+
+def test_a_folder_of_videos_is_not_taken_for_frames(videos: list[Path], model: COVER, tmp_path: Path) -> None:
+    for video in videos:
+        (tmp_path / video.name).write_bytes(video.read_bytes())
+    Image.fromarray(noise_frame(0, 64, 64)).save(tmp_path / "image.png")
+    with pytest.raises(cover.VideoError, match=r"holds 2 videos, such as 0\.mp4; score_many scores several"):
+        cover.score(tmp_path, model)
+    for video in videos:
+        (tmp_path / video.name).unlink()
+    assert cover.score(tmp_path, model).overall == cover.score(tmp_path / "image.png", model).overall
+
+
+@pytest.mark.parametrize("single", ["clip.mp4", Path("clip.mp4")])
+def test_one_path_in_place_of_several_is_refused(single: str | Path, model: COVER) -> None:
+    with pytest.raises(cover.UsageError, match=r"score_many\(\['clip\.mp4'\], model\)"):
+        list(cover.score_many(single, model))

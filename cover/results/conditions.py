@@ -5,8 +5,12 @@ functions below, and nothing else; pandas then computes it. No name reaches Pyth
 """
 
 import ast
+import difflib
+import keyword
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -20,6 +24,7 @@ _NODES = (
     *(ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple, ast.Call),
 )
 _CONSTANTS = (bool, int, float, str)
+_NO_OPERATORS = frozenset(keyword.kwlist) - {"True", "False", "None", "and", "or", "not", "in", "is", "if", "else"}
 _AGGREGATES: dict[str, Callable[[Any], float]] = {
     "mean": lambda values: float(values.mean()),
     "median": lambda values: float(values.median()),
@@ -37,9 +42,10 @@ videos; ``quantile(0.3)`` is that of what it is compared with."""
 
 
 def conditioned(results: Results) -> pd.DataFrame:
-    """Give the table that conditions are about: the columns by names that an expression can hold."""
+    """Give the table that conditions are about: the columns by names that an expression can hold, and ``filename``."""
     table = results.numbers.rename(columns=identifier)
-    return table.loc[:, ~table.columns.duplicated()]
+    table = table.loc[:, ~table.columns.duplicated()]
+    return table if "filename" in table else table.assign(filename=table.index.astype(str))
 
 
 def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd.Series[bool]":
@@ -96,16 +102,75 @@ def conditions_hold(table: pd.DataFrame, expression: str, by: str | None = None)
     return outcomes
 
 
-def columns_in(expression: str) -> list[str]:
-    """List the columns that an expression names.
+@dataclass(frozen=True)
+class Figure:
+    """The value of a part of a condition.
+
+    Attributes:
+        text: The part, such as ``mean(overall)``.
+        value: Its value; NaN where it is unknown.
+        videos: Names of the videos that it is about, the worst first: those of a share, or those that fail a condition
+            on single videos.
+    """
+
+    text: str
+    value: float
+    videos: Sequence[str] = ()
+
+
+def figures_of(table: pd.DataFrame, expression: str) -> list[Figure]:
+    """Compute the parts of a condition, to say why it holds or does not.
+
+    Args:
+        table: Columns by names that are identifiers.
+        expression: A condition that :func:`conditions_hold` takes.
+
+    Returns:
+        A figure for each function of all videos; of a condition on single videos, the share that meets it, and those
+        that do not.
+    """
+    tree = _known(_parsed(expression), table, expression)
+    figures = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and not _is_bare_quantile(node):
+            text = ast.unparse(node)
+            value = _compute(table, text)
+            about: Sequence[str] = ()
+            if isinstance(node.func, ast.Name) and node.func.id == "share":
+                holding = _compute(table, ast.unparse(node.args[0]))
+                about = _worst(table, holding) if isinstance(holding, pd.Series) and holding.dtype == bool else ()
+            is_known = not isinstance(value, (pd.Series, bool))  # an unknown figure makes a condition false
+            figures.append(Figure(text, float(value) if is_known else math.nan, about))
+    outcome = _compute(table, expression)
+    if isinstance(outcome, pd.Series) and outcome.dtype == bool:
+        figures.append(Figure(f"share({expression})", float(outcome.mean()), _worst(table, ~outcome)))
+    return figures
+
+
+def _worst(table: pd.DataFrame, chosen: "pd.Series[bool]") -> list[str]:
+    ordered = table[chosen.to_numpy()].sort_values("overall", kind="stable") if "overall" in table else table[chosen]
+    return [str(name) for name in ordered.index]
+
+
+def _known(tree: ast.Expression, table: pd.DataFrame, expression: str) -> ast.Expression:
+    """Spell the columns of an expression as the table does: names as written in files count in any case.
 
     Raises:
-        UsageError: It cannot be read, or holds what is not allowed.
+        UsageError: A column does not exist; the message names the closest.
     """
-    tree = _parsed(expression)
+    by_key = {str(name).casefold().replace("_", ""): str(name) for name in reversed(table.columns)}
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
-    return list(dict.fromkeys(names))
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Name) or id(node) in called or node.id in table:
+            continue
+        known = by_key.get(node.id.casefold().replace("_", ""))
+        if known is None:
+            listed = ", ".join(map(str, table))
+            close = difflib.get_close_matches(node.id, map(str, table), n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise UsageError(f"{expression[:80]}: there is no column {node.id} (found: {listed[:500]}){hint}")
+        node.id = known
+    return tree
 
 
 def _grouped(table: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
@@ -118,7 +183,7 @@ def _parsed(expression: str) -> ast.Expression:
     try:
         if len(expression) > _LONGEST:
             raise ValueError(f"longer than {_LONGEST} characters")  # noqa: TRY301 - one way out for all that is unreadable
-        tree = ast.parse(expression.strip(), mode="eval")
+        tree = ast.parse(_without_keywords(expression.strip()), mode="eval")
         depth = _depth(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = f"{error.msg}; equal is ==, and is and" if isinstance(error, SyntaxError) else str(error)
@@ -140,6 +205,12 @@ def _parsed(expression: str) -> ast.Expression:
     return tree
 
 
+def _without_keywords(expression: str) -> str:
+    """Write ``_`` behind words of Python that are no operators: a column may be called ``class`` or ``from``."""
+    quoted_or_word = re.compile(r"\'[^\']*\'|\"[^\"]*\"|\b[a-z]+\b")
+    return quoted_or_word.sub(lambda match: f"{match[0]}_" if match[0] in _NO_OPERATORS else match[0], expression)
+
+
 def _is_no_number(node: ast.AST) -> bool:
     return isinstance(node, (ast.List, ast.Tuple)) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
@@ -159,10 +230,7 @@ def _check_call(node: ast.Call, expression: str) -> None:
 
 
 def _compute(table: pd.DataFrame, expression: str) -> Any:
-    tree = _parsed(expression)
-    for name in columns_in(expression):
-        if name not in table:
-            raise UsageError(f"{expression}: there is no column {name} (found: {', '.join(map(str, table))})")
+    tree = _known(_parsed(expression), table, expression)
     try:
         figures = _Figures(table, expression)
         tree = figures.visit(tree)

@@ -1,6 +1,7 @@
 """Results folders as others read them: one table of the videos, with what failed, what was noted and how it was run."""
 
 import json
+import keyword
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -156,7 +157,8 @@ def videos(table: pd.DataFrame) -> list[str]:
 
 def identifier(name: str) -> str:
     """Spell the name of a column so that an expression can hold it: ``Frame rate`` -> ``Frame_rate``."""
-    return re.sub(r"\W+|^(?=\d)", "_", name)
+    spelled = re.sub(r"\W+|^(?=\d)", "_", name)
+    return f"{spelled}_" if keyword.iskeyword(spelled) else spelled
 
 
 def _scores(folder: Path, run: RunRecord) -> pd.DataFrame:

@@ -1,14 +1,17 @@
 """Check a run against a condition, for continuous integration: exit code 3 when it is not met."""
 
+import math
+
 from rich.console import Console
 
 from cover.config.options.results import GateOptions
-from cover.results.conditions import conditioned, conditions_hold
+from cover.results.conditions import Figure, conditioned, conditions_hold, figures_of
 from cover.results.read import read_folder
 from cover.tasks.select import warn_of_meaningless
 from cover.text import visible
 
 NOT_MET = 3
+_NAMED = 5
 
 
 def gate(options: GateOptions) -> int:
@@ -29,6 +32,22 @@ def gate(options: GateOptions) -> int:
         where = "" if options.by is None else f" ({options.by}={visible(name)})"
         said = f"{'holds' if holds else 'DOES NOT HOLD'}: {options.expression}{where}"
         console.print(said, highlight=False, markup=False, soft_wrap=True)
+        part = table if options.by is None else table[table[options.by].astype(str) == name]
+        for figure in figures_of(part, options.expression):
+            console.print(f"  {_line(figure, len(part))}", highlight=False, markup=False, soft_wrap=True)
     what = "parts" if results.in_parts else "videos"
     console.print(f"{len(table):,} {what} scored, {len(results.errors):,} failed", highlight=False)
+    if options.strict and results.errors:
+        console.print("strict=true: the failed videos fail the gate", highlight=False)
+        return NOT_MET
     return 0 if outcomes and all(outcomes.values()) else NOT_MET
+
+
+def _line(figure: Figure, count: int) -> str:
+    """Say the value of a figure, and which videos it is about."""
+    value = "unknown" if math.isnan(figure.value) else f"{figure.value:.4g}"
+    if not figure.videos:
+        return f"{figure.text} = {value}"
+    some = ", ".join(visible(name) for name in figure.videos[:_NAMED])
+    more = ", ..." if len(figure.videos) > _NAMED else ""
+    return f"{figure.text} = {value} ({len(figure.videos):,} of {count:,}: {some}{more})"

@@ -12,7 +12,6 @@ from cover.results.conditions import conditioned, matching
 from cover.results.journal import read_locations
 from cover.results.names import FILENAME, PART, SELECTED
 from cover.results.read import Results, read_folder
-from cover.scores import SCORES
 from cover.text import visible
 
 _NOTHING_KEPT = 1
@@ -31,6 +30,7 @@ def select(options: SelectOptions) -> int:
     warn_of_meaningless(results)
     table = conditioned(results)
     selected = results.table.loc[table.index[matching(table, options.expression, options.by).to_numpy()]]
+    selected = selected.sort_values("overall", ascending=False, kind="stable")
     path = options.output or options.folder / SELECTED
     names = [str(name) for name in (selected["video"] if results.in_parts else selected.index)]
     paths = read_locations(options.folder, set(names))
@@ -46,13 +46,16 @@ def select(options: SelectOptions) -> int:
         if results.in_parts:
             for column, bound in PART.items():
                 listed[column] = [bound_text(bound) for bound in selected[bound]]
-        scores = selected[[name for name in SCORES if name in selected]].reset_index(drop=True)
-        write_table(path, pd.concat([listed, scores], axis=1))
+        hidden = {"video", *PART.values()} if results.in_parts else set()
+        others = [name for name in selected if name not in hidden and selected[name].notna().any()]
+        write_table(path, pd.concat([listed, selected[others].reset_index(drop=True)], axis=1))
     else:
         raise UsageError(f"output={path}: takes a .csv or a .txt file")
     console = Console()
     what = "parts" if results.in_parts else "videos"
     console.print(f"kept {len(selected):,} of {len(table):,} {what}{_hours(selected, results.table)}", highlight=False)
+    if results.errors:
+        console.print(f"failed, without a score: {len(results.errors):,}", highlight=False)
     if options.by is not None:
         counts = table[options.by].astype(str)
         for group, total in counts.value_counts(sort=False).items():

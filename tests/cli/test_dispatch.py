@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cover import cli
@@ -100,6 +101,33 @@ def test_exit_codes_of_select(cover: Command, results: Path, arguments: list[str
 )
 def test_exit_codes_of_gate(cover: Command, results: Path, condition: str, code: int) -> None:
     assert cover("gate", results, condition) == code
+
+
+def test_a_gate_says_the_values_and_the_videos(
+    cover: Command, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cover("gate", results, "mean(Overall) > 9 and share(overall < 9) < 0.1")
+    shown = capsys.readouterr().out
+    assert re.search(r"  mean\(overall\) = -?\d", shown)
+    assert re.search(r"  share\(overall < 9\) = 1 \(12 of 12: video_\d+\.mp4, .*, \.\.\.\)", shown)
+
+
+@pytest.mark.parametrize(("strict", "code"), [("false", 0), ("true", 3)])
+def test_a_strict_gate_counts_failures(cover: Command, tmp_path: Path, strict: str, code: int) -> None:
+    folder = make_results(tmp_path / "some", 3, errors={"x.mp4": "empty"})
+    assert cover("gate", folder, "count() == 3", f"strict={strict}") == code
+
+
+def test_a_selection_keeps_all_columns_best_first(
+    cover: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_results(tmp_path / "some", 4, extras={"scene": list("abcd")}, errors={"x.mp4": "empty"})
+    assert cover("select", folder, "filename != 'video_00001.mp4'") == 0
+    table = pd.read_csv(folder / "selected.csv")
+    assert len(table) == 3
+    assert table["overall"].is_monotonic_decreasing
+    assert {"Filename", "path", "technical", "duration", "codec", "scene"} <= {*table}
+    assert "failed, without a score: 1" in capsys.readouterr().out
 
 
 def test_a_gate_on_meaningless_scores_says_so(

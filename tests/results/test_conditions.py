@@ -1,6 +1,7 @@
 """Conditions over columns of results: what they select, and what they must never do."""
 
 import contextlib
+import math
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.errors import UsageError
-from cover.results.conditions import columns_in, conditions_hold, matching
+from cover.results.conditions import conditions_hold, figures_of, matching
 
 
 @pytest.fixture
@@ -153,5 +154,46 @@ def test_no_text_does_anything_but_select_or_say_why_not(text: str) -> None:
         assert len(matching(table, text)) == 2
 
 
-def test_which_columns_are_named() -> None:
-    assert columns_in("overall > quantile(technical, 0.3) and overall < 1") == ["overall", "technical"]
+@pytest.mark.parametrize(
+    ("expression", "kept"),
+    [
+        ("Overall > 0.15", "wxy"),
+        ("OVERALL > 0.15 and Technical > 0", "xy"),
+        ("mean(Overall) < overall", "xy"),
+        ("class == 'x'", "vx"),
+        ("class_ == 'x'", "vx"),
+        ("from in ['class', 'a b']", "w"),
+        ("predictedmos > 1", "yz"),
+        ("Predicted_MOS > 1", "yz"),
+    ],
+)
+def test_columns_as_the_files_write_them(table: pd.DataFrame, expression: str, kept: str) -> None:
+    table = table.assign(
+        class_=["x", "y", "x", "y", "y"], from_=["a", "class", "b", "b", "b"], predicted_mos=[1.0, 1, 1, 2, 3]
+    )
+    assert "".join(table.index[matching(table, expression)]) == kept
+
+
+@pytest.mark.parametrize(("name", "meant"), [("overal", "overall"), ("tecnical", "technical")])
+def test_a_misspelt_column_is_suggested(table: pd.DataFrame, name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"there is no column {name} \(found: .*; did you mean {meant}\?"):
+        matching(table, f"{name} > 0")
+
+
+class TestFigures:
+    """Why a condition holds or does not."""
+
+    def test_functions_have_their_value_and_shares_their_videos(self, table: pd.DataFrame) -> None:
+        found = figures_of(table, "mean(overall) > 0.3 and share(technical < 1) < 0.1")
+        assert [(figure.text, round(figure.value, 4), "".join(figure.videos)) for figure in found] == [
+            ("mean(overall)", 0.25, ""),
+            ("share(technical < 1)", 0.4, "wy"),
+        ]
+
+    def test_a_condition_on_single_videos_names_those_that_fail_worst_first(self, table: pd.DataFrame) -> None:
+        (figure,) = figures_of(table, "technical > 0.7")
+        assert (figure.value, "".join(figure.videos)) == (0.6, "wy")
+
+    def test_an_unknown_value_is_unknown(self, table: pd.DataFrame) -> None:
+        (figure,) = figures_of(table.assign(mos=float("nan")), "mean(mos) > 1")
+        assert math.isnan(figure.value)

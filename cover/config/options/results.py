@@ -47,6 +47,7 @@ class GateOptions(Options):
     folder: Path = Field(description="a results folder")
     expression: str = Field(description="a condition on all videos, such as 'mean(overall) > 0.3'")
     by: str | None = Field(None, description="a column: each of its groups must fulfil the condition")
+    strict: bool = Field(False, description="true: a video that failed fails the gate, too")
 
 
 class AppOptions(Options):
