@@ -33,6 +33,7 @@ from cover.video.streams import choose_stream, numbered_stream, rivals
 # Containers whose index was found to lead to the right frame; in the others a seek may land anywhere.
 _SEEKABLE = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 # These store decoding times only (or none), so that a presentation time is FFmpeg's guess.
+_UNNOTICED, _UNNOTICED_SHARE = 0.5, 0.05  # s, and share of the duration: a shorter gap at the end is usual
 _WITHOUT_PTS = {"avi"}
 _COLOR_SPACES = {
     0: "rgb",
@@ -183,21 +184,23 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
         with open_video(path, stream=number) as opened:
             count = count_frames(*opened, threads)
         times = times if times is not None and len(times) == count else None
+        info, cut = _ended_early(_counted(info, count), _seconds(times, stream), container)
         return VideoIndex(
             path,
-            _counted(info, count),
+            info,
             stream=number,
             pts=times,
             counted=True,
             orientation=orientation,
             time_base=stream.time_base,
-            notes=notes,
+            notes=(*notes, *cut),
         )
+    info, cut = _ended_early(_counted(info, len(order)), _seconds(times, stream), container)
     keys = np.flatnonzero(scan.key)
     keys = keys[np.argsort(pts[keys], kind="stable")]
     return VideoIndex(
         path,
-        _counted(info, len(order)),
+        info,
         stream=number,
         pts=times,
         positions=order,
@@ -207,8 +210,35 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
         orientation=orientation,
         seekable=info.container in _SEEKABLE,
         time_base=stream.time_base,
-        notes=notes,
+        notes=(*notes, *cut),
     )
+
+
+def _seconds(times: np.ndarray | None, stream: VideoStream) -> np.ndarray | None:
+    """Times of frames in seconds after the first; None where they are unknown."""
+    if times is None or not len(times) or not stream.time_base:
+        return None
+    return np.asarray((times - times[0]) * float(stream.time_base), dtype=float)
+
+
+def _ended_early(
+    info: VideoInfo, seconds: np.ndarray | None, container: InputContainer
+) -> tuple[VideoInfo, tuple[str, ...]]:
+    """Compare the end of the frames with the duration in the header, which a file that is cut short keeps.
+
+    Returns:
+        The facts, with the duration of the frames where they end long before the promised end, and a note on that.
+    """
+    if info.duration is None or not info.fps or seconds is None:
+        return info, ()
+    start = (container.start_time or 0) / av.time_base  # counts in a duration of the container
+    longest = max(1 / info.fps, float(np.diff(seconds).max(initial=0.0)))
+    end = float(seconds[-1]) + 1 / info.fps
+    # The last frame of a slide show may stay for as long as another one did.
+    if info.duration - end <= max(_UNNOTICED, _UNNOTICED_SHARE * info.duration, 2 * longest, start):
+        return info, ()
+    note = f"the frames end at {end:.1f} s of the {info.duration:.1f} s that the header promises"
+    return replace(info, duration=end), (note,)
 
 
 def _orientation(scan: Scan, stream: VideoStream) -> Orientation:

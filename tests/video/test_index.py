@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cover.errors import VideoError
-from cover.video import decode, probe
+from cover.video import ViewSpec, decode, load_views, probe
 from cover.video.decode import FrameDecoder
 from cover.video.probe import index_video
-from tests.helpers.clips import HEIGHT, WIDTH, numbered_frame, read_number, remux, rotate_mp4, write_clip
+from tests.helpers.clips import HEIGHT, WIDTH, noise_frame, numbered_frame, read_number, remux, rotate_mp4, write_clip
 
 LENGTH = 120
 X264 = {"preset": "veryfast", "bf": "3", "b-adapt": "0"}
@@ -141,3 +141,37 @@ def test_refuses_frames_outside_the_file(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="there is no frame -1"):
         list(decode(path, [-1]))
     assert list(decode(path, [])) == []
+
+
+class TestFilesThatEndEarly:
+    """A header keeps the duration of a recording whose end is lost."""
+
+    @staticmethod
+    def cut(path: Path, *, zeros: bool) -> Path:
+        data = path.read_bytes()
+        half = len(data) // 2
+        path.write_bytes(data[:half] + bytes(len(data) - half if zeros else 0))
+        return path
+
+    @pytest.mark.parametrize("zeros", [False, True], ids=["cut", "preallocated"])
+    @pytest.mark.parametrize("name", ["clip.mkv", "clip.webm", "clip.flv"])
+    def test_are_noted_with_the_time_of_their_frames(self, name: str, zeros: bool, tmp_path: Path) -> None:
+        codec = "libvpx-vp9" if name.endswith("webm") else "libx264"
+        frames = [noise_frame(number, 64, 64) for number in range(40)]
+        path = write_clip(tmp_path / name, frames, codec, rate=10, gop=5)
+        whole = probe(path)
+        info = probe(self.cut(path, zeros=zeros))
+        assert whole.duration == pytest.approx(4, abs=0.25)
+        assert info.duration == pytest.approx(info.frames / 10, abs=0.2)
+        notes = load_views(path, ViewSpec()).notes
+        assert any(
+            f"the frames end at {info.duration:.1f} s of the {whole.duration:.1f} s" in note for note in notes
+        ), notes
+
+    @pytest.mark.parametrize(
+        "name", ["clip.mp4", "clip.mkv", "clip.webm", "clip.mov", "clip.ts", "clip.avi", "clip.flv"]
+    )
+    def test_whole_files_have_no_note(self, name: str, tmp_path: Path) -> None:
+        codec = "libvpx-vp9" if name.endswith("webm") else "libx264"
+        path = write_clip(tmp_path / name, [noise_frame(number, 64, 64) for number in range(12)], codec, rate=2, gop=4)
+        assert not load_views(path, ViewSpec()).notes
