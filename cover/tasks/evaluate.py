@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cover.config.build.measured import Measured, RankedMetrics, measured
+from cover.config.build.model import warn_of_training_videos
 from cover.config.build.record import run_record
 from cover.config.build.scoring import write_runtime
 from cover.config.build.trainer import evaluation_log, require_logger
@@ -54,6 +55,7 @@ def evaluate(config: dict[str, Any], folder: Path) -> bool:
         remedy = "strict=false measures the others" if options.strict else None
         missing = {row.name for row in missing_rows(videos.rows, folder, remedy)}
         present = [row for row in videos.rows if row.name not in missing]
+        warn_of_training_videos(options.weights, present)
         store = score_dataset(options, config, present, videos.root, folder)
         if not is_main_process():
             return True

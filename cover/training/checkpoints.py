@@ -1,6 +1,6 @@
 """Weights that a training leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,25 @@ import lightning
 import torch
 
 from cover.curves import Calibration, to_plain
-from cover.files import replacing
+from cover.files import content_digest, replacing
 from cover.models import COVER
 from cover.results.names import BEST, TRAINED
+from cover.rows import Row
 from cover.training.stages import StageResult
 from cover.weights import save_weights
+
+
+def trained_on(about: Mapping[str, Any], rows: Iterable[Row]) -> list[str]:
+    """List digests of the content of the videos that weights were trained on, those of their start included.
+
+    Names would leak, and differ between machines.
+
+    Args:
+        about: What the weights to start from say about themselves.
+        rows: The videos.
+    """
+    known = {digest for row in rows if (digest := content_digest(row.path)) is not None}
+    return sorted({*about.get("trained_on", ()), *known})
 
 
 def write_weights(
@@ -30,7 +44,8 @@ def write_weights(
         result: The stage they are of.
         curve: The calibration; None without one.
         trained: Names of the parameters that were trained, in this stage or before.
-        about: Plain data on the model: ``net``, ``views``, and ``base``, the weights that training started from.
+        about: Plain data on the model: ``net``, ``views``, ``trained_on`` (digests of the content of the videos), and
+            ``base``, the weights that training started from.
         folder: The results folder.
     """
     about = {
@@ -46,8 +61,9 @@ def write_weights(
         "pytorch-lightning_version": lightning.__version__,
         "cover": {name: value for name, value in about.items() if name != "base"},  # which is for what is not whole
     }
-    with replacing(folder / BEST) as partial:
-        torch.save(whole, partial)
+    # Given a path, torch would name the folder inside the file after it; equal trainings have equal bytes this way.
+    with replacing(folder / BEST) as partial, partial.open("wb") as file_of_weights:
+        torch.save(whole, file_of_weights)
     heads, everything = folder / "heads.safetensors", folder / TRAINED
     file = everything if any(name.startswith("backbones.") for name in trained) else heads
     save_weights({key: state[key] for key in sorted(trained)}, file, about)

@@ -25,7 +25,7 @@ from cover.ranks import is_main_process
 from cover.results.names import ERRORS, FILENAME, LAST, METRICS, MISSING, RUN, SPLIT, SPLIT_COLUMNS, TRAINED
 from cover.results.record import RunRecord, read_run_record, write_run_record
 from cover.scores import REVISION, SCORES
-from cover.training.checkpoints import write_weights
+from cover.training.checkpoints import trained_on, write_weights
 from cover.training.data.features import start_errors
 from cover.training.data.sets import RatedSet
 from cover.training.recipe import Recipe
@@ -107,6 +107,8 @@ def train_stages(
     """
     lightning.seed_everything(recipe.seed, verbose=False)
     model = make_model()
+    unseen = about
+    about = {**about, "trained_on": trained_on(about, [row for rated in sets for row in rated.train])}
     start = run_start(recipe, model, sets, folder, about) if recipe.start.known else None
     sets = sets if start is None else start.data.sets
     tried: StageResult | None = None
@@ -129,7 +131,7 @@ def train_stages(
     if is_main_process():
         curve = _calibration(start)
         (folder / TRAINED).unlink(missing_ok=True)
-        write_weights(make_model(), start, curve, set(start.trained), about, folder)
+        write_weights(make_model(), start, curve, set(start.trained), unseen, folder)
     return TrainingOutcome(start, curve, tried, start, worth)
 
 

@@ -25,7 +25,7 @@ from cover.evaluation.correlation import srocc
 from cover.models import COVER
 from cover.training.data.selection import rated_splits
 from cover.training.loop.module import Training
-from cover.weights import read_state_dict, save_weights
+from cover.weights import read_about, read_state_dict, save_weights
 from tests.helpers.minisets import KINDS, make_miniset
 from tests.helpers.rated import make_rated, scene
 from tests.helpers.tiny import CONFIGS, tiny_model, training_plan
@@ -803,3 +803,32 @@ def test_versions_of_a_content_on_both_sides_are_said(
     split = pd.read_csv("grouped/split.csv")
     sides = [{name[:2] for name in split.loc[split["split"] == side, "Filename"]} for side in ("train", "validation")]
     assert sides[0].isdisjoint(sides[1])
+
+
+def test_videos_that_were_trained_on_are_counted_by_content(
+    train: Run, small: Callable[..., int], rated: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(*SHORT, "output=out") == 0
+    with Path("out/split.csv").open() as file:
+        trained = [line["Filename"] for line in csv.DictReader(file) if line["split"] == "train"]
+    # Other names in another place: only the content counts.
+    lines = ["path,mos"]
+    for number, name in enumerate([*sorted(trained)[:3], "new.mp4"]):
+        clip = rated / name
+        data = clip.read_bytes() if clip.exists() else (rated / trained[0]).read_bytes() + b"another"
+        (tmp_path / f"{number}.mp4").write_bytes(data)
+        lines.append(f"{number}.mp4,{number + 1}")
+    (tmp_path / "others.csv").write_text("\n".join(lines))
+    capfd.readouterr()
+    data = ("data=table", f"data.path={tmp_path / 'others.csv'}", "weights=out/best.ckpt", "output=measured")
+    assert small("evaluate", *data, "resamples=0", "report=false") == 0
+    shown = capfd.readouterr()
+    assert "3 of these 4 videos were trained on" in shown.out + shown.err
+    about = read_about("out/best.ckpt")
+    assert all(len(digest) == 32 and "mp4" not in digest for digest in about["trained_on"])
+
+
+def test_equal_trainings_have_equal_bytes(train: Run) -> None:
+    for name in ("one", "two"):
+        assert train(*SHORT, f"output={name}") == 0
+    assert Path("one/best.ckpt").read_bytes() == Path("two/best.ckpt").read_bytes()

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,9 @@ from cover.config.build.instantiate import instantiate, missing_extra
 from cover.config.options.scoring import InferOptions, ScoringOptions
 from cover.curves import Calibration
 from cover.errors import UsageError
+from cover.files import content_digest
 from cover.results.reference import Reference, read_reference, shipped_reference
+from cover.rows import Row
 from cover.scores import BRANCHES
 from cover.weights import PRETRAINED_WEIGHTS, PUBLISHED, RANDOM_WEIGHTS, read_about, read_calibration, sha256_of
 
@@ -57,6 +59,26 @@ def _start_checksum(net: Mapping[str, Any]) -> str:
 def calibration(options: ScoringOptions) -> Calibration | None:
     """Read the calibration in the weights; None where they have none."""
     return read_calibration(options.weights) if isinstance(options.weights, Path) else None
+
+
+def videos_trained_on(weights: Path | str | None) -> list[str]:
+    """List digests of the content of the videos that weights were trained on; none where they do not say."""
+    digests = read_about(weights).get("trained_on") if isinstance(weights, Path) else None
+    return [digest for digest in digests if isinstance(digest, str)] if isinstance(digests, list) else []
+
+
+def warn_of_training_videos(weights: Path | str | None, rows: Sequence[Row]) -> None:
+    """Warn when videos to measure are videos that the weights were trained on."""
+    if not (known := set(videos_trained_on(weights))):
+        return
+    seen = sum(content_digest(row.path) in known for row in rows)
+    if seen:
+        log.warning(
+            "%d of these %d videos were trained on: the figures are too good; honest ones are those of the training "
+            "on other videos (metrics.json in its folder)",
+            seen,
+            len(rows),
+        )
 
 
 def reference(options: InferOptions, identity: Mapping[str, Any]) -> Reference | None:

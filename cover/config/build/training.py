@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cover.config.build.checks import check_training
 from cover.config.build.datasets import rated_dataset
 from cover.config.build.decoding import decoder
-from cover.config.build.model import build_model, weights_checksums
+from cover.config.build.model import build_model, videos_trained_on, weights_checksums
 from cover.config.build.recipe import build_recipe
 from cover.config.build.record import run_record
 from cover.config.build.trainer import build_logger, quiet_lightning
@@ -86,7 +86,12 @@ def training(options: TrainOptions, config: Mapping[str, Any]) -> TrainingPlan:
         sources=sources,
         selection=None if options.protocol.splits == "nested" else _selection(options),
         follows=follows,
-        about={"net": options.model.net, "views": dataclasses.asdict(recipe.views), "base": dict(follows["base"])},
+        about={
+            "net": options.model.net,
+            "views": dataclasses.asdict(recipe.views),
+            "base": dict(follows["base"]),
+            "trained_on": videos_trained_on(options.weights),
+        },
         record=run_record(options, config),
         make_model=partial(build_model, options),
         make_logger=partial(_logger, options, config),

@@ -22,7 +22,7 @@ from cover.results.names import FILENAME
 from cover.scores import BRANCHES
 from cover.training.adapt.inputs import RatedInputs, rated_inputs
 from cover.training.adapt.ladder import CALIBRATION, UNCHANGED, Choice, HeadChange, Nested, choose, nested
-from cover.training.checkpoints import write_weights
+from cover.training.checkpoints import trained_on, write_weights
 from cover.training.data.loader import TrainingData, numbered
 from cover.training.data.sets import RatedSet
 from cover.training.loop.module import RAW
@@ -153,6 +153,8 @@ def fit_adaptation(
     name = choice.rung.name if kept else START
     trained = frozenset(key for key, _ in model.named_parameters() if key.startswith("heads."))
     result = StageResult(name, int(kept), RAW, worth.gain.sum[0] if kept else 0.0, {}, data, trained)
+    if kept:  # else the rows have only calibrated it
+        about = {**about, "trained_on": trained_on(about, rows)}
     write_weights(model, result, curve, set(trained), about, folder)
     return Adaptation(data, inputs, known, choice, worth, kept, curve)
 
