@@ -6,7 +6,9 @@ import hashlib
 import io
 import logging
 import os
+import platform
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -136,6 +138,35 @@ def set_aside(paths: Sequence[Path]) -> None:
     log.info("earlier results in this folder are now in %s", target)
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder for temporary files, which goes when the block ends.
+
+    Its name holds this machine and process, so that the next run removes what a killed one has left.
+    """
+    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"cover-{machine}-*"):
+        _remove_if_left(left, machine)
+    with tempfile.TemporaryDirectory(prefix=f"cover-{machine}-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _remove_if_left(folder: Path, machine: str) -> None:
+    """Remove a temporary folder of this user whose process is gone; links and folders of others stay."""
+    match = re.fullmatch(rf"cover-{machine}-([0-9]+)-\w+", folder.name)
+    if match is None or not hasattr(os, "getuid"):
+        return
+    with contextlib.suppress(OSError):
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+            return
+        try:
+            os.kill(int(match[1]), 0)
+        except (ProcessLookupError, OverflowError):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def content_digest(path: Path) -> str | None:
     """Identify the content of a file by its size and 64 KB at its start, middle and end; None if it cannot be read.
 
@@ -202,18 +233,20 @@ def sole_writer(folder: Path) -> Iterator[None]:
         raise UsageError(
             f"output={folder}: another run is writing there; wait for it to end, or name another folder"
         ) from None
+    stays = False
     try:
         yield
     except CoverError:
-        lock.release()
-        # Only of a run that was refused: others write their log there as they end.
-        if [path.name for path in folder.iterdir()] == [LOCK]:
-            with contextlib.suppress(OSError):
-                (folder / LOCK).unlink()
-                folder.rmdir()
+        raise
+    except BaseException:
+        stays = True  # whoever handles it writes to the log there
         raise
     finally:
         lock.release()
+        if not stays and [path.name for path in folder.iterdir()] == [LOCK]:  # of a run that was refused
+            with contextlib.suppress(OSError):
+                (folder / LOCK).unlink()
+                folder.rmdir()
 
 
 def _umask() -> int:

@@ -3,6 +3,9 @@
 import csv
 import io
 import os
+import subprocess
+import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cover.errors import UsageError
-from cover.files import csv_line, replacing, sole_writer, write_rows, write_text
+from cover.files import (
+    content_digest,
+    csv_line,
+    replacing,
+    sole_writer,
+    temporary_folder,
+    write_rows,
+    write_text,
+)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -69,3 +80,60 @@ def test_a_line_of_csv_is_as_the_csv_module_writes_it(cells: list[str]) -> None:
     text = io.StringIO()
     csv.writer(text).writerow(cells)
     assert csv_line(*cells) == text.getvalue().removesuffix("\r\n")
+
+
+class TestTemporaryFolders:
+    """Folders of killed processes go with the next run; all others stay."""
+
+    @pytest.fixture
+    def place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        return tmp_path
+
+    def test_goes_with_its_block(self, place: Path) -> None:
+        with temporary_folder() as folder:
+            (folder / "index").touch()
+            assert folder.parent == place
+        assert not list(place.iterdir())
+
+    def test_what_a_killed_process_left_is_removed(self, place: Path) -> None:
+        code = (
+            "import os, signal, tempfile, sys; from cover.files import temporary_folder\n"
+            "tempfile.tempdir = sys.argv[1]\n"
+            "with temporary_folder() as folder:\n"
+            "    (folder / 'index').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(place)], check=False)
+        (left,) = place.iterdir()
+        with temporary_folder() as folder:
+            assert list(place.iterdir()) == [folder]
+        assert not left.exists()
+
+    def test_folders_of_others_and_links_stay(self, place: Path) -> None:
+        with temporary_folder() as folder:
+            machine = folder.name.split("-")[1]
+        (place / "elsewhere").mkdir()
+        stay = [place / f"cover-{machine}-{os.getpid()}-abc", place / "cover-0-99999999-abc", place / "cover-notes"]
+        for path in stay:
+            path.mkdir()
+        link = place / f"cover-{machine}-99999999-link"
+        link.symlink_to(place / "elsewhere")
+        with temporary_folder():
+            pass
+        assert all(path.is_dir() for path in [*stay, place / "elsewhere"])
+        assert link.is_symlink()
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 200_000])
+def test_a_digest_is_of_the_content_alone(size: int, tmp_path: Path) -> None:
+    data = bytes(number % 251 for number in range(size))
+    for name in ("a.mp4", "b.mkv"):
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "longer").write_bytes(data + b"x")
+    digest = content_digest(tmp_path / "a.mp4")
+    assert digest == content_digest(tmp_path / "b.mkv")
+    assert digest != content_digest(tmp_path / "longer")
+    if size:
+        (tmp_path / "end").write_bytes(data[:-1] + b"\xff")
+        assert digest != content_digest(tmp_path / "end")
+    assert content_digest(tmp_path / "gone") is None

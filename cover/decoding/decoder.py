@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from pebble import ProcessExpired, ProcessPool
@@ -30,6 +29,7 @@ from cover.decoding.parts import (
     plan_without_shots,
 )
 from cover.errors import VideoError
+from cover.files import temporary_folder
 from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
 from cover.rows import Failure, Row, part_of
 from cover.video import (
@@ -116,8 +116,8 @@ class Decoder:
         rows = list(rows)
         threads = max(1, available_cpus() // self.workers) if self.workers else 0
         cut = not in_order and any(self.in_parts(row) for row in rows)
-        with TemporaryDirectory(prefix="cover-") if cut else nullcontext() as folder:
-            decoding = _Decoding(self, spec, replay, planned, threads, Path(folder) if folder else None)
+        with temporary_folder() if cut else nullcontext() as folder:
+            decoding = _Decoding(self, spec, replay, planned, threads, folder)
             groups = decoding.groups(rows)
             if self.workers == 0:
                 yield _recorded(decoding.results(WorkHere(decoding.do, groups)), record)

@@ -12,6 +12,7 @@ from cover.parts import WHOLE, Bound, FrameNumber, Part
 from cover.text import visible
 from cover.video.info import VideoIndex
 
+_NEARLY = 0.1  # s: an end that is rounded up
 _HALF_MILLISECOND = 5e-4  # tables give milliseconds: a frame whose time rounds to the start is the part's first
 
 
@@ -157,6 +158,25 @@ def in_passes(parts: Sequence[range]) -> list[list[int]]:
         else:
             in_pass.append(place)
     return passes
+
+
+def beyond_the_end(index: VideoIndex, part: Part) -> str | None:
+    """Say that a part is to end after its video does; None where it does not.
+
+    Args:
+        index: Of the video.
+        part: A part that :func:`part_frames` takes.
+    """
+    if part.end is None or index.info.image:
+        return None
+    if isinstance(part.end, FrameNumber):
+        last, behind = index.info.frames, part.end > index.info.frames
+        return f"the part is to end at frame {part.end}, but the video has {last} frames" if behind else None
+    end = _end(index)
+    frame = 1 / index.info.fps if index.info.fps else 0.0
+    if part.end <= end + max(frame, _NEARLY):
+        return None
+    return f"the part is to end at {part.end:g} s, but the video ends at {end:.3g} s"
 
 
 def _tiles(index: VideoIndex, inner: np.ndarray) -> list[Part]:

@@ -12,7 +12,7 @@ from cover.text import visible
 from cover.video.decode import FrameDecoder, Tally
 from cover.video.info import VideoIndex
 from cover.video.loaded import LoadedViews, part_samplings, sampling_times
-from cover.video.parts import part_frames, part_seconds
+from cover.video.parts import beyond_the_end, part_frames, part_seconds
 from cover.video.sampling import Sampling
 from cover.video.spec import ViewSpec
 from cover.video.views import ViewBuilder
@@ -125,6 +125,7 @@ class _Part:
         frames = part_frames(index, part)
         self._index, self._spec = index, spec
         self._seconds = part_seconds(index, part)
+        self._beyond = beyond_the_end(index, part)
         self._samplings = part_samplings(index.info, frames, spec, name, replay, visible(index.path))
         looked_at = [numbers for sampling in self._samplings for numbers in sampling.indices.values()]
         self.wanted: list[int] = np.unique(np.concatenate(looked_at)).tolist()
@@ -157,7 +158,7 @@ class _Part:
 
     def _notes(self, counted: Tally, unknown_matrix: bool) -> list[str]:
         index, before = self._index, self._before
-        notes = [*index.notes]
+        notes = [*index.notes, *([self._beyond] if self._beyond else [])]
         if unknown_matrix:
             matrix = index.info.color_space or "unknown"
             notes.append(f"FFmpeg cannot convert from its colour matrix ({matrix}): converted as BT.601")

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cover.errors import VideoError
-from cover.parts import Part
+from cover.parts import FrameNumber, Part
 from cover.video import LoadedViews, ViewSpec, decode, load_views
 from cover.video.info import VideoIndex, VideoInfo
 from cover.video.parts import part_frames
 from cover.video.probe import index_video
-from tests.helpers.clips import numbered_frame, write_clip
+from tests.helpers.clips import noise_frame, numbered_frame, write_clip
 
 SPEC = ViewSpec()
 SPEC = replace(
@@ -172,3 +172,20 @@ def test_parts_tile_the_video(gaps: list[int], cuts: list[float], first: int) ->
         assert len(numbers) > 0
         found += numbers
     assert found == list(range(len(pts)))
+
+
+@pytest.mark.parametrize(
+    ("end", "note"),
+    [
+        (None, None),
+        (2.0, None),
+        (4.0, None),
+        (4.05, None),
+        (200.0, "the part is to end at 200 s, but the video ends at 4 s"),
+        (FrameNumber(40), None),
+        (FrameNumber(41), "the part is to end at frame 41, but the video has 40 frames"),
+    ],
+)
+def test_an_end_after_the_end_of_the_video_is_noted(end: float | None, note: str | None, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", [noise_frame(number, 64, 64) for number in range(40)], rate=10)
+    assert load_views(path, ViewSpec(), start=0.0, end=end).notes == ([note] if note else [])
