@@ -37,7 +37,7 @@ def test_moments_of_tables(cell: object, moment: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["soon", "2024-05-01", "1:2:3:4", "inf", "nan", "12s", "1:75", "1:60:00", "-0:05", "frame:1.5", "frame:x"]
+    "cell", ["soon", "2024-05-01", "1:2:3:4", "inf", "12s", "1:75", "1:60:00", "-0:05", "frame:1.5", "frame:x"]
 )
 def test_what_is_no_moment(cell: str) -> None:
     with pytest.raises(ValueError, match=r"seconds or HH:MM:SS|number of a frame"):
