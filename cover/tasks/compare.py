@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from rich.console import Console
+
 from cover.config.options.results import CompareOptions
 from cover.errors import UsageError
 from cover.reporting.progress import working
@@ -25,7 +27,7 @@ def compare(options: CompareOptions) -> int:
     output = options.output or Path("outputs/compare") / f"{options.a.resolve().name}-{options.b.resolve().name}"
     with working("comparing"):
         from cover.reporting.page.comparison import show_runs, write_run_comparison
-        from cover.results.pairs import compare_results
+        from cover.results.pairs import FEWEST_PAIRS, compare_results
 
         compared = compare_results(a, b, options.resamples)
         if compared.pairs.empty:
@@ -34,8 +36,14 @@ def compare(options: CompareOptions) -> int:
             raise UsageError(f"{options.b}: has no video of {options.a}; {names}")
         page = write_run_comparison(output, compared)
     show_runs(compared, page)
-    failed = options.fail_below is not None and compared.overall.below(options.fail_below)
-    return NOT_MET if failed else 0
+    if options.fail_below is None:
+        return 0
+    pairs = compared.overall.n
+    if pairs < FEWEST_PAIRS:
+        said = f"fail_below={options.fail_below:g}: not tested ({pairs} pairs, {FEWEST_PAIRS} are needed): exit code 0"
+        Console().print(said, highlight=False, soft_wrap=True)
+        return 0
+    return NOT_MET if compared.overall.below(options.fail_below) else 0
 
 
 def _example(results: Results) -> str:

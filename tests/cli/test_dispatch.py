@@ -160,7 +160,9 @@ def test_a_gate_of_changes(cover: Command, tmp_path: Path, limit: float, code: i
 def test_few_pairs_pass_no_judgement(cover: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = make_results(tmp_path / "a", 5), make_results(tmp_path / "b", 5, shift=-3)
     assert cover("compare", a, b, "fail_below=-0.05") == 0
-    assert "Indeterminate: 5 pairs are too few" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Indeterminate: 5 pairs are too few" in shown
+    assert "fail_below=-0.05: not tested (5 pairs, 8 are needed): exit code 0" in shown
 
 
 def test_runs_without_a_common_video(cover: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
