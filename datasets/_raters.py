@@ -16,6 +16,8 @@ _SUMMARY = re.compile(
     r"|minimum|maximum|rank|ranking|ranks|count|counts|number|no|nr|num\w*|mos\w*|dmos\w*|zscore|zscores"
     r"|(?:lower|upper)\w*|p\d+th|percentile\w*|confidence\w*|ci\d*\w{0,5}|skew\w*|kurt\w*|outliers?|valid"
     r"|trial\w*|session\w*|rt|reactiontime|responsetime|timestamp|created\w*|row|rownumber|rowid|line|idx|key"
+    # Of videos and metrics.
+    r"|overall|semantic|technical|aesthetic|start\w*|end\w*|nbframes|numframes|framenumber|bitdepth|gtlabel|label"
 )
 _PERHAPS = {"min": min, "max": max}
 """Headers that may be a rater's name; only their values show which."""

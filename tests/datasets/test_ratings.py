@@ -289,3 +289,10 @@ def test_two_addresses_of_one_name_are_refused(write: Write) -> None:
     rows = [("A", f"https://host/{folder}/clip.mp4", 3) for folder in ("a", "b")]
     with pytest.raises(UsageError, match="have one name"):
         Ratings(write("r.csv", ("worker", "video", "rating"), *rows))
+
+
+@pytest.mark.parametrize("header", [("Filename", "Semantic", "Technical", "Overall"), ("video", "start", "end")])
+def test_scores_of_a_model_and_bounds_of_parts_are_no_raters(write: Write, header: Sequence[str]) -> None:
+    path = write("scores.csv", header, ("a.mp4", *(0.5,) * (len(header) - 1)), ("b.mp4", *(1.5,) * (len(header) - 1)))
+    with pytest.raises(UsageError, match="no column of the rating"):
+        Ratings(path)
