@@ -128,14 +128,15 @@ class EvidenceFile:
 
     def _read(self, name: str) -> Evidence | None:
         """The evidence of a video; None where it has none, or its line is damaged."""
-        if self._last[1] is None or self._last[0] != name:
+        known = self._last  # one look: the web app asks from several threads
+        if known[1] is None or known[0] != name:
             place = self._place(name)
             if place is None:
                 return None
             with self._path.open("rb") as file:
                 file.seek(place)
-                self._last = name, _evidence(file.readline())
-        return self._last[1]
+                known = self._last = name, _evidence(file.readline())
+        return known[1]
 
     def _place(self, name: str) -> int | None:
         key = np.uint64(_key(name))
