@@ -72,7 +72,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file, whole or not at all; the text is made valid UTF-8."""
+    """Write a text file, whole or not at all; the text is made valid UTF-8."""
     write_bytes(path, printable(text).encode())
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cover.cells import is_missing, number
 from cover.errors import UsageError
+from cover.matching import without_suffix
 from cover.text import printable
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _BY_NAME = {"tab": "\t", "\\t": "\t", "blank": " ", "comma": ",", "semicolon": ";"}
 _WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
-_SUFFIX = re.compile(r"\.(?=\w*[A-Za-z])\w{2,5}$")
 _IN_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
 _THOUSANDS = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))")
 
@@ -241,7 +241,7 @@ def _pair(line: str, mark: str | None, number_is_last: bool) -> tuple[str, str] 
     # A second separator is the sign of a table with more columns.
     if mark is not None and mark in name:
         return None
-    return (name, value) if mark is not None or _SUFFIX.search(name) or "." in value else None
+    return (name, value) if mark is not None or without_suffix(name) != name or "." in value else None
 
 
 def read_text(path: Path, what: str) -> str:

@@ -1,7 +1,9 @@
 """Names from outside as text: valid in files, visible to people."""
 
+import difflib
 import os
 import unicodedata
+from collections.abc import Iterable
 
 _JOINERS = "\u200c\u200d"  # which scripts and emoji need between letters
 _ESCAPES = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
@@ -19,6 +21,18 @@ def visible(text: str | os.PathLike[str]) -> str:
     """
     name = os.fspath(text)
     return name if name.isascii() and name.isprintable() else "".join(map(_spelt, name))
+
+
+def meant(name: str, known: Iterable[str], count: int = 1) -> str:
+    """Suggest the known names that a misspelt one is closest to, to stand at the end of a message; empty without any.
+
+    Args:
+        name: The misspelt name.
+        known: Names that there are.
+        count: Maximum number of suggestions.
+    """
+    close = difflib.get_close_matches(name, list(known), n=count)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _spelt(character: str) -> str:

@@ -78,7 +78,8 @@ class Table:
         self.path = Path(path)
         self.root = Path(root) if root is not None else self.path.parent
         self._what = f"data={self.path}"
-        table = self._read(column, separator, decimal, sheet)
+        listing = Listing(self.root)
+        table = self._read(listing, column, separator, decimal, sheet)
         columns = Columns(table.header, self._what, table.layout)
         of_path = columns.find(*VIDEO_COLUMNS, wanted=column, option="data.column")
         if of_path is None:
@@ -92,7 +93,6 @@ class Table:
         if len(set(chosen)) < len(chosen):
             twice = next(name for name in chosen if chosen.count(name) > 1)
             raise UsageError(f"{self._what}: two options name the column {twice}; name another one for each")
-        listing = Listing(self.root)
         rows: dict[str, Row] = {}
         for where, cells in table.records:
             if name := _text(cells.pop(of_path)):
@@ -114,7 +114,12 @@ class Table:
         return len(self._rows)
 
     def _read(
-        self, column: str | None, separator: str | None, decimal: str | None, sheet: str | int | None
+        self,
+        listing: Listing,
+        column: str | None,
+        separator: str | None,
+        decimal: str | None,
+        sheet: str | int | None,
     ) -> RecordTable:
         bare = ("path", "mos")
         if self.path.suffix.lower() in TABLES:
@@ -132,7 +137,6 @@ class Table:
         known = {*_LISTS, *([column.strip().lower()] if column else [])}
         if len(header) > 1 and known & {name.lower() for name in header}:
             return read_table(self.path, self._what, separator=separator, decimal=decimal)
-        listing = Listing(self.root)
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         # A file may be called #1.mp4; a comment is a line that names no file.
         paths = [line for line in lines if line.strip() and not (line.startswith("#") and listing.find(line) is None)]

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn
@@ -34,7 +34,7 @@ from cover.errors import CoverError, UsageError
 from cover.files import check_plain, sole_writer
 from cover.ranks import is_main_process
 from cover.results.names import READ
-from cover.text import visible
+from cover.text import meant, visible
 
 log = logging.getLogger(__name__)
 
@@ -223,17 +223,12 @@ def _better_words(task: str, error: BaseException) -> BaseException:
             return UsageError(f"{match[1]}: this data= has no such option")
         if any(node in match[1].split(".")[:-1] for node in _FREE):
             return error  # these take further arguments with a plus, as Hydra says
-        return UsageError(f"{match[1]}: there is no such option{_meant(match[1], names)}")
+        return UsageError(f"{match[1]}: there is no such option{meant(match[1], names)}")
     if match := re.search(r"Could not find '(\w+)/([^']+)'", str(error)):
         names = set(groups().get(match[1], []))
         listed = f" ({', '.join(sorted(names))})" if names else ""
-        return UsageError(f"{match[1]}={match[2]}: there is no such config{listed}{_meant(match[2], names)}")
+        return UsageError(f"{match[1]}={match[2]}: there is no such config{listed}{meant(match[2], names)}")
     return error
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _print(text: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 
 from cover.config.options.scoring import ModelOptions
 from cover.errors import UsageError
@@ -86,17 +87,13 @@ def _views(views: object, model: str, folders: Sequence[Path]) -> Iterator[str]:
                     yield f"views.{branch}.{name}={given[name]}"
 
 
-def _composed(name: str, folders: Sequence[Path]) -> dict[str, Any]:
+def _composed(name: str, folders: Sequence[Path]) -> Any:
     """A config of views with those that it builds on."""
     files = [folder / "views" / f"{name}.yaml" for folder in folders]
     path = next(filter(Path.is_file, files), None)
     if path is None:
         return {}
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    merged: dict[str, Any] = {}
-    for base in content.pop("defaults", []):
-        if isinstance(base, str) and base != "_self_":
-            merged |= _composed(base, folders)
-    for key, value in content.items():
-        merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
-    return merged
+    content = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(content, dict)
+    bases = [base for base in content.pop("defaults", []) if isinstance(base, str) and base != "_self_"]
+    return OmegaConf.merge(*(_composed(base, folders) for base in bases), content)

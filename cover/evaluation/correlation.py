@@ -86,12 +86,12 @@ def srocc_of(x: Array, y: Array) -> float:
 
 
 def krocc_of(x: Array, y: Array) -> float:
-    """:func:`krocc` of each resampling."""
+    """:func:`krocc` of what :func:`~cover.evaluation.fits.curve.pairs` gives."""
     return float(stats.kendalltau(x, y).statistic) if correlated(x, y) else math.nan
 
 
 def plcc_of(x: Array, y: Array, curve: Curve | None) -> float:
-    """:func:`plcc` of each resampling, after a curve that is already fitted."""
+    """:func:`plcc` of such pairs, after a curve that is already fitted."""
     if curve is None or not correlated(x, y):
         return math.nan
     # Of the curve's shape, not of its values: where it is nearly flat, those differ by rounding alone.
@@ -103,5 +103,5 @@ def plcc_of(x: Array, y: Array, curve: Curve | None) -> float:
 
 
 def rmse_of(x: Array, y: Array, curve: Curve | None) -> float:
-    """:func:`rmse` of each resampling, after a curve that is already fitted."""
+    """:func:`rmse` of such pairs, after a curve that is already fitted."""
     return math.nan if curve is None else float(np.sqrt(np.mean((curve(x) - y) ** 2)))

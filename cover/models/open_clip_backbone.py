@@ -3,13 +3,14 @@
 Source of the networks and their names: github.com/mlfoundations/open_clip.
 """
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from cover.text import meant
 
 
 class OpenClipBackbone(nn.Module):
@@ -128,9 +129,7 @@ def _tag(name: str, tag: str | None) -> str | None:
 
 def _known(kind: str, name: str, names: list[str]) -> None:
     if name not in names:
-        close = difflib.get_close_matches(name, names, n=3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise ValueError(f"semantic: open_clip has no {kind} {name!r}{hint}")
+        raise ValueError(f"semantic: open_clip has no {kind} {name!r}{meant(name, names, 3)}")
 
 
 def _weights(name: str, tag: str | None) -> dict[str, Any]:

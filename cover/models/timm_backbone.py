@@ -1,6 +1,5 @@
 """A CNN on every frame by itself, in place of a branch's own backbone."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from torch.nn import functional
 
 from cover.models import efficientnet
 from cover.models.folding import fold_batch_norms
+from cover.text import meant
 
 _PIECE = 2**18  # px that pass the network together in inference on a CPU: more than its caches hold is slower
 
@@ -139,9 +139,7 @@ def _of_timm(branch: str, name: str, stages: Sequence[int] | None) -> tuple[nn.M
     import timm  # a second of every start, so only where it is used
 
     if not timm.is_model(name):
-        close = difflib.get_close_matches(name, timm.list_models(), n=3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise ValueError(f"{branch}: timm has no network {name!r}{hint}")
+        raise ValueError(f"{branch}: timm has no network {name!r}{meant(name, timm.list_models(), 3)}")
     try:
         chosen: dict[str, Any] = {} if stages is None else {"out_indices": tuple(stages)}
         network: Any = timm.create_model(name, features_only=True, **chosen)

@@ -5,7 +5,6 @@ functions below, and nothing else; pandas then computes it. No name reaches Pyth
 """
 
 import ast
-import difflib
 import keyword
 import math
 import re
@@ -17,6 +16,7 @@ import pandas as pd
 
 from cover.errors import UsageError
 from cover.results.read import Results, identifier
+from cover.text import meant
 
 _NODES = (
     *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Compare),
@@ -69,9 +69,7 @@ def matching(table: pd.DataFrame, expression: str, by: str | None = None) -> "pd
             raise UsageError(f"{expression}: is no condition; compare it, such as overall > 0.5")
         return holding
 
-    if by is None:
-        return holds(table)
-    parts = [holds(part) for _, part in _grouped(table, by)]
+    parts = [holds(part) for _, part in grouped(table, by)]
     holding = pd.concat(parts) if parts else pd.Series(dtype=bool)
     return holding.reindex(table.index, fill_value=False)
 
@@ -90,9 +88,8 @@ def conditions_hold(table: pd.DataFrame, expression: str, by: str | None = None)
     Raises:
         UsageError: As for :func:`matching`.
     """
-    groups = [("all", table)] if by is None else _grouped(table, by)
     outcomes = {}
-    for name, part in groups:
+    for name, part in grouped(table, by):
         value = _compute(part, expression)
         if isinstance(value, pd.Series) and value.dtype == bool:
             value = bool(len(value) and value.all())
@@ -148,8 +145,7 @@ def figures_of(table: pd.DataFrame, expression: str) -> list[Figure]:
 
 
 def _worst(table: pd.DataFrame, chosen: "pd.Series[bool]") -> list[str]:
-    ordered = table[chosen.to_numpy()].sort_values("overall", kind="stable") if "overall" in table else table[chosen]
-    return [str(name) for name in ordered.index]
+    return [str(name) for name in table[chosen.to_numpy()].sort_values("overall", kind="stable").index]
 
 
 def _known(tree: ast.Expression, table: pd.DataFrame, expression: str) -> ast.Expression:
@@ -166,14 +162,20 @@ def _known(tree: ast.Expression, table: pd.DataFrame, expression: str) -> ast.Ex
         known = by_key.get(node.id.casefold().replace("_", ""))
         if known is None:
             listed = ", ".join(map(str, table))
-            close = difflib.get_close_matches(node.id, map(str, table), n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = meant(node.id, map(str, table))
             raise UsageError(f"{expression[:80]}: there is no column {node.id} (found: {listed[:500]}){hint}")
         node.id = known
     return tree
 
 
-def _grouped(table: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
+def grouped(table: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
+    """Give the groups of a table by the values of a column, with their names; None gives the table as ``all``.
+
+    Raises:
+        UsageError: There is no such column.
+    """
+    if by is None:
+        return [("all", table)]
     if by not in table:
         raise UsageError(f"by={by}: there is no such column (found: {', '.join(map(str, table))})")
     return [(str(name), part) for name, part in table.groupby(by, sort=True, dropna=False)]

@@ -177,9 +177,9 @@ def _evidence(text: bytes) -> Evidence | None:
         values = {branch: _map(packed) for branch, packed in maps.items()}
         times = {branch: np.array(packed["times"], dtype=float) for branch, packed in maps.items()}
         frames = {branch: np.array(packed["frames"], dtype=np.int64) for branch, packed in maps.items()}
-        moments = {(len(values[branch]),) for branch in maps}
-        shapes = {rows.shape for rows in (*times.values(), *frames.values())}
-        if len(moments) > 1 or shapes != moments or any(np.isinf(rows).any() for rows in times.values()):
+        lengths = {rows.shape[:1] for rows in values.values()}
+        lengths |= {rows.shape for rows in (*times.values(), *frames.values())}
+        if len(lengths) > 1 or any(np.isinf(rows).any() for rows in times.values()):
             return None
         strip = base64.b64decode(line.get("strip", ""))
         width, height = map(int, line.get("size", (0, 0)))

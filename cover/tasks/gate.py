@@ -5,7 +5,7 @@ import math
 from rich.console import Console
 
 from cover.config.options.results import GateOptions
-from cover.results.conditions import Figure, conditioned, conditions_hold, figures_of
+from cover.results.conditions import Figure, conditioned, conditions_hold, figures_of, grouped
 from cover.results.read import read_folder
 from cover.tasks.select import warn_of_meaningless
 from cover.text import visible
@@ -28,13 +28,13 @@ def gate(options: GateOptions) -> int:
     table = conditioned(results)
     outcomes = conditions_hold(table, options.expression, options.by)
     console = Console()
+    parts = dict(grouped(table, options.by))
     for name, holds in outcomes.items():
         where = "" if options.by is None else f" ({options.by}={visible(name)})"
         said = f"{'holds' if holds else 'DOES NOT HOLD'}: {options.expression}{where}"
         console.print(said, highlight=False, markup=False, soft_wrap=True)
-        part = table if options.by is None else table[table[options.by].astype(str) == name]
-        for figure in figures_of(part, options.expression):
-            console.print(f"  {_line(figure, len(part))}", highlight=False, markup=False, soft_wrap=True)
+        for figure in figures_of(parts[name], options.expression):
+            console.print(f"  {_line(figure, len(parts[name]))}", highlight=False, markup=False, soft_wrap=True)
     what = "parts" if results.in_parts else "videos"
     console.print(f"{len(table):,} {what} scored, {len(results.errors):,} failed", highlight=False)
     if options.strict and results.errors:

@@ -187,7 +187,7 @@ def _without_end_mark(path: Path) -> np.ndarray:
     pictures: list[np.ndarray] = []
     for padding in (b"", b"\x55" * 64):
         with Image.open(io.BytesIO(data + padding + _JPEG_END), formats=("JPEG",)) as image:
-            pictures.append(np.array(image.convert("RGB")))
+            pictures.append(_rgb(image, path))
     if not np.array_equal(pictures[0], pictures[1]):
         raise OSError("the file ends before its last pixel")
     return pictures[0]

@@ -48,7 +48,7 @@ def find_cuts(
     import cv2
     from scenedetect import AdaptiveDetector, FrameTimecode
 
-    rate = index.info.fps or 25.0  # unused: cuts are taken by number
+    rate = index.info.fps or 25.0  # has no effect: cuts are taken by number
     detector = AdaptiveDetector(adaptive_threshold=threshold, min_scene_len=1)
     cuts = []
     for number, frame in FrameDecoder(index, range(index.info.frames), threads, rotate=False):

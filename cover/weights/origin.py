@@ -45,14 +45,10 @@ class Origin:
             return self.fetched(published, asked)
         # The sha256 also rules out that files name each other in a ring.
         name = PureWindowsPath(self.name).name
-        beside = self.owner.parent / name
         given = None if asked is None or asked in _DOWNLOADED else Path(asked)
-        for path in filter(None, (given, beside)):
-            try:
-                if path.is_file() and sha256_of(path) == self.sha256:
-                    return path
-            except OSError as error:
-                raise WeightsError(f"{path} cannot be read ({error.strerror or error})") from error
+        for path in filter(None, (given, self.owner.parent / name)):
+            if _is_file(path, self.sha256):
+                return path
         there = "" if given is None else f" ({given} is not that file)"
         raise WeightsError(
             f"{self.owner} holds only what was trained from {printable(name)}: base_weights=FILE names that "
@@ -63,9 +59,8 @@ class Origin:
         """Locate a published file; download it only where the user asked for that, not because a file names it."""
         if self.owner is None or asked in _DOWNLOADED:
             return fetch(published)
-        given = None if asked is None else Path(asked)
-        if given is not None and given.is_file() and sha256_of(given) == published.sha256:
-            return given
+        if asked is not None and _is_file(Path(asked), published.sha256):
+            return Path(asked)
         path = cached(published)
         if path is None:
             start = PRETRAINED_WEIGHTS if self.name == PRETRAINED_WEIGHTS else "cover"
@@ -74,6 +69,14 @@ class Origin:
                 f"base_weights={start} downloads it ({published.bytes / 1e6:.0f} MB), base_weights=FILE takes a copy"
             )
         return path
+
+
+def _is_file(path: Path, sha256: str | None) -> bool:
+    """Return whether a file is there and has a checksum."""
+    try:
+        return path.is_file() and sha256_of(path) == sha256
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror or error})") from error
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def join(
             values = [number(cell) for cell in table.frame[column]]
             metric = label if len(score_columns) == 1 and label not in _TAKEN else f"{label}: {column}"
             scores[metric] = {
-                matched[name]: float(value)
+                matched[name]: value
                 for name, value in zip(table.names, values, strict=True)
                 if name in matched and value is not None
             }
