@@ -184,23 +184,22 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
         with open_video(path, stream=number) as opened:
             count = count_frames(*opened, threads)
         times = times if times is not None and len(times) == count else None
-        info, cut = _ended_early(_counted(info, count), _seconds(times, stream), container)
-        return VideoIndex(
+        index = VideoIndex(
             path,
-            info,
+            _counted(info, count),
             stream=number,
             pts=times,
             counted=True,
             orientation=orientation,
             time_base=stream.time_base,
-            notes=(*notes, *cut),
+            notes=notes,
         )
-    info, cut = _ended_early(_counted(info, len(order)), _seconds(times, stream), container)
+        return _ended_early(index, container)
     keys = np.flatnonzero(scan.key)
     keys = keys[np.argsort(pts[keys], kind="stable")]
-    return VideoIndex(
+    index = VideoIndex(
         path,
-        info,
+        _counted(info, len(order)),
         stream=number,
         pts=times,
         positions=order,
@@ -210,35 +209,27 @@ def _index_video(path: Path, container: InputContainer, stream: VideoStream, rot
         orientation=orientation,
         seekable=info.container in _SEEKABLE,
         time_base=stream.time_base,
-        notes=(*notes, *cut),
+        notes=notes,
     )
+    return _ended_early(index, container)
 
 
-def _seconds(times: np.ndarray | None, stream: VideoStream) -> np.ndarray | None:
-    """Times of frames in seconds after the first; None where they are unknown."""
-    if times is None or not len(times) or not stream.time_base:
-        return None
-    return np.asarray((times - times[0]) * float(stream.time_base), dtype=float)
-
-
-def _ended_early(
-    info: VideoInfo, seconds: np.ndarray | None, container: InputContainer
-) -> tuple[VideoInfo, tuple[str, ...]]:
+def _ended_early(index: VideoIndex, container: InputContainer) -> VideoIndex:
     """Compare the end of the frames with the duration in the header, which a file that is cut short keeps.
 
     Returns:
-        The facts, with the duration of the frames where they end long before the promised end, and a note on that.
+        The index; with the duration of the frames and a note where they end long before the promised end.
     """
-    if info.duration is None or not info.fps or seconds is None:
-        return info, ()
+    info = index.info
+    if info.duration is None or not info.fps or index.pts is None or not len(index.pts) or index.time_base is None:
+        return index
     start = (container.start_time or 0) / av.time_base  # counts in a duration of the container
-    longest = max(1 / info.fps, float(np.diff(seconds).max(initial=0.0)))
-    end = float(seconds[-1]) + 1 / info.fps
+    longest = max(1 / info.fps, float(np.diff(index.times).max(initial=0.0)))
     # The last frame of a slide show may stay for as long as another one did.
-    if info.duration - end <= max(_UNNOTICED, _UNNOTICED_SHARE * info.duration, 2 * longest, start):
-        return info, ()
-    note = f"the frames end at {end:.1f} s of the {info.duration:.1f} s that the header promises"
-    return replace(info, duration=end), (note,)
+    if info.duration - index.end <= max(_UNNOTICED, _UNNOTICED_SHARE * info.duration, 2 * longest, start):
+        return index
+    note = f"the frames end at {index.end:.1f} s of the {info.duration:.1f} s that the header promises"
+    return replace(index, info=replace(info, duration=index.end), notes=(*index.notes, note))
 
 
 def _orientation(scan: Scan, stream: VideoStream) -> Orientation:
