@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cover.errors import CoverError, UsageError
-from cover.text import printable
+from cover.text import as_cells, printable
 
 _PIECE = 65_536  # bytes of a file that its digest reads at each place
 log = logging.getLogger(__name__)
@@ -112,7 +112,8 @@ def end_line(path: Path) -> None:
 
 
 def csv_line(*values: str) -> str:
-    """Format one line of CSV, without its end."""
+    """Format one line of CSV, without its end, so that no cell does harm (:func:`cover.text.as_cell`)."""
+    values = as_cells(values)
     line = ",".join(values)
     # Most lines need no quotes. A line of a single empty field does: it would be a blank line.
     if line and line.count(",") == len(values) - 1 and not _QUOTED.search(line):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cover.cells import is_missing, number
 from cover.errors import UsageError
 from cover.matching import without_suffix
-from cover.text import printable
+from cover.text import from_cell, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -326,6 +326,8 @@ def _read_text(text: str, what: str, usual: str, separator: str | None, decimal:
     place, skipped, mark = _start(text, what, usual, separator)
     layout = f"read as separated by {_NAMES.get(mark, repr(mark))}; data.separator= sets another"
 
+    spelled = "'" in text or "\\u" in text  # cells of our own tables
+
     def read() -> Iterator[TableLine]:
         reader = csv.reader(_lines(text, place), delimiter=mark, strict=True)
         try:
@@ -335,6 +337,7 @@ def _read_text(text: str, what: str, usual: str, separator: str | None, decimal:
                 if len(cells) > len(header) and any(map(str.strip, cells[len(header) :])):
                     raise UsageError(f"{what}, {where}: more fields than the header has ({layout})")
                 if any(map(str.strip, cells)):
+                    cells = [*map(from_cell, cells)] if spelled else cells
                     padded = cells if len(cells) >= len(header) else [*cells, *[""] * (len(header) - len(cells))]
                     yield where, {name: cell for name, cell in zip(header, padded, strict=False) if name}
         except csv.Error as error:

@@ -2,11 +2,21 @@
 
 import difflib
 import os
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _JOINERS = "\u200c\u200d"  # which scripts and emoji need between letters
 _ESCAPES = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
+
+# Control characters but tab and newline, marks that turn text around, bytes that are not UTF-8; and a backslash that
+# would look like the escape of one of them.
+_HARMFUL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\\(?=u(?!d[89a-f])[0-9a-f]{4})"
+)
+_ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
+_SUSPECT = re.compile(rf"{_HARMFUL.pattern}|[|(!]")
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20].*[|(!]", re.DOTALL)
 
 
 def printable(text: str) -> str:
@@ -23,6 +33,30 @@ def visible(text: str | os.PathLike[str]) -> str:
     return name if name.isascii() and name.isprintable() else "".join(map(_spelt, name))
 
 
+def as_cell(text: str) -> str:
+    r"""Spell text for a cell of a table so that neither a terminal nor a spreadsheet acts on it.
+
+    Control characters, marks that turn text around, and bytes of a name that are not UTF-8 (lone surrogates) become
+    ``\u001b``. Text that a spreadsheet would run as a formula gets an apostrophe before it: text that begins with
+    ``=``, ``+``, ``-`` or ``@`` and has a ``|``, ``(`` or ``!`` in it. :func:`from_cell` gives the text back.
+    """
+    if _FORMULA.match(text.lstrip("'")):
+        text = f"'{text}"
+    return _HARMFUL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def as_cells(values: Sequence[str]) -> Sequence[str]:
+    """Spell texts for the cells of a line (:func:`as_cell`), fast where there is nothing to do."""
+    return [as_cell(value) for value in values] if _SUSPECT.search(",".join(values)) else values
+
+
+def from_cell(cell: str) -> str:
+    """Give back the text that :func:`as_cell` has spelled."""
+    if "\\u" in cell:
+        cell = _ESCAPED.sub(_unescaped, cell)
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell.lstrip("'")) else cell
+
+
 def meant(name: str, known: Iterable[str], count: int = 1) -> str:
     """Suggest the known names that a misspelt one is closest to, to stand at the end of a message; empty without any.
 
@@ -33,6 +67,11 @@ def meant(name: str, known: Iterable[str], count: int = 1) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=count)
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    character = chr(int(match[1], 16))
+    return character if character == "\\" or _HARMFUL.match(character) else match[0]
 
 
 def _spelt(character: str) -> str:

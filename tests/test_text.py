@@ -1,12 +1,13 @@
 """Names from outside: valid in files, visible to people."""
 
 import os
+import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cover.text import printable, visible
+from cover.text import as_cell, as_cells, from_cell, printable, visible
 
 NAMES = st.text() | st.binary().map(os.fsdecode)
 
@@ -22,6 +23,42 @@ def test_people_see_one_line_without_controls(name: str) -> None:
     assert len(text.splitlines()) <= 1
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+@given(NAMES)
+def test_cells_give_their_text_back(text: str) -> None:
+    assume(not re.search(r"\\ud[89a-f]", text))  # which stands for a byte that is not UTF-8
+    assert from_cell(as_cell(text)) == text
+    assert as_cells([text, "a"]) == [as_cell(text), "a"]
+
+
+@given(NAMES)
+def test_no_cell_moves_a_terminal_or_starts_a_formula(text: str) -> None:
+    cell = as_cell(text)
+    assert not {*map(chr, range(32)), "\x7f", "\x9b"} & {*cell} - {"\t", "\n"}
+    assert not (cell.lstrip().startswith(("=", "+", "-", "@")) and any(mark in cell for mark in "|(!"))
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=cmd|'/c calc'!A0.jpg", "'=cmd|'/c calc'!A0.jpg"),
+        ("@SUM(A1).mp4", "'@SUM(A1).mp4"),
+        (" +x!y", "' +x!y"),
+        ("-0AbC.mp4", "-0AbC.mp4"),  # an id of a video site
+        ("=a=b.mp4", "=a=b.mp4"),
+        ("a (1).mp4", "a (1).mp4"),
+        ("'quoted'", "'quoted'"),
+        ("'=x(1)", "''=x(1)"),
+        ("\x1b]0;title\x07.mp4", r"\u001b]0;title\u0007.mp4"),
+        (r"a\u001b", r"a\u005cu001b"),
+        (r"C:\videos\u.mp4", r"C:\videos\u.mp4"),
+        ("two\nlines", "two\nlines"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+    ],
+)
+def test_what_a_cell_has_for_a_text(text: str, cell: str) -> None:
+    assert as_cell(text) == cell
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def read_entries(folder: Path) -> Iterator[Entry]:
 
 
 def read_locations(folder: Path, names: set[str]) -> dict[str, str]:
-    """Read where videos were when they were scored, by the name that tables have for them.
+    """Read where videos were when they were scored, by the names that :mod:`cover.results.read` has.
 
     Args:
         folder: The results folder.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from cover.cells import is_missing, number
 from cover.errors import UsageError
@@ -37,6 +38,7 @@ from cover.results.names import (
 from cover.results.record import RunRecord, is_before_07, read_run_record
 from cover.scores import SCORES
 from cover.tables import Columns, read_table
+from cover.text import from_cell, printable
 
 _NUMBERS = {*FACTS, "mos", "predicted_mos", "percentile"} - {"codec", "lossless"}
 _TRUTH = {"True": True, "False": False}
@@ -227,7 +229,7 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
             "na_values": {name: [""] for name in header if name not in TEXTS},
         }
         for chunk in [pd.read_csv(path, **options)] if rows is None else pd.read_csv(path, chunksize=rows, **options):
-            table = _by_name(chunk)
+            table = _by_name(_unspelled(chunk))
             yield table[~table.index.duplicated(keep="last")] if unique else table
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error
@@ -273,7 +275,20 @@ def _lines(folder: Path, name: str, column: str) -> "pd.Series[str]":
         return pd.Series(dtype=str)
     if not {FILENAME, column} <= {*table}:
         return pd.Series(dtype=str)
-    return _by_name(table)[column]
+    return _by_name(_unspelled(table))[column]
+
+
+def _unspelled(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose texts are as they were before they were spelled for cells (:func:`cover.text.as_cell`)."""
+    for name in table:
+        if not is_numeric_dtype(table[name]):
+            table[name] = table[name].map(_unspelled_cell)
+    return table.rename(columns=_unspelled_cell)
+
+
+def _unspelled_cell(cell: object) -> object:
+    # A pandas string cannot hold the lone surrogates of a name that is not UTF-8: these stay spelled.
+    return printable(from_cell(cell)) if isinstance(cell, str) else cell
 
 
 def _metrics(folder: Path) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from cover.results.reference import Reference
 from cover.results.table_writer import TableLayout, listed_lines, listed_names
 from cover.rows import Failure, Row, fingerprint, part_of
 from cover.scores import VideoScore
+from cover.text import printable
 from cover.video import file_facts
 
 
@@ -198,7 +199,7 @@ class ResultStore:
             record["facts"] = {**record.get("facts", {}), "duration": length}
         if self.evidence:
             looked_at = outcome.maps, outcome.times, outcome.frames, outcome.thumbnails
-            append_line(self.folder / EVIDENCE, evidence_line(self._layout.name(row, record), *looked_at))
+            append_line(self.folder / EVIDENCE, evidence_line(printable(self._layout.name(row, record)), *looked_at))
         # Before the table: what the table lists can always be resumed.
         self._places.put(name, append_entry(self.folder, record))
         cells = self._layout.cells(row, record)

@@ -27,7 +27,7 @@ from cover.results.names import (
 from cover.results.videos import VideoSums
 from cover.rows import Row
 from cover.scores import SCORES
-from cover.text import printable
+from cover.text import from_cell
 
 ScoreRecord = Mapping[str, Any]
 """A scored row as the journal has it."""
@@ -66,8 +66,8 @@ class TableLayout:
         Start and end are as they were asked for; numbers of frames are turned into seconds where these are known.
         """
         if not self.in_parts:
-            return (printable(row.name),)
-        return (printable(row.video), *_placed(row, record).cells())
+            return (row.name,)
+        return (row.video, *_placed(row, record).cells())
 
     def name(self, row: Row, record: ScoreRecord) -> str:
         """Name a row as its cells in the tables do."""
@@ -148,7 +148,7 @@ class TableWriter:
 
     def add_remark(self, video: str, remark: str) -> None:
         """Add a remark on how a video was cut."""
-        self._write[NOTES](csv_line(printable(video), "", "", remark) + "\n")
+        self._write[NOTES](csv_line(video, "", "", remark) + "\n")
 
     def video_lines(self) -> Iterator[str]:
         """Give the lines of ``videos.csv``."""
@@ -159,7 +159,7 @@ def listed_lines(path: Path) -> Iterator[list[str]]:
     """Give the lines of a table, its header first, as far as they can be read."""
     try:
         with path.open(newline="", encoding="utf-8", errors="backslashreplace") as file:
-            yield from filter(None, csv.reader(file))
+            yield from ([*map(from_cell, line)] for line in csv.reader(file) if line)
     except FileNotFoundError:
         return
     except csv.Error:  # what follows is not a table of ours

@@ -12,7 +12,6 @@ from cover.files import csv_line
 from cover.parts import bound_text
 from cover.results.names import SCORE_COLUMNS, VIDEO_SUM_COLUMNS
 from cover.rows import Row
-from cover.text import printable
 
 _QUANTILES = {"P1": 0.01, "P5": 0.05}
 _TITLES = {score: column for column, score in SCORE_COLUMNS.items()}
@@ -80,7 +79,7 @@ class VideoSums:
             header += [title, *(f"{title}{quantile}" for quantile in _QUANTILES), f"{title}Min"]
         yield csv_line(*header)
         for video, known in self._sums.items():
-            start = [printable(video), str(known.parts), str(known.failed)]
+            start = [video, str(known.parts), str(known.failed)]
             if known.values:
                 yield csv_line(*start, *self._figures(known.values))
             elif known.failed:

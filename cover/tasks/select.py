@@ -1,5 +1,7 @@
 """Write the list of the videos that fulfil a condition, and say how many and how long they are."""
 
+import re
+
 import pandas as pd
 from rich.console import Console
 
@@ -15,6 +17,8 @@ from cover.results.read import Results, read_folder
 from cover.text import visible
 
 _NOTHING_KEPT = 1
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def select(options: SelectOptions) -> int:
@@ -38,9 +42,12 @@ def select(options: SelectOptions) -> int:
         if results.in_parts:
             raise UsageError(f"output={path}: a list of paths cannot hold parts; name a .csv file")
         lines = [paths.get(name, name) for name in names]
-        if broken := [line for line in lines if len(line.splitlines()) > 1]:
-            Console(stderr=True).print(f"WARNING: {len(broken)} names of several lines are left out", highlight=False)
-        write_text(path, "".join(f"{line}\n" for line in lines if line not in broken))
+        plain = [line for line in lines if not _CONTROLS.search(line)]
+        if count := len(lines) - len(plain):
+            remedy = "name a .csv file, which can hold them"
+            message = f"WARNING: left out names with control characters: {count}; {remedy}"
+            Console(stderr=True).print(message, highlight=False)
+        write_text(path, "".join(f"{line}\n" for line in plain))
     elif path.suffix == ".csv":
         listed = pd.DataFrame({FILENAME: names, "path": [paths.get(name, name) for name in names]})
         if results.in_parts:

@@ -215,7 +215,7 @@ def test_lists_of_paths_hold_one_a_line(cover: Command, tmp_path: Path, capsys: 
     assert cover("select", folder, "overall > -9", "by=scene", "output=kept.txt") == 0
     assert Path("kept.txt").read_text() == "a.mp4\n"
     shown = capsys.readouterr()
-    assert "1 names of several lines are left out" in shown.err
+    assert "left out names with control characters: 1" in shown.err
     assert "\x1b" not in shown.out
 
 

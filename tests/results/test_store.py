@@ -21,6 +21,7 @@ from cover.results.read import read_folder, videos
 from cover.results.store import ResultStore
 from cover.rows import Failure, Row, part_of
 from cover.scores import REVISION, VideoScore
+from cover.text import from_cell, printable
 from cover.video import probe
 from tests.helpers.clips import write_clip
 
@@ -335,8 +336,8 @@ def test_any_file_name_makes_a_table_that_reads_back(
     for row in rows:
         results.add(row, scored())
     results.close()
-    printable = [name.encode("utf-8", "backslashreplace").decode() for name in names]
-    assert [line[0] for line in table(folder / "out/scores.csv")[1:]] == printable
+    assert [from_cell(line[0]) for line in table(folder / "out/scores.csv")[1:]] == names
+    assert {*read_folder(folder / "out").table.index} == {printable(name) for name in names}
     assert store(folder, rows).open(resume=True) == []
 
 

@@ -284,6 +284,20 @@ def test_names_of_any_kind(infer: Run, clips: Path, tmp_path: Path) -> None:
     assert sorted(line[0] for line in table(Path("out/scores.csv"))[1:]) == sorted(printable)
 
 
+def test_names_that_would_do_harm_are_spelled_in_tables_and_read_back(infer: Run, clips: Path, tmp_path: Path) -> None:
+    harmful = {"=cmd|' calc'!A0.mp4": "'=cmd|' calc'!A0.mp4", "\x1b[2Jgone.mp4": r"\u001b[2Jgone.mp4"}
+    harmless = ["-0AbC.mp4", "a (1).mp4"]
+    (tmp_path / "odd").mkdir()
+    for name in (*harmful, *harmless):
+        shutil.copy(clips / "a.mp4", tmp_path / "odd" / name)
+    assert infer("data=odd", "output=out", "report=true") == 0
+    assert {line[0] for line in table(Path("out/scores.csv"))[1:]} == {*harmful.values(), *harmless}
+    assert {*cover.read_results("out").index} == {*harmful, *harmless}
+    assert b"\x1b" not in b"".join(path.read_bytes() for path in Path("out").glob("*.*"))
+    assert infer("data=out/scores.csv", "data.root=odd", "output=again") == 0
+    assert Path("again/scores.csv").read_bytes() == Path("out/scores.csv").read_bytes()
+
+
 @pytest.mark.parametrize("name", ["new\nline.mp4", "${weights}.mp4", os.fsdecode(b"not utf-8 \xff.mp4")])
 def test_a_file_of_any_name(infer: Run, clips: Path, tmp_path: Path, name: str) -> None:
     shutil.copy(clips / "a.mp4", tmp_path / name)
