@@ -113,14 +113,14 @@ def end_line(path: Path) -> None:
 
 def csv_line(*values: str) -> str:
     """Format one line of CSV, without its end, so that no cell does harm (:func:`cover.text.as_cell`)."""
-    values = as_cells(values)
-    line = ",".join(values)
+    cells = as_cells(values)
+    line = ",".join(cells)
     # Most lines need no quotes. A line of a single empty field does: it would be a blank line.
-    if line and line.count(",") == len(values) - 1 and not _QUOTED.search(line):
+    if line and line.count(",") == len(cells) - 1 and not _QUOTED.search(line):
         return line
     text = io.StringIO()
     # Before Python 3.13 a field is quoted only for the characters of the line terminator, hence both of them.
-    csv.writer(text, lineterminator="\r\n").writerow(values)
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
     return text.getvalue().removesuffix("\r\n")
 
 
