@@ -3,9 +3,13 @@
 import difflib
 import os
 import re
+import shutil
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
+_SHORT = 3  # characters; a shorter text is in many names
 _JOINERS = "\u200c\u200d"  # which scripts and emoji need between letters
 _ESCAPES = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
 
@@ -31,6 +35,31 @@ def visible(text: str | os.PathLike[str]) -> str:
     """
     name = os.fspath(text)
     return name if name.isascii() and name.isprintable() else "".join(map(_spelt, name))
+
+
+def wrapped(text: str, width: int | None) -> str:
+    """Break text into lines between words; what is longer than a line, such as a path, stays whole.
+
+    Args:
+        text: The text.
+        width: Columns of the terminal; None breaks nothing.
+    """
+    if width is None:
+        return text
+    wrapper = textwrap.TextWrapper(
+        width, break_long_words=False, break_on_hyphens=False, replace_whitespace=False, expand_tabs=False
+    )
+    return "\n".join("\n".join(wrapper.wrap(line)) for line in text.split("\n"))
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Give the columns of the terminal that a stream writes to; None where it is no terminal."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def counted(count: int, what: str) -> str:
+    """Count things whose plural ends in s: ``1 video``, ``1,200 videos``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def as_cell(text: str) -> str:
@@ -65,7 +94,10 @@ def meant(name: str, known: Iterable[str], count: int = 1) -> str:
         known: Names that there are.
         count: Maximum number of suggestions.
     """
-    close = difflib.get_close_matches(name, list(known), n=count)
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=count)
+    # A part of a name, such as dense of cover_lite_dense, is less alike than difflib asks for.
+    close = close or [other for other in known if len(name) > _SHORT and name.lower() in other.lower()][:count]
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 

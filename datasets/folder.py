@@ -86,8 +86,10 @@ class Folder:
             )
         if others:
             lone = others.total() == 1
-            what = "1 file with another suffix was" if lone else f"{others.total()} files with other suffixes were"
-            self.remarks.append(f"{what} left out: {_counts(others)}")
+            what = (
+                "1 file that is no video or image" if lone else f"{others.total()} files that are no videos or images"
+            )
+            self.remarks.append(f"skipped {what} ({next(iter(others)) if lone else _counts(others)})")
         if frames:
             return _folded(files)
         self._hint(files)

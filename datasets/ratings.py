@@ -19,6 +19,7 @@ from cover.tables import (
     TableLine,
     read_table,
 )
+from cover.text import counted
 
 from ._listing import Listing
 from ._raters import RaterColumns, rater_columns
@@ -168,9 +169,8 @@ class Ratings:
                 "ratings.rating", *RATING, of="the rating", more="; mean opinion scores are read by data=table"
             )
         some = ", ".join(raters[:3]) + (", ..." if len(raters) > 3 else "")
-        many = "rater" if len(raters) == 1 else "raters"
         left_out = f"; no raters: {', '.join(found.left_out)}" if found.left_out else ""
-        self.remarks.append(f"{file}: {len(raters)} {many}, one per column ({some}){left_out}")
+        self.remarks.append(f"{file}: {counted(len(raters), 'rater')}, one per column ({some}){left_out}")
         others = [name for name in header if name not in (video, *raters)]
         for where, cells in records:
             if not (name := _text(cells[video])):

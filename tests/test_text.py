@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cover.text import as_cell, as_cells, from_cell, printable, visible
+from cover.text import as_cell, as_cells, from_cell, printable, visible, wrapped
 
 NAMES = st.text() | st.binary().map(os.fsdecode)
 
@@ -59,6 +59,14 @@ def test_no_cell_moves_a_terminal_or_starts_a_formula(text: str) -> None:
 )
 def test_what_a_cell_has_for_a_text(text: str, cell: str) -> None:
     assert as_cell(text) == cell
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Zl", "Zp"])), st.integers(10, 100))
+def test_lines_break_between_words_only(text: str, width: int) -> None:
+    lines = wrapped(text, width).split("\n")
+    assert all(len(line) <= width or " " not in line.strip() for line in lines)
+    assert " ".join(lines).split() == text.split()
+    assert wrapped(text, None) == text
 
 
 @pytest.mark.parametrize(

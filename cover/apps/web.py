@@ -232,7 +232,7 @@ def _compare(
             frames.append(frame_with_map(evidence, int(line.curves["overall"].argmin()), "technical", scored.scale))
         table = results.table[[*SCORES]].round(4).T.reset_index(names="score")
         table.columns = ["score", "A", "B"]
-        table["B less A"] = (table["B"] - table["A"]).round(4)
+        table["B - A"] = (table["B"] - table["A"]).round(4)
         return said, table, *frames
     finally:
         _remove(str(folder))

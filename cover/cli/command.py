@@ -1,6 +1,5 @@
 """Running a command: composing its config, calling its task, exiting with its code."""
 
-import difflib
 import importlib
 import logging
 import os
@@ -30,11 +29,11 @@ from cover.config.describe import options_of
 from cover.config.options.results import COMMANDS
 from cover.config.options.schemas import SCHEMAS
 from cover.config.resolvers import register_resolvers
-from cover.errors import CoverError, UsageError
+from cover.errors import CoverError, UsageError, own_words
 from cover.files import check_plain, sole_writer
 from cover.ranks import is_main_process
 from cover.results.names import READ
-from cover.text import meant, visible
+from cover.text import meant, visible, width_of, wrapped
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +51,26 @@ _FREE = (
     "also",
     "stages",
 )  # nodes that hold other people's arguments, or names
+
+_OTHER_COMMANDS = {
+    **dict.fromkeys(("score", "predict", "test", "run", "inference", "rate"), "infer"),
+    **dict.fromkeys(("eval", "benchmark", "measure", "validate"), "evaluate"),
+    **dict.fromkeys(("fit", "finetune", "fine-tune"), "train"),
+    **dict.fromkeys(("diff",), "compare"),
+    **dict.fromkeys(("filter", "list"), "select"),
+    **dict.fromkeys(("web", "serve", "gui", "ui"), "app"),
+}
+_OTHER_OPTIONS = {
+    **dict.fromkeys(("device", "gpu", "gpus", "cuda", "accelerator"), "trainer=cpu, gpu or ddp"),
+    **dict.fromkeys(("precision", "amp", "fp16", "bf16"), "trainer.precision"),
+    **dict.fromkeys(("workers", "num_workers", "jobs"), "decode.workers"),
+    **dict.fromkeys(("input", "path", "videos", "files", "dataset"), "data"),
+    **dict.fromkeys(("out", "out_dir", "output_dir", "save", "save_dir"), "output"),
+    **dict.fromkeys(("checkpoint", "ckpt", "ckpt_path", "pretrained"), "weights"),
+    **dict.fromkeys(("bs", "batch"), "batch_size"),
+    **dict.fromkeys(("epochs", "max_epochs"), "stages.heads.epochs"),
+}
+"""What other software calls commands and options."""
 
 _ENVIRONMENT = {
     "HYDRA_FULL_ERROR": "1",  # Hydra raises what it would print with a trace
@@ -73,10 +92,9 @@ def main() -> NoReturn:
         if command in COMMANDS:
             _run_on_results(command, arguments)
         if command not in SCHEMAS:
-            close = difflib.get_close_matches(command, [*SCHEMAS, *COMMANDS], n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            names = ", ".join([*SCHEMAS, *COMMANDS])
-            _say(UsageError(f"{command or 'cover'}: name a command: {names} (cover --help shows more){hint}"))
+            names = [*SCHEMAS, *COMMANDS]
+            there = f"{command}: there is no such command ({', '.join(names)}){_command_meant(command, names)}"
+            _say(UsageError(there if command else f"name a command: {', '.join(names)} (cover --help shows more)"))
             sys.exit(EXIT_USAGE)
         _run(command, arguments)
 
@@ -111,7 +129,7 @@ def run(task: str, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(task: str, arguments: Sequence[str]) -> NoReturn:
     if "--help" in arguments or "-h" in arguments:
-        _print(command_help(task))
+        _print(command_help(task, config_dirs(arguments)))
         sys.exit(EXIT_OK)
     if "--version" in arguments:
         _print(cover.__version__)
@@ -120,9 +138,9 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
     try:
         with _process_state() as original:
             register_resolvers()
-            folders = [config_folder(), *config_dirs(arguments)]
+            folders = _config_folders(arguments)
             # Behind all others, so that a module there shadows none.
-            sys.path += [str(folder.resolve()) for folder in folders[1:] if folder.is_dir()]
+            sys.path += [str(folder.resolve()) for folder in folders[1:]]
             rewritten = rewrite(task, arguments, _datasets(folders), _recipes(folders))
             rewritten = [*implied_options(arguments, folders), *rewritten]
             if not any(argument.startswith("-") for argument in rewritten):
@@ -140,7 +158,7 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
         sys.exit(EXIT_USAGE)
     except (UsageError, HydraException, OmegaConfBaseException, OSError, yaml.YAMLError) as error:
         # A resolver's own words are in the cause; an OSError is about the results folder, which Hydra makes.
-        _say(_better_words(task, _own_words(error)))
+        _say(_better_words(task, own_words(error), config_dirs(arguments)))
         sys.exit(EXIT_USAGE)
     except SystemExit as exit_:  # of Hydra's own flags
         sys.exit(EXIT_USAGE if exit_.code else EXIT_OK)
@@ -173,6 +191,18 @@ def _process_state() -> Iterator[list[str]]:
             os.environ.pop(name, None)
 
 
+def _config_folders(arguments: Sequence[str]) -> list[Path]:
+    folders = [config_folder(), *config_dirs(arguments)]
+    if unknown := [str(folder) for folder in folders if not folder.is_dir()]:
+        raise UsageError(f"--config-dir {unknown[0]}: no such folder")
+    return folders
+
+
+def _command_meant(command: str, names: Sequence[str]) -> str:
+    other = _OTHER_COMMANDS.get(command.lower())
+    return f"; did you mean {other}?" if other else meant(command, names)
+
+
 def _datasets(folders: Sequence[Path]) -> list[str]:
     return [path.stem for folder in folders for path in (folder / "data").glob("[!_]*.yaml")]
 
@@ -202,19 +232,7 @@ def _guarded(task: str, cfg: DictConfig) -> int:
     return EXIT_OK if complete else EXIT_SOME_FAILED
 
 
-def _own_words(error: BaseException) -> BaseException:
-    """The error of ours that others have wrapped, if there is one."""
-    seen: set[int] = set()  # a chain may be circular
-    inner: BaseException | None = error
-    while inner is not None and id(inner) not in seen:
-        if isinstance(inner, CoverError):
-            return inner
-        seen.add(id(inner))
-        inner = inner.__cause__ or inner.__context__
-    return error
-
-
-def _better_words(task: str, error: BaseException) -> BaseException:
+def _better_words(task: str, error: BaseException, folders: Sequence[Path]) -> BaseException:
     """Say which option or config was meant, where Hydra says how to append one."""
     first = str(error).splitlines()[0] if str(error) else ""
     if match := re.match(r"Could not (?:override|append) '(?:\+\+?)?([\w.]+)", first):
@@ -223,9 +241,11 @@ def _better_words(task: str, error: BaseException) -> BaseException:
             return UsageError(f"{match[1]}: this data= has no such option")
         if any(node in match[1].split(".")[:-1] for node in _FREE):
             return error  # these take further arguments with a plus, as Hydra says
-        return UsageError(f"{match[1]}: there is no such option{meant(match[1], names)}")
+        other = _OTHER_OPTIONS.get(match[1].lower())
+        hint = f"; did you mean {other}?" if other and other.split("=")[0] in names else meant(match[1], names)
+        return UsageError(f"{match[1]}: there is no such option{hint}")
     if match := re.search(r"Could not find '(\w+)/([^']+)'", str(error)):
-        names = set(groups().get(match[1], []))
+        names = set(groups(folders).get(match[1], []))
         listed = f" ({', '.join(sorted(names))})" if names else ""
         return UsageError(f"{match[1]}={match[2]}: there is no such config{listed}{meant(match[2], names)}")
     return error
@@ -236,4 +256,5 @@ def _print(text: str) -> None:
 
 
 def _say(error: BaseException) -> None:
-    sys.stderr.write(f"error: {visible(' '.join(str(error).split()))}\n")
+    line = f"error: {visible(' '.join(str(error).split()))}"
+    sys.stderr.write(f"{wrapped(line, width_of(sys.stderr))}\n")

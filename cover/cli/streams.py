@@ -1,10 +1,22 @@
 """Standard streams that cannot fail a run: what is printed comes after the results, which are files."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+
+from cover.text import width_of, wrapped
+
+
+class LineFormatter(logging.Formatter):
+    """Formats log messages for people: on a terminal, lines break between words."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a message; a trace keeps its lines."""
+        line = super().format(record)
+        return line if record.exc_info else wrapped(line, width_of(sys.stderr))
 
 
 class _Steady:

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 import cover
 from cover.config.options.data import DataOptions
 from cover.config.options.types import Options
-from cover.errors import UsageError
+from cover.errors import UsageError, own_words
 
 T = TypeVar("T", bound=Options)
 
@@ -46,8 +46,8 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
     try:
         container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        if isinstance(error.__cause__, UsageError):
-            raise error.__cause__ from error
+        if isinstance(own := own_words(error), UsageError):
+            raise own from error
         if isinstance(error, MissingMandatoryValue):
             raise UsageError(f"{error.full_key}: has no value; give {error.full_key}=VALUE") from error
         raise UsageError(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error

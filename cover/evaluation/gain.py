@@ -20,6 +20,7 @@ from cover.evaluation.resampling import (
 )
 
 _LEAST = 0.01  # of SROCC + PLCC; a smaller gain is not worth a change
+_WIDEST = 2.0
 _NAMES = ("srocc", "plcc", "sum")
 
 
@@ -61,10 +62,12 @@ class Gain(Figures):
         return cls(rank, linear, both, by=data["by"], n=data["n"], level=data["level"])
 
     def sentence(self) -> str:
-        """Describe it: ``SROCC +0.04 [0.01, 0.07], PLCC ...``."""
+        """Describe it: ``SROCC +0.04 [0.01, 0.07], PLCC ..., their sum ...``; the sum is what decides."""
         parts = []
-        for name, (value, low, high) in (("SROCC", self.srocc), ("PLCC", self.plcc)):
-            ends = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low) else " (no interval)"
+        for name, (value, low, high) in (("SROCC", self.srocc), ("PLCC", self.plcc), ("their sum", self.sum)):
+            # As wide as all values that a correlation can have: these videos say nothing.
+            known = math.isfinite(low) and high - low < _WIDEST
+            ends = f" [{low:.2f}, {high:.2f}]" if known else " (no interval)"
             parts.append(f"{name} {value:+.2f}{ends}")
         return ", ".join(parts)
 

@@ -14,6 +14,7 @@ from cover.evaluation.correlation import srocc_of
 from cover.evaluation.fits.curve import FEWEST, fitter, known
 from cover.evaluation.registry import MEASURES, resampled_statistic, within
 from cover.evaluation.resampling import FEWEST_RESAMPLED, Resampling
+from cover.text import counted
 
 _FEWEST = 8
 _OPPOSED = -0.3
@@ -134,11 +135,10 @@ def why_undefined(pred: ArrayLike, mos: ArrayLike, fit: Fit) -> list[str]:
         return ["a score or a MOS is not finite"]
     reasons = []
     if count < FEWEST_CORRELATED:
-        reasons.append(f"{_videos(count)}: correlations need {FEWEST_CORRELATED}")
+        reasons.append(f"{counted(count, 'video')}: correlations need {FEWEST_CORRELATED}")
     if count < FEWEST[fit]:
-        reasons.append(
-            f"{_videos(count)}: PLCC and RMSE after fit={fit} need {FEWEST[fit]}; fit=none takes scores as they are"
-        )
+        need = f"PLCC and RMSE after fit={fit} need {FEWEST[fit]}; fit=none takes scores as they are"
+        reasons.append(f"{counted(count, 'video')}: {need}")
     for values, what in ((x, "scores"), (y, "MOS")):
         if count >= FEWEST_CORRELATED and constant(values):
             reasons.append(f"all {count} {what} are {values[0]:g}: there is no correlation")
@@ -147,12 +147,8 @@ def why_undefined(pred: ArrayLike, mos: ArrayLike, fit: Fit) -> list[str]:
 
 def _no_interval(count: int) -> str:
     if count < FEWEST_RESAMPLED:
-        return f"{_videos(count)}: intervals need {FEWEST_RESAMPLED}"
-    return f"{_videos(count)}: where scores and MOS agree perfectly, resampling gives no interval"
-
-
-def _videos(count: int) -> str:
-    return f"{count} video{'s' if count != 1 else ''}"
+        return f"{counted(count, 'video')}: intervals need {FEWEST_RESAMPLED}"
+    return f"{counted(count, 'video')}: where scores and MOS agree perfectly, resampling gives no interval"
 
 
 def median(splits: Sequence[Measures]) -> Measures:

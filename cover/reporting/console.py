@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cover.reporting.clock import stretch
+from cover.reporting.terminal import TextLine, where
 from cover.results.names import ERRORS, NOTES, RATERS, SCORES_TABLE, VIDEOS
 from cover.results.overview import LISTED, Overview
-from cover.text import visible
+from cover.text import counted, visible
 
 if TYPE_CHECKING:
     from cover.evaluation.measures import Measures
@@ -93,29 +94,30 @@ def summary(overview: Overview, folder: Path, table: Path | None = None, remarks
         lines += [spreads, _worst_moments(overview, names) if in_parts else _ranking(overview, names)]
     errors = overview.errors
     noted = f", {overview.noted} with notes" if overview.noted else ""
-    counted = _counted(overview.scored, overview.videos) if in_parts else ""
-    lines.append(Text(f"{overview.scored}{counted} scored, {len(errors)} failed{noted}"))
-    lines += [Text(f"{visible(file)}: {visible(reason)}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
+    scored = overview.scored if overview.videos is None else _of_videos(overview.scored, overview.videos)
+    lines.append(TextLine(f"{scored} scored, {len(errors)} failed{noted}"))
+    lines += [TextLine(f"{visible(file)}: {visible(reason)}") for file, reason in islice(errors.items(), _FEW_ERRORS)]
     if len(errors) > _FEW_ERRORS:
-        lines.append(Text(f"and {len(errors) - _FEW_ERRORS} more"))
-    lines += [Text(remark) for remark in remarks]
-    lines.append(Text(f"scores: {table or folder / SCORES_TABLE}"))
+        lines.append(TextLine(f"and {len(errors) - _FEW_ERRORS} more"))
+    lines += [TextLine(remark) for remark in remarks]
+    lines.append(where("scores", table or folder / SCORES_TABLE))
     if in_parts:
-        lines.append(Text(f"each video's: {folder / VIDEOS}"))
+        lines.append(where("each video's (weighted by duration)", folder / VIDEOS))
     if errors:
-        lines.append(Text(f"why {'parts' if in_parts else 'files'} failed: {folder / ERRORS}"))
+        lines.append(where(f"why {'parts' if in_parts else 'files'} failed", folder / ERRORS))
     if overview.noted:
-        lines.append(Text(f"notes: {folder / NOTES}"))
+        lines.append(where("notes", folder / NOTES))
     return Group(*lines)
 
 
-def _counted(parts: int, videos: int | None) -> str:
-    return f" part{'s' * (parts != 1)} of {videos} video{'s' * (videos != 1)}"
+def _of_videos(parts: int, videos: int) -> str:
+    return f"{counted(parts, 'part')} of {counted(videos, 'video')}"
 
 
 def _worst_moments(overview: Overview, names: Sequence[str]) -> NumberTable:
     """List the parts with the lowest overall scores, worst first."""
-    table = NumberTable(["worst moments", *names])
+    every = overview.scored <= _WORST
+    table = NumberTable(["parts, worst first" if every else f"worst {_WORST} parts", *names])
     for row in overview.worst[:_WORST]:
         start, end = row.part or (None, None)
         where = row.name if start is None or end is None else f"{row.video} {stretch(float(start), float(end))}"
@@ -162,9 +164,9 @@ def measures_table(
             table.add(f"{name}, published", "", *(f"{figures.get(column, 'unknown')}" for column in columns))
     lost = [f"{count} {what}" for count, what in ((missing, "missing"), (failed, "failed")) if count]
     stands = f"on {next(iter(measures.values())).n} of {total} videos" + (f" ({', '.join(lost)})" if lost else "")
-    source = [Text(f"published: {published['source']}")] if published else []
+    source = [TextLine(f"published: {published['source']}")] if published else []
     reasons = dict.fromkeys(reason for values in measures.values() for reason in values.undefined)
-    return Group(table, Text(stands), *(Text(f"undefined: {reason}") for reason in reasons), *source)
+    return Group(table, TextLine(stands), *(TextLine(f"undefined: {reason}") for reason in reasons), *source)
 
 
 def standard_table(standards: Mapping[str, Mapping[str, Any]]) -> RenderableType:
@@ -201,4 +203,4 @@ def with_ends(value: float | None, ends: Sequence[float | None] | None = None, d
 
 def study_lines(study: "Study", folder: Path) -> RenderableType:
     """Say how far raters agree, and where it is written who was rejected."""
-    return Group(*map(Text, study.sentences()), Text(f"raters: {folder / RATERS}"))
+    return Group(*map(TextLine, study.sentences()), where("raters", folder / RATERS))

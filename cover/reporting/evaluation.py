@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from cover.curves import Fit
 from cover.evaluation.fits.curve import fit_curve
@@ -17,6 +16,7 @@ from cover.files import write_text
 from cover.reporting.console import measures_table, standard_table, study_lines
 from cover.reporting.plots import scatter
 from cover.reporting.tables import write_table
+from cover.reporting.terminal import show, where
 from cover.results.names import AGREEMENT, METRICS, RATERS, RATINGS, SCATTER, SPLIT_MEASURES
 
 
@@ -106,19 +106,18 @@ def show_evaluation(
         folder: The results folder.
         study: How far the raters agree, where that is known.
     """
-    console = Console()
-    console.print(measures_table(measures, published, total, *lost))
+    show(measures_table(measures, published, total, *lost))
     standards = {name: figures["p1401"] for name, figures in metrics_in(folder).items() if "p1401" in figures}
     if any(figures["rmse_star"] is not None for figures in standards.values()):
-        console.print(standard_table(standards))
+        show(standard_table(standards))
     if study is not None:
-        console.print(study_lines(study, folder), highlight=False, soft_wrap=True)
+        show(study_lines(study, folder))
     if splits is not None:
         many = f"medians over {len(splits)} splits" if len(splits) > 1 else "those of one split"
-        console.print(f"figures are {many} (splits.json)")
+        show(f"figures are {many} (splits.json)")
     if runtime is not None:
-        console.print(
+        show(
             f"30 frames of 3840x2160 on {runtime['device']}: "
             f"{runtime['decode_s']:.2f} s from file to views, {runtime['model_s']:.2f} s in the model"
         )
-    console.print(f"results: {folder}", highlight=False, soft_wrap=True)
+    show(where("results", folder))

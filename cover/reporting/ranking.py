@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.text import Text
 
 from cover.curves import Fit
 from cover.evaluation.arrays import plain
@@ -19,9 +17,9 @@ from cover.evaluation.registry import MEASURES, displayed
 from cover.files import write_text
 from cover.reporting.console import NumberTable, study_lines, with_ends
 from cover.reporting.tables import write_table
+from cover.reporting.terminal import show, where
 from cover.results.names import METRICS, PAIRS, PREDICTIONS, RANKING, RANKING_PICTURE
 
-_SHOWN_PAIRS = 10
 _STANDARD_LABELS = {"rmse_star": "RMSE*", "outlier_ratio": "outlier ratio"}
 
 
@@ -67,31 +65,27 @@ def show_ranking(ranked: Ranking, fit: Fit, total: int, folder: Path, study: Stu
         folder: The results folder.
         study: How far the raters agree, where that is known.
     """
-    console = Console()
-    console.print(_ranking(ranked))
+    show(_ranking(ranked))
     n = ranked.metrics[0].measures.n
     label = _label(ranked.criterion)
-    console.print(
-        Text(f"ranked by {label} after fit={fit}, on {n} of {total} videos; ~ the test cannot tell it from the best")
-    )
+    close = "; ~ not significantly different from the best" if len(ranked.metrics) > 1 else ""
+    show(f"ranked by {label} after fit={fit}, on {n} of {total} videos{close}")
     if any(metric.falls for metric in ranked.metrics):
-        console.print(Text("- low is good: turned round"))
+        show("- low is good: turned round")
     reasons = dict.fromkeys(reason for metric in ranked.metrics for reason in metric.measures.undefined)
     for reason in reasons:
-        console.print(Text(f"undefined: {reason}"))
+        show(f"undefined: {reason}")
     if any(math.isfinite(value) for metric in ranked.metrics for value in metric.left_out.values()):
-        console.print(_left_out(ranked))
-        console.print(
-            Text(f"fewer than {FEW} videos: errors on videos that the curve was not fitted to, and how much larger")
-        )
+        show(_left_out(ranked))
+        show(f"leave-one-out errors (fewer than {FEW} videos), and the increase over the fitted ones")
     if len(ranked.pairs):
-        console.print(_pairs(ranked))
+        show(_pairs(ranked))
         count = len(ranked.metrics) * (len(ranked.metrics) - 1) // 2
-        more = f"; the first {_SHOWN_PAIRS} of {count} pairs" if count > _SHOWN_PAIRS else ""
-        console.print(Text(f"p: of Steiger's Z and F, adjusted for the number of pairs (Holm){more}"))
+        more = f"; pairs.csv has all {count} pairs" if count > 1 else ""
+        show(f"p: of Steiger's Z and F, adjusted for the number of pairs (Holm){more}")
     if study is not None:
-        console.print(study_lines(study, folder), highlight=False, soft_wrap=True)
-    console.print(f"results: {folder} (ranking.csv, pairs.csv, ranking.png)", highlight=False, soft_wrap=True)
+        show(study_lines(study, folder))
+    show(where("results", folder, " (ranking.csv, pairs.csv, ranking.png)"))
 
 
 def _label(name: str) -> str:
@@ -122,7 +116,9 @@ def _left_out(ranked: Ranking) -> NumberTable:
 def _pairs(ranked: Ranking) -> NumberTable:
     measures = ["srocc", "plcc", *dict.fromkeys(["rmse", ranked.criterion])]
     table = NumberTable(["difference", *(_label(name) for name in measures)])
-    for (a, b), lines in list(ranked.pairs.groupby(["a", "b"], sort=False))[:_SHOWN_PAIRS]:
+    best = ranked.metrics[0].name
+    of_best = ranked.pairs[(ranked.pairs["a"] == best) | (ranked.pairs["b"] == best)]
+    for (a, b), lines in of_best.groupby(["a", "b"], sort=False):
         by_name = lines.set_index("measure")
         cells = []
         for name in measures:
@@ -134,7 +130,7 @@ def _pairs(ranked: Ranking) -> NumberTable:
             cells.append(
                 with_ends(difference, (low, high), digits=3, sign="+") + (f"\np={p:.3f}" if math.isfinite(p) else "")
             )
-        table.add(f"{a} less {b}", *cells)
+        table.add(f"{a} - {b}", *cells)
     return table
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from cover.curves import Fit
 from cover.evaluation.fits.curve import fit_curve
@@ -20,6 +19,7 @@ from cover.files import write_text
 from cover.reporting.console import measures_table, study_lines
 from cover.reporting.plots import draw_curves, scatter
 from cover.reporting.tables import write_predictions, write_table
+from cover.reporting.terminal import show, where
 from cover.results.names import BEST, CURVES_PICTURE, METRICS, PREDICTIONS, RUNGS_PICTURE, SCATTER, SUMMARY
 
 _FEW = 30  # videos to validate on, below which a word is said of the epoch that they chose
@@ -131,16 +131,23 @@ class TrainingFigures:
 def _ladder_lines(ladder: Mapping[str, Any], was_kept: bool) -> list[str]:
     """Say how an adaptation to few videos was chosen and measured."""
     by = f" (by {ladder['contents_by']})" if ladder["contents_by"] else ""
-    rungs = ", ".join(f"{name} in {count}" for name, count in ladder["rungs"].items())
+    rungs = _chosen(ladder["rungs"], ladder["folds"])
     errors = {
         name: "unknown" if value is None else f"{value:.3f}" for name, value in ladder["rmse_predicted_mos"].items()
     }
     chosen = ladder["chosen"]["rung"] + ("" if was_kept or ladder["chosen"]["rung"] == "calibration" else " (not kept)")
     return [
         f"nested cross-validation: {ladder['folds']} folds over {ladder['groups']} {ladder['left_out']}{by}; "
-        f"of {ladder['folds']} folds chose {rungs}; all videos together: {chosen}",
+        f"{rungs}; all videos together: {chosen}",
         f"RMSE of predicted MOS, calibrated without their fold: {errors['before']} before, {errors['trained']} after",
     ]
+
+
+def _chosen(rungs: Mapping[str, int], folds: int) -> str:
+    """Say how many folds chose which rung."""
+    if len(rungs) == 1:
+        return f"all {folds} folds chose {next(iter(rungs))}"
+    return ", ".join(f"{count} of {folds} folds chose {name}" for name, count in rungs.items())
 
 
 def read_figures(folder: Path) -> TrainingFigures:
@@ -167,23 +174,21 @@ def show_training(
         overrides: Options that it must be given too.
         study: How far the raters agree, where that is known.
     """
-    console, best = Console(), results.best
+    best = results.best
     count = next(iter(results.measures.values())).n
-    console.print(measures_table(results.rows(), None, count, 0, 0))
+    show(measures_table(results.rows(), None, count, 0, 0))
     if results.ladder is not None:
-        for line in _ladder_lines(results.ladder, results.kept):
-            console.print(line, highlight=False, soft_wrap=True)
-        _close(console, results, folder, program, overrides, study, RUNGS_PICTURE)
+        show(*_ladder_lines(results.ladder, results.kept))
+        _close(results, folder, program, overrides, study, RUNGS_PICTURE)
         return
     chosen = f"epoch {best['epoch']} of {best['stage']}{_VARIANTS[best['variant']]}" if results.kept else "the start"
-    console.print(f"on videos that were not trained on; best: {chosen}", highlight=False)
+    show(f"on videos that were not trained on; best: {chosen}")
     if results.kept and count < _FEW:
-        console.print(f"the epoch is the best of {count} videos, which flatters the figures", highlight=False)
-    _close(console, results, folder, program, overrides, study, CURVES_PICTURE)
+        show(f"the epoch is the best of {count} videos, which flatters the figures")
+    _close(results, folder, program, overrides, study, CURVES_PICTURE)
 
 
 def _close(
-    console: Console,
     results: TrainingFigures,
     folder: Path,
     program: str,
@@ -193,12 +198,12 @@ def _close(
 ) -> None:
     """Say whether training helped, where everything is, and the command that uses it."""
     if verdict := results.verdict():
-        console.print(verdict, highlight=False, soft_wrap=True)
+        show(verdict)
     if study is not None:
-        console.print(study_lines(study, folder), highlight=False, soft_wrap=True)
-    console.print(f"results: {folder} ({picture}, scatter.png, predictions.csv)", highlight=False, soft_wrap=True)
+        show(study_lines(study, folder))
+    show(where("results", folder, f" ({picture}, scatter.png, predictions.csv)"))
     command = shlex.join([*program.split(), "data=mydir", f"weights={folder / BEST}", *overrides])
-    console.print(f"use it: {command}", highlight=False, soft_wrap=True)
+    show(where("use it", command))
 
 
 def summarize(indices: Sequence[int], splits: Sequence[Mapping[str, Measures]], folder: Path) -> None:
@@ -215,10 +220,9 @@ def summarize(indices: Sequence[int], splits: Sequence[Mapping[str, Measures]], 
     write_table(folder / SUMMARY, table)
     medians = {score: median([split[score] for split in splits]) for score in splits[0]}
     count = next(iter(medians.values())).n
-    console = Console()
-    console.print(measures_table(medians, None, count, 0, 0))
-    console.print(f"medians over {len(splits)} splits; in brackets the 2.5th and 97.5th percentiles over them")
-    console.print(f"results: {folder / SUMMARY} and a folder for each split", highlight=False, soft_wrap=True)
+    show(measures_table(medians, None, count, 0, 0))
+    show(f"medians over {len(splits)} splits; in brackets the 2.5th and 97.5th percentiles over them")
+    show(where("results", folder / SUMMARY, " and a folder for each split"))
 
 
 def log_figures(

@@ -31,7 +31,7 @@ class ScoreChange:
     Attributes:
         score: Its name.
         n: Pairs.
-        mean: Mean of B less A.
+        mean: Mean of B - A.
         low: Lower end of its 95 % bootstrap interval; NaN where there are too few pairs for one.
         high: The upper end.
         p: Of Wilcoxon's signed-rank test, two-sided; NaN where it is undefined.
@@ -154,7 +154,7 @@ class RunComparison:
         a: Run A.
         b: Run B.
         pairs: A row a pair: ``a`` and ``b`` (names), ``unlike`` (what else differs, as text), and for each score
-            ``<score>_a``, ``<score>_b`` and ``<score>`` (B less A); pairs that differ otherwise come first, then the
+            ``<score>_a``, ``<score>_b`` and ``<score>`` (B - A); pairs that differ otherwise come first, then the
             largest changes of overall.
         changes: Of each score.
         settings: What differs between the runs: option, in A, in B.

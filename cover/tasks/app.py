@@ -3,10 +3,9 @@
 import logging
 from pathlib import Path
 
-from rich.console import Console
-
 from cover.config.options.results import AppOptions
 from cover.errors import UsageError
+from cover.reporting.terminal import show, where
 
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
@@ -37,6 +36,6 @@ def app(options: AppOptions) -> int:
         _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch)
     except OSError as error:
         raise UsageError(f"port={options.port}: cannot listen there; port=0 takes any that is free") from error
-    Console().print(f"app: {address} (Ctrl-C ends it)", highlight=False)
+    show(where("app", address, " (Ctrl-C ends it)"))
     page.block_thread()
     return 0

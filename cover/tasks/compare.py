@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from cover.config.options.results import CompareOptions
 from cover.errors import UsageError
 from cover.reporting.progress import working
+from cover.reporting.terminal import show
 from cover.results.read import Results, read_folder
 from cover.tasks.gate import NOT_MET
 from cover.tasks.select import warn_of_meaningless
@@ -41,7 +40,7 @@ def compare(options: CompareOptions) -> int:
     pairs = compared.overall.n
     if pairs < FEWEST_PAIRS:
         said = f"fail_below={options.fail_below:g}: not tested ({pairs} pairs, {FEWEST_PAIRS} are needed): exit code 0"
-        Console().print(said, highlight=False, soft_wrap=True)
+        show(said)
         return 0
     return NOT_MET if compared.overall.below(options.fail_below) else 0
 

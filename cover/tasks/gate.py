@@ -2,9 +2,8 @@
 
 import math
 
-from rich.console import Console
-
 from cover.config.options.results import GateOptions
+from cover.reporting.terminal import show
 from cover.results.conditions import Figure, conditioned, conditions_hold, figures_of, grouped
 from cover.results.read import read_folder
 from cover.tasks.select import warn_of_meaningless
@@ -27,18 +26,17 @@ def gate(options: GateOptions) -> int:
     warn_of_meaningless(results)
     table = conditioned(results)
     outcomes = conditions_hold(table, options.expression, options.by)
-    console = Console()
     parts = dict(grouped(table, options.by))
     for name, holds in outcomes.items():
         where = "" if options.by is None else f" ({options.by}={visible(name)})"
         said = f"{'holds' if holds else 'DOES NOT HOLD'}: {options.expression}{where}"
-        console.print(said, highlight=False, markup=False, soft_wrap=True)
+        show(said)
         for figure in figures_of(parts[name], options.expression):
-            console.print(f"  {_line(figure, len(parts[name]))}", highlight=False, markup=False, soft_wrap=True)
+            show(f"  {_line(figure, len(parts[name]))}")
     what = "parts" if results.in_parts else "videos"
-    console.print(f"{len(table):,} {what} scored, {len(results.errors):,} failed", highlight=False)
+    show(f"{len(table):,} {what} scored, {len(results.errors):,} failed")
     if options.strict and results.errors:
-        console.print("strict=true: the failed videos fail the gate", highlight=False)
+        show("strict=true: the failed videos fail the gate")
         return NOT_MET
     return 0 if outcomes and all(outcomes.values()) else NOT_MET
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from cover.config.build.datasets import dataset_rows
 from cover.config.compose import checked
 from cover.config.options.scoring import InferOptions
@@ -13,6 +11,7 @@ from cover.evaluation.tables.rated import check_some_exist
 from cover.files import write_bytes
 from cover.ranks import is_main_process
 from cover.reporting.console import summary
+from cover.reporting.terminal import show
 from cover.results.names import SCORES_TABLE
 from cover.tasks.report import end_with_report
 from cover.tasks.scoring import score_dataset
@@ -39,7 +38,7 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
         table = options.output if names_table(options.output) else None
         if table is not None:
             write_bytes(table, (folder / SCORES_TABLE).read_bytes())
-        Console().print(summary(store.overview(), folder, table, listing.remarks))
+        show(summary(store.overview(), folder, table, listing.remarks))
         if options.report:
             end_with_report(folder)
     return not store.errors

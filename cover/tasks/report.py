@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-from rich.console import Console
-
 from cover.config.options.results import ReportOptions
 from cover.config.options.types import FitOption
 from cover.reporting.progress import working
+from cover.reporting.terminal import show, where
+from cover.text import counted
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,9 @@ def _write(folder: Path, fit: FitOption) -> None:
     from cover.results.streamed import read_results_of_any_size
 
     results = read_results_of_any_size(folder)
-    with working(f"writing the report of {len(results.numbers)} videos"):
+    what = "part" if results.in_parts else "video"
+    with working(f"writing the report of {counted(len(results.numbers), what)}"):
         from cover.reporting.page.report import write_report
 
         page = write_report(results, fit)
-    Console().print(f"report: {page}", highlight=False, markup=False)
+    show(where("report", page))

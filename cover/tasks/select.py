@@ -3,13 +3,13 @@
 import re
 
 import pandas as pd
-from rich.console import Console
 
 from cover.config.options.results import SelectOptions
 from cover.errors import UsageError
 from cover.files import write_text
 from cover.parts import bound_text
 from cover.reporting.tables import write_table
+from cover.reporting.terminal import show, where
 from cover.results.conditions import conditioned, matching
 from cover.results.journal import read_locations
 from cover.results.names import FILENAME, PART, SELECTED
@@ -18,6 +18,7 @@ from cover.text import visible
 
 _NOTHING_KEPT = 1
 
+_UNITS = (("hours", 3600), ("minutes", 60), ("s", 1))
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -46,7 +47,7 @@ def select(options: SelectOptions) -> int:
         if count := len(lines) - len(plain):
             remedy = "name a .csv file, which can hold them"
             message = f"WARNING: left out names with control characters: {count}; {remedy}"
-            Console(stderr=True).print(message, highlight=False)
+            show(message, stderr=True)
         write_text(path, "".join(f"{line}\n" for line in plain))
     elif path.suffix == ".csv":
         listed = pd.DataFrame({FILENAME: names, "path": [paths.get(name, name) for name in names]})
@@ -58,31 +59,26 @@ def select(options: SelectOptions) -> int:
         write_table(path, pd.concat([listed, selected[others].reset_index(drop=True)], axis=1))
     else:
         raise UsageError(f"output={path}: takes a .csv or a .txt file")
-    console = Console()
     what = "parts" if results.in_parts else "videos"
-    console.print(f"kept {len(selected):,} of {len(table):,} {what}{_hours(selected, results.table)}", highlight=False)
+    show(f"kept {len(selected):,} of {len(table):,} {what}{_hours(selected, results.table)}")
     if results.errors:
-        console.print(f"failed, without a score: {len(results.errors):,}", highlight=False)
+        show(f"failed, without a score: {len(results.errors):,}")
     if options.by is not None:
         counts = table[options.by].astype(str)
         for group, total in counts.value_counts(sort=False).items():
             here = counts[table.index.isin(selected.index)]
-            console.print(
-                f"  {options.by}={visible(str(group))}: {int((here == group).sum()):,} of {total:,}",
-                highlight=False,
-                markup=False,
-            )
-    console.print(f"list: {path}", highlight=False, soft_wrap=True, markup=False)
+            show(f"  {options.by}={visible(str(group))}: {int((here == group).sum()):,} of {total:,}")
+    show(where("list", path))
     return 0 if len(selected) else _NOTHING_KEPT
 
 
 def warn_of_meaningless(results: Results) -> None:
     """Say on stderr when scores mean nothing."""
     if reason := results.run.meaningless:
-        Console(stderr=True).print(f"WARNING: {reason}: these scores mean nothing", highlight=False)
+        show(f"WARNING: {reason}: these scores mean nothing", stderr=True)
 
 
 def _hours(selected: pd.DataFrame, table: pd.DataFrame) -> str:
-    both = [pd.to_numeric(part["duration"]).sum() / 3600 for part in (selected, table)]
-    unit, times = ("hours", 1) if both[1] >= 0.1 else ("minutes", 60)
-    return f", {both[0] * times:.2f} of {both[1] * times:.2f} {unit}" if both[1] else ""
+    some, every = (pd.to_numeric(part["duration"]).sum() for part in (selected, table))
+    unit, seconds = next((unit, size) for unit, size in _UNITS if every >= 2 * size or size == 1)
+    return f", {some / seconds:.1f} of {every / seconds:.1f} {unit}" if every else ""

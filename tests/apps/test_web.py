@@ -147,7 +147,7 @@ def test_two_versions_side_by_side(address: str, tmp_path: Path) -> None:
         handed(good), handed(bad), "cover_lite", "cpu", False, api_name="/compare"
     )
     assert "overall" in words
-    assert table["headers"] == ["score", "A", "B", "B less A"]
+    assert table["headers"] == ["score", "A", "B", "B - A"]
     assert left
     assert right
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from cover import cli
+from cover.cli.help import command_help
+from cover.config.options.results import COMMANDS
+from cover.config.options.schemas import SCHEMAS
 from cover.files import sole_writer
 from tests.tasks.conftest import clips, infer, run  # noqa: F401 - fixtures
 
@@ -97,9 +100,64 @@ def test_help_needs_no_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert "usage: cover COMMAND" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("command", [*SCHEMAS, *COMMANDS])
+def test_help_is_no_wider_than_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "argv", ["cover", command, "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    long = [line for line in capsys.readouterr().out.splitlines() if len(line) > min(columns, 110)]
+    # What is typed, names and links cannot be broken.
+    assert not [line for line in long if columns > 40 or " " in line[columns // 2 :].strip()]
+
+
+def test_help_begins_with_what_most_people_use(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = command_help("infer")
+    assert shown.index("model=") < shown.index("output=") < shown.index("ratings.screening=")
+    assert "finetune_head" not in shown
+    assert "finetune_head" in command_help("train")
+
+
+def test_help_lists_configs_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.yaml").touch()
+    assert "mine" in command_help("infer", [tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("command", "suggestion"),
+    [
+        ("infr", "; did you mean infer?"),
+        ("score", "; did you mean infer?"),
+        ("eval", "; did you mean evaluate?"),
+        ("zzz", ""),
+    ],
+)
+def test_an_unknown_command_gets_a_suggestion(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, suggestion: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cover", command, "a.mp4"])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 2
+    names = ", ".join([*SCHEMAS, *COMMANDS])
+    assert capsys.readouterr().err == f"error: {command}: there is no such command ({names}){suggestion}\n"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["device=cpu"], "device: there is no such option; did you mean trainer=cpu, gpu or ddp?"),
+        (["checkpoint=a.ckpt"], "checkpoint: there is no such option; did you mean weights?"),
+        (
+            ["views=dense"],
+            "views=dense: there is no such config (cover, cover_lite, cover_lite_dense, timm, tiny); "
+            "did you mean cover_lite_dense?",
+        ),
+        (["--config-dir", "nothere"], "--config-dir nothere: no such folder"),
         (["out=x"], "out: there is no such option; did you mean output?"),
         (["bach_size=3"], "bach_size: there is no such option; did you mean batch_size?"),
         (["views.sed=3"], "views.sed: there is no such option; did you mean views.seed?"),

@@ -66,7 +66,7 @@ def test_select_writes_what_is_kept(cover: Command, results: Path, capsys: pytes
     scores = {row["Filename"]: float(row["Overall"]) for row in rows(results / "scores.csv")}
     best = sorted(scores, key=scores.__getitem__)[6:]
     assert {row["Filename"] for row in kept} == set(best)
-    assert "kept 6 of 12 videos, 0.60 of 1.20 minutes" in capsys.readouterr().out
+    assert "kept 6 of 12 videos, 36.0 of 72.0 s" in capsys.readouterr().out
 
 
 def test_select_by_groups(cover: Command, results: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,12 +18,12 @@ def test_what_is_left_out_is_counted_by_suffix(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.HEIC", *(f"{n}.txt" for n in range(9)), "x.psd", "y/z.PSD", "README", ".hidden")
     folder = Folder(tmp_path)
     assert [row.name for row in folder] == ["a.mp4", "b.HEIC"]
-    assert folder.remarks == ["12 files with other suffixes were left out: .txt 9, .psd 2, no suffix 1"]
+    assert folder.remarks == ["skipped 12 files that are no videos or images (.txt 9, .psd 2, no suffix 1)"]
 
 
 def test_one_that_is_left_out(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "notes.txt")
-    assert Folder(tmp_path).remarks == ["1 file with another suffix was left out: .txt 1"]
+    assert Folder(tmp_path).remarks == ["skipped 1 file that is no video or image (.txt)"]
 
 
 def test_a_folder_with_nothing_to_score_says_what_it_has(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def rated_dataset(data: DataOptions, option: str = "data") -> DatasetRows:
     """
     listing = dataset_rows(data, option)
     for remark in listing.remarks:
-        log.warning("%s", remark)
+        log.info("%s", remark)
     return dataclasses.replace(listing, rows=rated_rows(listing.rows, option))
 
 

@@ -114,6 +114,7 @@ def command_rows(schema: type[Options]) -> list[tuple[str, str, str]]:
     for name, field in schema.model_fields.items():
         shown = name.upper() if field.is_required() else f"{name}="
         default = "" if field.is_required() or field.default is None else str(field.default)
+        default = default.lower() if isinstance(field.default, bool) else default
         rows.append((shown, default, field.description or ""))
     return rows
 

@@ -19,7 +19,9 @@ from cover.evaluation.raters.screening import Screening, most_likely, screened
 from cover.evaluation.raters.uncertainty import half_width
 from cover.results.names import FILENAME
 from cover.rows import Rating
+from cover.text import counted, visible
 
+_UNLIKE = 0.75  # correlation of a rater with the MOS; the threshold of p913
 _HALVES = 200  # random halves of the raters
 _SCALES = ((1, 5), (0, 5), (1, 7), (1, 9), (0, 10), (1, 11), (0, 100))
 _SETTLED, _ROUNDS = 1e-12, 10_000
@@ -106,8 +108,9 @@ class Study:
         """Describe the raters and their agreement, one line each."""
         agreed = self.agreement
         rejected = self.raters[~self.raters["kept"]]
-        raters = f"{agreed.raters} rater{'s' if agreed.raters != 1 else ''}"
-        line = f"{raters}, {agreed.ratings} ratings, {agreed.per_video:.1f} a video"
+        line = (
+            f"{counted(agreed.raters, 'rater')}, {counted(agreed.ratings, 'rating')}, {agreed.per_video:.1f} per video"
+        )
         if len(rejected):
             names = ", ".join(map(str, rejected["rater"][:3])) + (", ..." if len(rejected) > 3 else "")
             line += f"; {len(rejected)} rejected by {self.screening}: {names}"
@@ -116,13 +119,19 @@ class Study:
             return [*lines, "one rater: how far raters agree is unknown, and MOS have no interval"]
         low, high = agreed.split_half_ci95
         lines.append(
-            f"agreement of the raters: ICC(2,1) {agreed.icc:.2f}, of their means {agreed.icc_mean:.2f}; SOS alpha "
-            f"{agreed.sos_alpha:.2f} on {agreed.scale[0]:g}..{agreed.scale[1]:g}"
+            f"reliability (ICC): {agreed.icc:.2f} for one rater, {agreed.icc_mean:.2f} for the mean of "
+            f"{agreed.per_video:.3g}; SOS alpha {agreed.sos_alpha:.2f} on {agreed.scale[0]:g}..{agreed.scale[1]:g}"
         )
         lines.append(
-            f"half of the raters against the rest: SROCC {agreed.split_half:.2f} [{low:.2f}, {high:.2f}]; another "
-            f"panel as large would reach about {agreed.whole:.2f}, scores without any error about {agreed.ceiling:.2f}"
+            f"split-half SROCC {agreed.split_half:.2f} [{low:.2f}, {high:.2f}]; a second panel of this size would "
+            f"reach about {agreed.whole:.2f}; ceiling for a perfect metric about {agreed.ceiling:.2f}"
         )
+        least = self.raters.loc[[self.raters["correlation"].fillna(1).idxmin()]].iloc[0]
+        if self.screening == "none" and least["correlation"] < _UNLIKE:
+            lines.append(
+                f"{visible(str(least['rater']))} agrees least with the MOS (correlation {least['correlation']:.2f}); "
+                "ratings.screening=p913 rejects such raters"
+            )
         return lines
 
 

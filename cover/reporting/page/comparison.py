@@ -4,14 +4,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
 from cover.files import write_text
 from cover.reporting.console import NumberTable, with_ends
 from cover.reporting.page.pictures import Shelf, middle_picture
 from cover.reporting.page.render import plain_numbers, render
 from cover.reporting.tables import write_table
+from cover.reporting.terminal import show, where
 from cover.results.evidence import EvidenceFile
 from cover.results.names import COMPARISON, COMPARISON_FILES, COMPARISON_PAGE, FILENAME
 from cover.results.pairs import RunComparison, ScoreChange
@@ -81,8 +79,7 @@ def answer(comparison: RunComparison) -> str:
 
 def show_runs(comparison: RunComparison, page: Path) -> None:
     """Show a comparison on the terminal."""
-    console = Console()
-    table = NumberTable(["B less A", "pairs", "mean, 95 %", "p", "higher", "lower", "B is"])
+    table = NumberTable(["B - A", "pairs", "mean, 95 %", "p", "higher", "lower", "B is"])
     for change in comparison.changes:
         row = _row(change)
         figure = with_ends(change.mean, (change.low, change.high), sign="+")
@@ -90,23 +87,19 @@ def show_runs(comparison: RunComparison, page: Path) -> None:
             change.score,
             *(str(cell) for cell in (change.n, figure, row["p"], change.wins, change.losses, change.verdict)),
         )
-    console.print(table)
+    show(table)
     if swamped := comparison.swamped:
-        console.print(
-            f"{swamped} of {len(comparison.pairs)} pairs differ otherwise, which can swamp the scores:", highlight=False
-        )
+        show(f"{swamped} of {len(comparison.pairs)} pairs differ otherwise, which can swamp the scores:")
     largest = NumberTable(["largest changes first", "A", "B", "change", "differs by"])
     for _, pair in comparison.pairs.head(_SHOWN).iterrows():
         cells = [f"{pair['overall_a']:.4f}", f"{pair['overall_b']:.4f}", f"{pair['overall']:+.4f}", pair["unlike"]]
         largest.add(visible(str(pair["a"])), *cells)
-    console.print(largest)
-    for line in _alone(comparison):
-        console.print(line, highlight=False)
-    if comparison.settings:
-        names = ", ".join(name for name, *_ in comparison.settings[:_SHOWN])
-        console.print(Text(f"the runs differ in: {names}"))
-    console.print(answer(comparison), highlight=False)
-    console.print(f"comparison: {page} (and comparison.csv)", highlight=False, soft_wrap=True, markup=False)
+    show(largest, *_alone(comparison))
+    # That the runs have other data is known; the page lists it.
+    if settings := [name for name, *_ in comparison.settings if not name.startswith("data.")]:
+        names = ", ".join(settings[:_SHOWN])
+        show(f"the runs differ in: {names}")
+    show(answer(comparison), where("comparison", page, " (and comparison.csv)"))
 
 
 def _alone(comparison: RunComparison) -> list[str]:

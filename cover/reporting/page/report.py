@@ -35,7 +35,7 @@ from cover.results.names import FACTS, MOMENT_COLUMNS, MOMENTS, REPORT, REPORT_F
 from cover.results.read import Results, identifier, videos
 from cover.results.streamed import MANY, count_videos
 from cover.scores import BRANCHES
-from cover.text import visible
+from cover.text import counted, visible
 
 _PAGE = 7_900_000  # bytes of a page, as far as leaving out pictures can keep it there
 _REST = 700_000  # of them libraries and text
@@ -300,17 +300,19 @@ def _run(results: Results, numbers: pd.DataFrame) -> list[tuple[str, str]]:
         ("Started", run.started),
         ("Versions", ", ".join(f"{name} {value}" for name, value in run.versions.items())),
     ]
-    hours = pd.to_numeric(numbers["duration"]).sum() / 3600
-    counted = f"{len(numbers):,} scored, {results.failed:,} failed" + (f", {hours:.2f} hours" if hours else "")
-    of = f"Parts of {count_videos(results)} videos" if results.in_parts else "Videos"
-    return [(of, counted), *((name, str(value)) for name, value in facts if value)]
+    seconds = pd.to_numeric(numbers["duration"]).sum()
+    hours = f"{seconds / 3600:.2f} hours" if seconds >= 360 else f"{seconds / 60:.1f} minutes"
+    tried = f"{len(numbers):,} scored, {results.failed:,} failed" + (f", {hours}" if seconds else "")
+    of = f"Parts of {counted(count_videos(results), 'video')}" if results.in_parts else "Videos"
+    return [(of, tried), *((name, str(value)) for name, value in facts if value)]
 
 
 def _views(views: Mapping[str, Any]) -> str:
     def moments(branch: str) -> Iterator[str]:
         view = views.get(branch) or {}
         if "fragments" in view:
-            yield f"{branch}: {view['fragments']} moments of {view.get('frames', 1)} frame(s)"
+            of = counted(view.get("frames", 1), "frame")
+            yield f"{branch}: {counted(view['fragments'], 'moment')} of {of}"
 
     told = [text for branch in BRANCHES for text in moments(branch)]
     return "; ".join([*told, *([f"sampling {views['sampling']}"] if "sampling" in views else [])])

@@ -288,7 +288,7 @@ def test_evaluations_open_with_the_worst_disagreements(opened: Open, tmp_path: P
         '"ci95": {"srocc": [0.8, 0.95]}}}'
     )
     page = opened(write_report(read_folder(folder)))
-    off = [abs(value) for value in numbers(page, "fitted less MOS")]
+    off = [abs(value) for value in numbers(page, "fitted - MOS")]
     assert off == sorted(off, reverse=True)
     assert "0.9000 [0.800, 0.950]" in page.locator("#agreement").inner_text()
     assert "30 of 31" in page.locator("#agreement").inner_text()

@@ -87,8 +87,8 @@ if (data.curve && byId("fit")) {
       Plot.tip(points, Plot.pointer({ x: "x", y: "y", title: (point) => data.names[point.place], fill: "var(--back)" })),
     ],
   }), () => true));
-  draw(() => pointed(plot(byId("residuals"), "Fitted prediction less MOS, against MOS", {
-    height: 320, most: 560, x: { label: "MOS" }, y: { label: "fitted prediction less MOS", grid: true },
+  draw(() => pointed(plot(byId("residuals"), "Fitted prediction - MOS, against MOS", {
+    height: 320, most: 560, x: { label: "MOS" }, y: { label: "fitted prediction - MOS", grid: true },
     marks: [
       Plot.ruleY([0]),
       Plot.dot(points, { x: "y", y: "off", r: 3, fill: "var(--accent)", fillOpacity: 0.55 }),
@@ -168,11 +168,11 @@ const columns = [
   ...numbers.filter((name) => name !== "width" && name !== "height").map(numeric),
 ];
 if (data.columns.width) columns.push({ title: "size", type: "num", data: (place) => data.columns.width[place] * data.columns.height[place], render: (pixels, kind, place) => (kind === "display" ? size(place) : pixels) });
-if (data.curve) columns.splice(2, 0, { title: "fitted less MOS", type: "num", data: (place) => data.curve.residual[place], render: (value, kind) => (value === null ? (kind === "display" ? "" : 0) : kind === "sort" ? Math.abs(value) : kind === "display" ? (value > 0 ? "+" : "") + digits(value, 2) : value) });
+if (data.curve) columns.splice(2, 0, { title: "fitted - MOS", type: "num", data: (place) => data.curve.residual[place], render: (value, kind) => (value === null ? (kind === "display" ? "" : 0) : kind === "sort" ? Math.abs(value) : kind === "display" ? (value > 0 ? "+" : "") + digits(value, 2) : value) });
 if (data.codec.some((codec) => codec)) columns.push(words("codec", "text", (place) => data.codec[place] || ""));
 columns.push({ title: "weak stretches", visible: seen, type: "num", data: weak });
 columns.push({ ...words("notes", "text notes", (place) => (data.notes[place] || []).join("; ")), visible: Object.keys(data.notes).length > 0 });
-const disagreement = columns.findIndex((column) => column.title === "fitted less MOS");
+const disagreement = columns.findIndex((column) => column.title === "fitted - MOS");
 const table = new DataTable("#table", {
   data: places,
   columns,
