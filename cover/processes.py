@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
+_HAS_MASK = hasattr(signal, "pthread_sigmask")  # Windows has none
 _WORKER = "pebble_pool_worker"  # as pebble names its processes
 _PATIENCE = 5.0  # seconds a pool has to stop
 _TERMINATION = 4.0  # further ones for each process: the pool gives it three before it kills it
@@ -147,9 +148,13 @@ class _SpawnedProcess(SpawnProcess):
     def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
         main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")  # without a file or a spec, there is nothing to import
+        # A process inherits the signals that are blocked: Ctrl-C is for the main process also while one starts.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if _HAS_MASK else set()
         try:
             return SpawnProcess._Popen(process_obj)
         finally:
+            if _HAS_MASK:
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             sys.modules["__main__"] = main
 
 

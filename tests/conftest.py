@@ -1,6 +1,8 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 # Tests are small, and run side by side: one thread each. Before anything imports torch.
@@ -9,6 +11,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """Put back the signal handlers that a command leaves to the end of its process."""
+    handlers = {sent: signal.getsignal(sent) for sent in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for sent, handler in handlers.items():
+        signal.signal(sent, handler)
 
 
 @pytest.fixture(scope="session")

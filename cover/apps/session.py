@@ -1,6 +1,5 @@
 """Scoring uploads into a results folder of their own, and reading results in words."""
 
-import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -34,13 +33,13 @@ from cover.video import ViewSpec
 MANY_MOMENTS = 24
 _FRAME = 640  # px of the longer side of a frame as shown
 _OPACITY = 0.6
-_LOW, _HIGH = 25, 75  # percentiles
 
 
 def score_files(
     paths: Sequence[Path],
     model: str,
     device: str,
+    place: Path,
     *,
     many: bool = False,
     timeout: float = 60,
@@ -52,12 +51,13 @@ def score_files(
         paths: Videos and images.
         model: ``cover_lite`` or ``cover``.
         device: ``auto``, ``cpu`` or ``gpu``.
+        place: The folder that the results folder is made in.
         many: Whether to look at 24 moments of each video; scores then differ a little from those of the model's views.
         timeout: Seconds a video may take to decode.
         progress: Told how many of how many videos are done.
 
     Returns:
-        The results folder, in the folder for temporary files; the caller removes it.
+        The results folder; the caller removes it.
 
     Raises:
         UsageError: The model or the device cannot be had.
@@ -69,13 +69,16 @@ def score_files(
         views = replace(views, **more)
     scorer = Scorer(network, views)
     rows = [Row(path, name) for path, name in zip(paths, _names(paths), strict=True)]
-    folder = Path(tempfile.mkdtemp(dir=_results()))
+    folder = Path(tempfile.mkdtemp(dir=place))
     try:
         store = ResultStore(
             folder, {"model": model}, rows, scorer.calibration, reference=scorer.reference, evidence=True
         )
         pending = store.open(resume=False)
-        write_run_record(folder, RunRecord(model=model, weights=model, views=asdict(views), data="uploads"))
+        source = scorer.reference.source if scorer.reference else None
+        write_run_record(
+            folder, RunRecord(model=model, weights=model, views=asdict(views), data="uploads", reference=source)
+        )
         engine, decoder = LocalEngine(next(network.parameters()).device), Decoder(workers=1, timeout=timeout)
         progress(0, len(rows))
         scored = score_rows(pending, decoder, views, lambda: (engine, scorer), thumbnails=True)
@@ -125,8 +128,7 @@ def in_words(scored: Scored, name: str) -> str:
     said = [f"{as_code(name)}: overall {row['overall']:.2f}"]
     rank = row.get("percentile")
     if rank is not None and np.isfinite(rank):
-        kind = "low" if rank < _LOW else "high" if rank > _HIGH else "middling"
-        said[0] += f", {kind}: higher than {rank:.0f} % of the videos that the model was compared with"
+        said[0] += f", higher than {rank:.0f} % of the model's reference ({visible(results.run.reference or '')})"
     weakest = min(BRANCHES, key=lambda branch: row[branch])
     meaning = {"semantic": "content", "technical": "distortions", "aesthetic": "composition, colour and light"}
     said.append(f"The lowest of its three scores is the {weakest} one ({meaning[weakest]}), {row[weakest]:.2f}")
@@ -179,14 +181,6 @@ def frame_with_map(evidence: Evidence, moment: int, branch: str | None, scale: S
 def as_code(name: str) -> str:
     """Write a file's name for Markdown, where it formats nothing."""
     return f"`{visible(name).replace('`', chr(39))}`"
-
-
-@lru_cache(maxsize=1)
-def _results() -> str:
-    """A folder for the results of this process, which go with it."""
-    folder = tempfile.mkdtemp(prefix="cover-app-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 @lru_cache(maxsize=2)

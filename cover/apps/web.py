@@ -13,7 +13,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 import pandas as pd
+from starlette.middleware import Middleware
 
+from cover.apps.guard import Guard
 from cover.apps.session import as_code, frame_with_map, in_words, read_scored, score_files
 from cover.errors import CoverError
 from cover.results.names import FILENAME, REPORT, SCORES_TABLE
@@ -25,6 +27,7 @@ _KEPT = 3600
 _LOOKED_FOR = 300  # how often it looks for what is older, s
 _MOST = 50  # files of a request
 _WAITING = 20  # requests that may wait
+_UPLOADS = "uploads"  # in the folder of the app
 _COLOURS = {"overall": "#57606a", "semantic": "#c2569a", "technical": "#2f7ed8", "aesthetic": "#c98a00"}
 _CSS = "footer { display: none !important }"
 
@@ -38,8 +41,10 @@ class Settings:
         device: The device chosen at first.
         timeout: Seconds a video may take to decode.
         demo: Clips to try it with.
+        folder: Where uploads and results are kept for an hour; whoever makes it removes it.
     """
 
+    folder: Path
     model: str = "cover_lite"
     device: str = "auto"
     timeout: float = 60
@@ -48,6 +53,8 @@ class Settings:
 
 def build(settings: Settings) -> gr.Blocks:
     """Make the app; :func:`launch_options` says how it is to be launched."""
+    # Gradio looks there as components are made, and again as it is launched.
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.folder / _UPLOADS)
     with gr.Blocks(title="Video quality", analytics_enabled=False, delete_cache=(_LOOKED_FOR, _KEPT)) as app:
         gr.Markdown("# Video quality\nSemantic, technical and aesthetic scores without a reference. Higher is better.")
         with gr.Row():
@@ -62,8 +69,17 @@ def build(settings: Settings) -> gr.Blocks:
     return app
 
 
-def launch_options(upload_mb: int) -> dict[str, Any]:
-    """Give the arguments of Gradio's ``launch`` that keep the app private, local in its looks, and bounded."""
+def launch_options(
+    settings: Settings, upload_mb: int, uploads_mb: int = 2000, hosts: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Give the arguments of Gradio's ``launch`` that keep the app private, local in its looks, and bounded.
+
+    Args:
+        settings: Those of the app.
+        upload_mb: Largest upload, MB.
+        uploads_mb: Largest sum of all uploads that are kept, MB.
+        hosts: Names that the app may be reached by, beside those of this machine; ``*`` for all.
+    """
     font = ["system-ui", "sans-serif"]  # Gradio's own would be fetched from a server
     return {
         "share": False,
@@ -72,6 +88,11 @@ def launch_options(upload_mb: int) -> dict[str, Any]:
         "css": _CSS,
         "ssr_mode": False,
         "enable_monitoring": False,
+        "app_kwargs": {
+            "middleware": [
+                Middleware(Guard, hosts=hosts, uploads=settings.folder / _UPLOADS, most=uploads_mb * 1_000_000)
+            ]
+        },
         "show_error": True,
     }
 
@@ -108,7 +129,6 @@ def _score_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, many
     # One at a time, over all of them: a model and its decoders fill a machine.
     queued: dict[str, Any] = {"concurrency_id": "scoring", "concurrency_limit": 1}
     chosen_files = button.click(scored, [files, model, device, many, folder], shown, api_name="score", **queued)
-    chosen_files.then(lambda: None, None, files, api_visibility="private")
     demo_clips = demo.click(tried, [model, device, many, folder], shown, api_name="demo", **queued)
     for event in (chosen_files, demo_clips):
         event.then(_opened, panel, opened, api_visibility="private")
@@ -163,10 +183,11 @@ def _compare_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, ma
         progress: gr.Progress = gr.Progress(),
     ) -> Any:
         if not first or not second:
-            raise gr.Error("Choose two versions of a video.")
+            gr.Warning("Choose two versions of a video.")
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         return _compare(settings, [first, second], model, device, many, progress)
 
-    event = button.click(
+    button.click(
         compared,
         [a, b, model, device, many],
         [words, table, left, right],
@@ -174,7 +195,6 @@ def _compare_tab(settings: Settings, model: gr.Dropdown, device: gr.Dropdown, ma
         concurrency_id="scoring",
         concurrency_limit=1,
     )
-    event.then(lambda: (None, None), None, [a, b], api_visibility="private")
 
 
 def _score(
@@ -188,9 +208,10 @@ def _score(
 ) -> tuple[Any, ...]:
     """Score uploads, in place of the session's results before."""
     if not uploads:
-        raise gr.Error("Choose a video or an image first.")
+        gr.Warning("Choose a video or an image first.")
+        return (gr.skip(),) * 6
     if len(uploads) > _MOST:
-        raise gr.Error(f"{len(uploads)} files are too many at once: at most {_MOST}. `cover infer` scores folders.")
+        raise _expected(f"{len(uploads)} files are too many at once: at most {_MOST}. `cover infer` scores folders.")
     _remove(before)
     folder = _scored(settings, uploads, model, device, many, progress)
     results = read_scored(str(folder)).results
@@ -217,7 +238,7 @@ def _compare(
         scored = read_scored(str(folder))
         results = scored.results
         if results.errors:
-            raise gr.Error("; ".join(visible(f"{name}: {reason}") for name, reason in results.errors.items()))
+            raise _expected("; ".join(visible(f"{name}: {reason}") for name, reason in results.errors.items()))
         a, b = results.table.index
         change = results.table.loc[b, "overall"] - results.table.loc[a, "overall"]
         word = "higher" if change > 0 else "lower"
@@ -247,12 +268,18 @@ def _scored(
             paths,
             model,
             device,
+            settings.folder,
             many=many,
             timeout=settings.timeout,
             progress=lambda done, total: progress((done, total), desc="scoring", unit="videos"),
         )
     except CoverError as error:
-        raise gr.Error(str(error)) from error
+        raise _expected(str(error)) from error
+
+
+def _expected(message: str) -> gr.Error:
+    """An error of the user's, which leaves no trace on the terminal."""
+    return gr.Error(message, print_exception=False)
 
 
 def _opened(folder: str | None, name: str | None, branch: str) -> tuple[Any, ...]:

@@ -4,7 +4,6 @@ import importlib
 import logging
 import os
 import re
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -22,6 +21,7 @@ import cover
 from cover.cli.arguments import config_dirs, rewrite
 from cover.cli.dispatch import results_help, run_on_results
 from cover.cli.help import OVERVIEW, command_help, groups
+from cover.cli.interruption import EXIT_INTERRUPTED
 from cover.cli.streams import steady_streams
 from cover.config.checkpoint import implied_options
 from cover.config.compose import config_folder, resolved
@@ -41,7 +41,6 @@ EXIT_OK = 0
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 _FREE = (
     "trainer",
@@ -173,14 +172,11 @@ def _process_state() -> Iterator[list[str]]:
     argv, path, root = sys.argv, sys.path[:], logging.getLogger()
     handlers, level = root.handlers[:], root.level
     added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
-    # What schedulers send ends a run as Ctrl-C does; Lightning alone would note it and continue.
-    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.update(added)
     try:
         yield argv
     finally:
         sys.argv, sys.path[:] = argv, path
-        signal.signal(signal.SIGTERM, handler)
         # What Hydra configured writes to this run's log file, whose folder may go before the process does.
         for ours in [ours for ours in root.handlers if ours not in handlers]:
             root.removeHandler(ours)

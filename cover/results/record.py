@@ -18,7 +18,7 @@ from cover.results.names import RUN
 
 _PACKAGES = ("torch", "lightning", "av", "numpy", "pillow")
 _TYPES: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("model", "weights", "data", "path", "splits", "started"), str),
+    **dict.fromkeys(("model", "weights", "data", "path", "splits", "started", "reference"), str),
     **dict.fromkeys(("views", "versions", "training", "config"), dict),
     "predictions": bool,
     "weights_sha256": (dict, str),
@@ -40,6 +40,7 @@ class RunRecord:
         predictions: Whether scores are predictions from elsewhere, so that no model ran.
         splits: ``full``, or how the measured videos were split.
         weights_sha256: Checksum of each weight file; a text for weights without a file.
+        reference: Where the scores are from that percentiles stand for; None without percentiles.
         started: When, in ISO 8601.
         versions: Of this package, Python, and what scores are computed with.
         training: Of a training: ``identity``, ``run_id``, ``base``.
@@ -54,6 +55,7 @@ class RunRecord:
     predictions: bool = False
     splits: str = "full"
     weights_sha256: Mapping[str, str] | str = ""
+    reference: str | None = None
     started: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)

@@ -38,6 +38,10 @@ class Reference:
         below, upto = (np.searchsorted(self.scores, round(score, _DECIMALS), side) for side in ("left", "right"))
         return float(50 * (below + upto) / len(self.scores))
 
+    def meaning(self) -> str:
+        """Say in one line what a percentile of this reference means."""
+        return f"percentile: share of a reference's scores that a video is above; the reference: {self.source}"
+
 
 def read_reference(path: str | Path, identity: Mapping[str, Any] | None = None) -> Reference:
     """Read the scores of a finished run.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cover.config.options.results import AppOptions
 from cover.errors import UsageError
+from cover.files import temporary_folder
 from cover.reporting.terminal import show, where
 
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
@@ -30,12 +31,19 @@ def app(options: AppOptions) -> int:
         log.warning("host=%s: whoever reaches this address can use the app; it asks for no password", options.host)
     demo = instantiate({"_target_": "cover.datasets.generated.demo.Demo", "folder": "outputs/demo/clips"}, "demo")
     clips = [Path(row.path).absolute() for row in demo]
-    page = build(Settings(options.model, options.device, options.timeout, clips))
-    launch = {"server_name": options.host, "server_port": options.port or None, **launch_options(options.upload_mb)}
-    try:
-        _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch)
-    except OSError as error:
-        raise UsageError(f"port={options.port}: cannot listen there; port=0 takes any that is free") from error
-    show(where("app", address, " (Ctrl-C ends it)"))
-    page.block_thread()
+    hosts = [host.strip() for host in options.hosts.split(",") if host.strip()]
+    with temporary_folder() as folder:
+        settings = Settings(folder, options.model, options.device, options.timeout, clips)
+        page = build(settings)
+        bounds = launch_options(settings, options.upload_mb, options.uploads_mb, hosts)
+        launch = {"server_name": options.host, "server_port": options.port or None, **bounds}
+        try:
+            _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch)
+        except OSError as error:
+            raise UsageError(f"port={options.port}: cannot listen there; port=0 takes any that is free") from error
+        show(where("app", address, " (Ctrl-C ends it)"))
+        try:
+            page.block_thread()
+        finally:
+            page.close(verbose=False)
     return 0

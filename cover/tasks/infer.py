@@ -38,7 +38,8 @@ def infer(config: dict[str, Any], folder: Path) -> bool:
         table = options.output if names_table(options.output) else None
         if table is not None:
             write_bytes(table, (folder / SCORES_TABLE).read_bytes())
-        show(summary(store.overview(), folder, table, listing.remarks))
+        remarks = [*listing.remarks, *([store.reference.meaning()] if store.reference else [])]
+        show(summary(store.overview(), folder, table, remarks))
         if options.report:
             end_with_report(folder)
     return not store.errors

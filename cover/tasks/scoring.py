@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def score_dataset(
     store = run.store
     if is_main_process():
         pending = store.open(resume=options.resume)
-        write_run_record(folder, run_record(options, config, run.weights_sha256))
+        source = store.reference.source if store.reference else None
+        write_run_record(folder, replace(run_record(options, config, run.weights_sha256), reference=source))
     else:
         pending = store.attach()
     what = "part" if store.in_parts else "video"

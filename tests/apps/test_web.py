@@ -34,8 +34,9 @@ def address(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     from cover.apps.web import Settings, build, launch_options
 
     demo = write_clip(tmp_path_factory.mktemp("demo") / "demo clip.mp4", 10)
-    app = build(Settings(device="cpu", demo=[demo]))
-    _, address, _ = app.launch(prevent_thread_lock=True, quiet=True, **launch_options(upload_mb=2))
+    settings = Settings(tmp_path_factory.mktemp("app"), device="cpu", demo=[demo])
+    app = build(settings)
+    _, address, _ = app.launch(prevent_thread_lock=True, quiet=True, **launch_options(settings, upload_mb=2))
     yield address
     app.close()
     assert demo.exists(), "demo clips are not uploads"
@@ -174,17 +175,18 @@ def test_the_same_clip_again_shows_what_is_new(page: "Page", clips: Path) -> Non
     page.click("#score")
     page.wait_for_selector("#picture img", timeout=120_000)
     page.get_by_label("Look at 24 moments").check()
-    upload(page, clips / "b.mp4")
-    page.click("#score")
+    page.click("#score")  # the upload is still there
     page.wait_for_function("document.querySelector('#moment input[type=range]').max === '24'", timeout=120_000)
     assert page.inner_text("#words").startswith("b.mp4")
 
 
-def test_a_session_keeps_its_last_results_only(clips: Path) -> None:
+def test_a_session_keeps_its_last_results_only(clips: Path, tmp_path: Path) -> None:
     from cover.apps.web import Settings, _score
 
     def scored(before: str | None) -> str:
-        found = _score(Settings(), [str(clips / "b.mp4")], "cover_lite", "cpu", False, before, lambda *_, **__: None)
+        found = _score(
+            Settings(tmp_path), [str(clips / "b.mp4")], "cover_lite", "cpu", False, before, lambda *_, **__: None
+        )
         return found[0]
 
     first = scored(None)
@@ -194,17 +196,35 @@ def test_a_session_keeps_its_last_results_only(clips: Path) -> None:
     shutil.rmtree(second)
 
 
-def test_analytics_links_and_fonts_stay_off() -> None:
+def test_analytics_links_and_fonts_stay_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # which build sets: put back afterwards
     import os
 
     from cover.apps.web import Settings, build, launch_options
 
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
-    app = build(Settings())
+    app = build(Settings(tmp_path))
+    options = launch_options(Settings(tmp_path), 5)
     assert app.delete_cache == (300, 3600)
     assert app.analytics_enabled is False
-    assert launch_options(5)["share"] is False
-    assert not launch_options(5)["theme"]._font_css or "http" not in str(launch_options(5)["theme"]._font_css)
+    assert options["share"] is False
+    assert "http" not in str(options["theme"]._font_css)
+
+
+def test_a_page_under_another_name_is_refused(address: str) -> None:
+    import httpx
+
+    refused = httpx.get(address, headers={"host": "evil.example:7860"})
+    assert refused.status_code == 400
+    assert httpx.get(address).status_code == 200
+
+
+def test_expected_errors_leave_no_trace(address: str, clips: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Exception, match="contains text"):
+        client(address).predict(
+            handed(clips / "b.mp4"), handed(clips / "bad.mp4"), "cover_lite", "cpu", False, api_name="/compare"
+        )
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_the_space_is_the_same_app(root: Path) -> None:

@@ -364,7 +364,7 @@ class TestRaters:
             assert found["p1401"][name] == pytest.approx(expected[name], abs=1e-4), name
         shown = capsys.readouterr().out
         assert "ITU-T P.1401" in shown
-        assert "agreement of the raters: ICC(2,1)" in shown
+        assert "reliability (ICC): " in shown
         assert ("1 rejected by p913: P05" in shown) == (screening == "p913")
         assert json.loads(Path("out/agreement.json").read_text())["screening"] == screening
 

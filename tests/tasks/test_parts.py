@@ -60,7 +60,7 @@ def test_segments(infer: Run, films: Path, capsys: pytest.CaptureFixture[str]) -
     assert found["Seconds"].tolist() == [6.0, 6.0]
     shown = capsys.readouterr()
     assert "6 parts of 2 videos scored, 1 failed" in shown.out
-    assert "worst moments" in shown.out
+    assert "parts, worst first" in shown.out
     assert "a.mp4 0:02-0:04" in shown.out
     assert "out/videos.csv" in shown.out.replace("\n", "")
     assert "7/7" in shown.err  # six parts and the file that has none

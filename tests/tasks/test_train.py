@@ -762,7 +762,7 @@ class TestAgainstTheStart:
         assert train(*data, start, "stages.heads.epochs=1", "resamples=0", "output=out") == 0
         shown = capsys.readouterr().out
         assert "5 raters, 100 ratings" in shown
-        assert "agreement of the raters: ICC(2,1)" in shown
+        assert "reliability (ICC): " in shown
         assert {"ratings.csv", "raters.csv", "agreement.json"} <= {path.name for path in Path("out").iterdir()}
 
 

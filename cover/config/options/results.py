@@ -57,7 +57,11 @@ class AppOptions(Options):
     device: Literal["auto", "cpu", "gpu"] = Field("auto", description="the device that is chosen at first")
     host: str = Field("127.0.0.1", description="address to listen at; 0.0.0.0 lets other machines in")
     port: WholeNumber = Field(7860, description="port; 0: any that is free")
+    hosts: str = Field(
+        "", description="names that it may be reached by, such as vqa.example.org; default: this machine's; *: any"
+    )
     upload_mb: PositiveInt = Field(200, description="largest upload, MB")
+    uploads_mb: PositiveInt = Field(2000, description="largest sum of the uploads of an hour, MB")
     timeout: PositiveFloat = Field(60.0, description="seconds a video may take to decode")
 
 

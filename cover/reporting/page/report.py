@@ -297,6 +297,7 @@ def _run(results: Results, numbers: pd.DataFrame) -> list[tuple[str, str]]:
         ("Checksums (SHA-256)", weights),
         ("Data", visible(run.path or run.data or "")),
         ("Views", _views(run.views)),
+        ("Percentiles among", visible(run.reference or "")),
         ("Started", run.started),
         ("Versions", ", ".join(f"{name} {value}" for name, value in run.versions.items())),
     ]
