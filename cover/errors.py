@@ -3,6 +3,9 @@
 Every message is one line that names the file or option and the remedy.
 """
 
+import errno
+from collections.abc import Iterator
+
 
 class CoverError(Exception):
     """Base of every error this package raises on purpose."""
@@ -20,6 +23,11 @@ class VideoError(CoverError):
     """One file cannot be scored; the others of a batch can (exit code 1)."""
 
 
+def is_full_disk(error: BaseException) -> bool:
+    """Return whether an error says, or was caused by one that says, that there is no room left to write to."""
+    return any(isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT) for cause in _chain(error))
+
+
 def renamed(old: str, new: str) -> str:
     """Say that something has another name since 0.7; its old name works for two minor versions."""
     return f"{old} is called {new}; the old name goes in 0.9"
@@ -27,11 +35,13 @@ def renamed(old: str, new: str) -> str:
 
 def own_words(error: BaseException) -> BaseException:
     """Find the error of ours that others have wrapped; without one, give the error itself."""
+    return next((cause for cause in _chain(error) if isinstance(cause, CoverError)), error)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what caused it, outermost first."""
     seen: set[int] = set()  # a chain may be circular
-    inner: BaseException | None = error
-    while inner is not None and id(inner) not in seen:
-        if isinstance(inner, CoverError):
-            return inner
-        seen.add(id(inner))
-        inner = inner.__cause__ or inner.__context__
-    return error
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__

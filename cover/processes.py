@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from cover.errors import VideoError
+from cover.errors import VideoError, is_full_disk
 
 log = logging.getLogger(__name__)
 
@@ -277,6 +277,8 @@ def failure_reason(error: BaseException, *, doing: str, worker: str, limit: str)
         return f"{doing} took longer than {limit}"
     if isinstance(error, ProcessExpired):
         return f"the {worker} crashed (exit code {error.exitcode})"
+    if is_full_disk(error):
+        return f"no room for temporary files while {doing}: make room, or set TMPDIR to a folder on another disk"
     if isinstance(error, MemoryError):
         return f"out of memory while {doing}"
     log.error("unexpected error while %s", doing, exc_info=error)

@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -29,13 +30,16 @@ from cover.config.describe import options_of
 from cover.config.options.results import COMMANDS
 from cover.config.options.schemas import SCHEMAS
 from cover.config.resolvers import register_resolvers
-from cover.errors import CoverError, UsageError, own_words
+from cover.errors import CoverError, UsageError, is_full_disk, own_words
 from cover.files import check_plain, sole_writer
 from cover.ranks import is_main_process
 from cover.results.names import READ
 from cover.text import meant, visible, width_of, wrapped
 
 log = logging.getLogger(__name__)
+
+_NO_ROOM = 65_536  # bytes
+_FULL = "the disk is full; make room, and run the same command again: it continues"
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1
@@ -106,7 +110,7 @@ def _run_on_results(command: str, arguments: Sequence[str]) -> NoReturn:
         with _process_state():
             sys.exit(run_on_results(command, arguments))
     except (CoverError, OSError) as error:
-        _say(error)
+        _say(UsageError(_FULL) if is_full_disk(error) else error)
         sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
@@ -170,6 +174,8 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
 def _process_state() -> Iterator[list[str]]:
     """Change what a command needs of the process, and put it back; gives the arguments of the process."""
     argv, path, root = sys.argv, sys.path[:], logging.getLogger()
+    # A log file that cannot be written, as on a full disk, is no news for each of its lines.
+    raising, logging.raiseExceptions = logging.raiseExceptions, False
     handlers, level = root.handlers[:], root.level
     added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(added)
@@ -183,6 +189,7 @@ def _process_state() -> Iterator[list[str]]:
             ours.close()
         root.handlers[:] = handlers
         root.setLevel(level)
+        logging.raiseExceptions = raising
         for name in added:
             os.environ.pop(name, None)
 
@@ -222,7 +229,10 @@ def _guarded(task: str, cfg: DictConfig) -> int:
     except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
         log.warning("Interrupted. Run the same command to resume.")
         raise KeyboardInterrupt from None
-    except Exception:
+    except Exception as error:
+        if is_full_disk(error) or shutil.disk_usage(folder).free < _NO_ROOM:  # torch has no error of its own for that
+            _say(UsageError(f"{folder}: {_FULL}"))
+            return EXIT_USAGE
         log.exception("unexpected error; please report it with this trace")
         return EXIT_UNEXPECTED
     return EXIT_OK if complete else EXIT_SOME_FAILED

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cover.config.options.results import ReportOptions
 from cover.config.options.types import FitOption
+from cover.errors import is_full_disk
 from cover.reporting.progress import working
 from cover.reporting.terminal import show, where
 from cover.text import counted
@@ -31,7 +32,9 @@ def end_with_report(folder: Path, fit: FitOption = "logistic4") -> None:
     """
     try:
         _write(folder, fit)
-    except Exception:
+    except Exception as error:
+        if is_full_disk(error):
+            raise
         log.exception("the report could not be written; the results are there, and `cover report` tries again")
 
 

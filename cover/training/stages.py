@@ -27,6 +27,7 @@ from cover.training.loop.direction import StartingDirection
 from cover.training.loop.history import CurveWriter, curve_line, read_curves, write_curves
 from cover.training.loop.module import MONITOR, RAW, Training
 from cover.training.loop.schedule import mark_trained
+from cover.training.loop.whole import WholeCheckpoints
 from cover.training.recipe import Recipe, Stage
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ def _marked(stage: Stage) -> Iterator[None]:
 
 def _predict(recipe: Recipe, training: Training, data: TrainingData, folder: Path) -> None:
     """Score all videos; ``training.predictions`` has the scores afterwards, ``errors.csv`` what could not be read."""
-    quiet = recipe.engine.make_trainer(callbacks=[_progress_bar()], logger=False)
+    quiet = recipe.engine.make_trainer(callbacks=[_progress_bar()], plugins=[WholeCheckpoints()], logger=False)
     data.failures.clear()
     quiet.predict(training, datamodule=data, return_predictions=False)
     for failure in data.failures.values():  # of this rank's share of all videos, so that each is listed once
@@ -251,6 +252,7 @@ def _fit(
         max_epochs=stage.epochs,
         # Adding up gradients in any order would differ in the last bits from run to run. On a GPU it costs too much.
         deterministic=recipe.engine.accelerator == "cpu" or not torch.accelerator.is_available(),
+        plugins=[WholeCheckpoints()],
         logger=logger or False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -276,7 +278,7 @@ def _measure(recipe: Recipe, stage: Stage, training: Training, data: TrainingDat
     if (place / LAST).exists():
         return
     _, earlier = _earlier(recipe, stage, folder)
-    trainer = recipe.engine.make_trainer(callbacks=[_progress_bar()], logger=False)
+    trainer = recipe.engine.make_trainer(callbacks=[_progress_bar()], plugins=[WholeCheckpoints()], logger=False)
     trainer.validate(training, datamodule=data, verbose=False)
     if trainer.is_global_zero:
         write_curves(folder / CURVES, [*earlier, curve_line(stage.name, 1, 0.0, trainer.callback_metrics)])

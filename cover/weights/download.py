@@ -6,7 +6,6 @@ it: that takes about a second a gigabyte, and notices a damaged disk and a wrong
 Why not :func:`torch.hub.download_url_to_file`: it neither resumes nor times out, and it checks a prefix of the hash.
 """
 
-import errno
 import http.client
 import logging
 import socket
@@ -24,7 +23,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from cover.errors import WeightsError
+from cover.errors import WeightsError, is_full_disk
 from cover.weights.published import CHUNK, PUBLISHED, WeightsFile, cache_dir, sha256_of
 from cover.weights.reading import is_web_page
 
@@ -67,7 +66,7 @@ def fetch(file: WeightsFile, cache: Path | None = None) -> Path:
             _download(file, part, target)
             part.replace(target)
     except OSError as error:  # the disk's: those of the connection do not come this far
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full_disk(error):
             part.unlink(missing_ok=True)  # a full disk is everybody's trouble: give the room back
             raise WeightsError(
                 f"no room for {file.name} ({file.bytes / 1e6:.0f} MB) in {target.parent}: "
