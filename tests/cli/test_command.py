@@ -1,5 +1,6 @@
 """What a command does to its process, to a folder that another run holds, and where a package is missing."""
 
+import errno
 import logging
 import os
 import subprocess
@@ -171,6 +172,29 @@ def test_a_mistyped_option_gets_the_closest(
 ) -> None:
     assert infer(f"data={clips}/a.mp4", *options) == 2
     assert shown_error(capfd) == f"error: {message}"
+
+
+def test_a_full_disk_is_one_line(
+    infer: Callable[..., int],  # noqa: F811
+    clips: Path,  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import cover.tasks.infer
+
+    def full(*arguments: object) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise RuntimeError("of a library") from error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cover.tasks.infer, "score_dataset", full)
+        assert infer(f"data={clips}/a.mp4", "output=out") == 2
+    shown = capfd.readouterr().err
+    assert "out: the disk is full; make room, and run the same command again: it continues" in shown
+    assert "Traceback" not in shown
+    assert infer(f"data={clips}/a.mp4", "output=out") == 0
 
 
 class TestDatasetOfOnesOwn:
