@@ -183,10 +183,7 @@ def test_a_full_disk_is_one_line(
     import cover.tasks.infer
 
     def full(*arguments: object) -> None:
-        try:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        except OSError as error:
-            raise RuntimeError("of a library") from error
+        raise RuntimeError("of a library") from OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(cover.tasks.infer, "score_dataset", full)
