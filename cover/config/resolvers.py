@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from cover.config.naming import run_folder
 from cover.config.options.types import at_home
 from cover.errors import UsageError
 from cover.weights import SHIPPED
@@ -16,7 +17,7 @@ TABLE_SUFFIX = ".csv"
 
 def register_resolvers() -> None:
     """Make the resolvers known to OmegaConf."""
-    for resolver in (stem, dataset_folder, shipped, results_folder):
+    for resolver in (stem, dataset_folder, shipped, results_folder, run_folder):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 

@@ -275,6 +275,19 @@ AWKWARD = [
 ]
 
 
+def test_default_folders_do_not_collide(infer: Run, clips: Path, tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        (tmp_path / place / "clips").mkdir(parents=True)
+        (tmp_path / place / "clips" / "x.mp4").write_bytes((clips / "a.mp4").read_bytes())
+        assert infer(f"data={place}/clips", "report=false") == 0
+    assert infer("data=a/clips", "segments=0.5", "report=false") == 0
+    names = sorted(path.name for path in (tmp_path / "outputs").iterdir())
+    assert names[0] == "clips-tiny"
+    assert names[1] == "clips-tiny-0.5s"
+    assert len(names) == 3
+    assert not list((tmp_path / "outputs").glob("*/previous"))
+
+
 def test_names_of_any_kind(infer: Run, clips: Path, tmp_path: Path) -> None:
     (tmp_path / "odd, [folder] = ${x}").mkdir()
     for name in AWKWARD:
