@@ -18,6 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from cover.decoding.parts import (
     STALLED,
+    CutSearch,
     DividedVideo,
     PartGroup,
     Plan,
@@ -98,6 +99,7 @@ class Decoder:
         record: Path | None = None,
         in_order: bool = False,
         planned: Planned = unheard,
+        search: CutSearch | None = None,
     ) -> Iterator[Iterator[Decoded]]:
         """Decode every row, ahead of what is asked for.
 
@@ -108,6 +110,7 @@ class Decoder:
             record: A folder to record the (first) sampling of each video in.
             in_order: Whether to yield in the order of the rows, each decoded for itself; else as videos finish.
             planned: Told the rows of the parts of each video that is cut, before the first of them is yielded.
+            search: Told how far the search for cuts is.
 
         Yields:
             An iterator over the rows, each with its views, or with why it has none; a row that is cut is replaced by
@@ -117,6 +120,8 @@ class Decoder:
         threads = max(1, available_cpus() // self.workers) if self.workers else 0
         cut = not in_order and any(self.in_parts(row) for row in rows)
         with temporary_folder() if cut else nullcontext() as folder:
+            if search is not None:
+                search.folder = folder
             decoding = _Decoding(self, spec, replay, planned, threads, folder)
             groups = decoding.groups(rows)
             if self.workers == 0:

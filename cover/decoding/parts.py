@@ -6,9 +6,11 @@ What is here runs in the processes that decode, but for :func:`kept_part`. Impor
 import faulthandler
 import os
 import pickle
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +25,8 @@ from cover.video.shots import find_cuts
 STALLED = 1
 """Exit code of a process that found that it hangs."""
 
+_SEARCHED = ".searched"  # suffix of a file that says how much of a video is searched for cuts
+_SAID_EVERY = 0.5  # seconds
 _IN_A_GROUP = 16  # parts: each group begins with a search for its first frame
 
 
@@ -107,9 +111,46 @@ def plan_shots(video: DividedVideo, patience: float | None) -> Plan:
     """
     index, segments = _index(video.kept), video.segments
     assert segments is not None
-    with _ended_after(patience) as alive:
-        cuts = find_cuts(index, segments.threshold, threads=video.reading["threads"], alive=alive)
+    with _ended_after(patience) as alive, _told(video.kept, index.info.frames, alive) as passed:
+        cuts = find_cuts(index, segments.threshold, threads=video.reading["threads"], alive=passed)
     return _plan(video, index, shot_parts(index, cuts, segments.min_seconds, segments.max_seconds))
+
+
+class CutSearch:
+    """How far processes are in the videos that they search for cuts.
+
+    Attributes:
+        folder: Where processes say it; None where none does.
+    """
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+
+    def status(self) -> str:
+        """Say how far the search is, ``looking for cuts: 31 %``; nothing where no video is searched."""
+        shares = []
+        for path in self.folder.glob(f"*{_SEARCHED}") if self.folder is not None else ():
+            with suppress(OSError, ValueError):  # it may be gone
+                shares.append(float(path.read_text()))
+        return f"looking for cuts: {100 * sum(shares) / len(shares):.0f} %" if shares else ""
+
+
+@contextmanager
+def _told(kept: Path, frames: int, alive: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Say in a file how much of a video is searched; the function given is called for each frame."""
+    path, numbers, said = kept.with_suffix(_SEARCHED), count(1), [0.0]
+
+    def passed() -> None:
+        alive()
+        number = next(numbers)
+        if time.monotonic() - said[0] > _SAID_EVERY:
+            said[0] = time.monotonic()
+            path.write_text(f"{number / frames:.3f}")
+
+    try:
+        yield passed
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cover.decoding.batches import batches
 from cover.decoding.decoder import Decoder, Planned, unheard
+from cover.decoding.parts import CutSearch
 from cover.results.store import ResultStore
 from cover.rows import Failure, Row
 from cover.video import ViewSpec
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
 
 class Progress(AbstractContextManager[Any], Protocol):
-    """A progress display, such as :class:`cover.reporting.progress.VideoProgress`."""
+    """A progress display, such as :class:`cover.reporting.progress.VideoProgress`.
+
+    Attributes:
+        status: Says what is under way beside the count.
+    """
+
+    status: Callable[[], str]
 
     def start(self, total: int) -> None:
         """Show that ``total`` videos are to be scored."""
@@ -91,6 +98,7 @@ class ScoringRun:
             progress.start(len(pending))
             return engine, scorer
 
+        search = CutSearch()
         scored = score_rows(
             pending,
             self.decoder,
@@ -100,8 +108,10 @@ class ScoringRun:
             replay=self.replay,
             record=self.record,
             planned=planned,
+            search=search,
             thumbnails=self.thumbnails,
         )
+        progress.status = search.status
         with progress:
             for row, outcome in scored:
                 self.store.add(row, outcome)
@@ -119,6 +129,7 @@ def score_rows(
     replay: Path | None = None,
     record: Path | None = None,
     planned: Planned = unheard,
+    search: CutSearch | None = None,
     thumbnails: bool = False,
 ) -> "Iterator[tuple[Row, VideoScore | Failure]]":
     """Score rows on one device, decoding ahead in processes.
@@ -133,11 +144,12 @@ def score_rows(
         replay: Folder of recorded samplings to use.
         record: Folder to record samplings in.
         planned: Told the parts of each video that is cut into parts.
+        search: Told how far the search for cuts is.
         thumbnails: Whether to keep small pictures of the frames that were scored.
 
     Yields:
         Each row with its score or its failure, as videos finish.
     """
-    with decoder.views(rows, views, replay=replay, record=record, planned=planned) as decoded:
+    with decoder.views(rows, views, replay=replay, record=record, planned=planned, search=search) as decoded:
         engine, scorer = ready()
         yield from engine.run(scorer, batches(decoded, batch_size), thumbnails=thumbnails)

@@ -50,7 +50,12 @@ def score_dataset(
         if run.record is not None:
             log.warning("views.record: samplings of these are not recorded again; resume=false records them")
     if pending:
-        run.score(pending, VideoProgress(of=what))
+        progress = VideoProgress(of=what)
+        progress.wait("importing, and loading the model")
+        try:
+            run.score(pending, progress)
+        finally:
+            progress.stop()
     if is_main_process():
         store.close()
     return store

@@ -12,6 +12,7 @@ from cover.config.build.training import TrainingPlan, training
 from cover.config.compose import checked
 from cover.config.options.training import TrainOptions
 from cover.ranks import is_main_process
+from cover.reporting.progress import working
 from cover.results.names import CURVES, ERRORS
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ def train(config: dict[str, Any], folder: Path) -> bool:
         UsageError: Options, ratings or weights are wrong.
     """
     options = checked(config, TrainOptions)
-    plan = training(options, config)
-    from cover.reporting import evaluation
-    from cover.reporting.training import summarize
-    from cover.training import run
-    from cover.training.data.selection import rated_splits
+    with working("importing, and reading the ratings"):
+        plan = training(options, config)
+        from cover.reporting import evaluation
+        from cover.reporting.training import summarize
+        from cover.training import run
+        from cover.training.data.selection import rated_splits
 
     if plan.selection is None:
         from cover.tasks.adapt import adapt
@@ -55,11 +57,9 @@ def train(config: dict[str, Any], folder: Path) -> bool:
             if plan.study is not None:
                 evaluation.write_study(place, plan.study)
     measured = [_train_split(options, plan, sets, place) for place, sets in zip(places, splits, strict=True)]
-    if not is_main_process():
-        return True
-    if len(splits) > 1:
+    if is_main_process() and len(splits) > 1:
         summarize(indices, measured, folder)
-    return _complete(places)
+    return not is_main_process() or _complete(places)
 
 
 def _complete(folders: Sequence[Path]) -> bool:
@@ -73,8 +73,8 @@ def _show(plan: TrainingPlan, folder: Path) -> dict[str, Any]:
 
     results = read_figures(folder)
     seen = [option for option in HydraConfig.get().overrides.task if _SEEN.match(option)]
-    folders = [source.path for source in HydraConfig.get().runtime.config_sources if source.provider == "command-line"]
-    seen += [option for place in folders for option in ("--config-dir", place)]
+    sources = HydraConfig.get().runtime.config_sources
+    seen += [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
     program = "python infer.py" if Path(sys.argv[0]).suffix == ".py" else "cover infer"
     show_training(results, folder, program, seen, plan.study)
     return results.measures

@@ -1,5 +1,6 @@
 """One scene at falling quality, to see how a model scores it: clips made of a photo that comes with matplotlib."""
 
+import logging
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from PIL import Image
 from cover.errors import UsageError
 from cover.files import write_bytes
 from cover.rows import Row
+from cover.text import counted
 
 from .codecs import STORE_ENCODER, has_encoder, store
 from .distortions import KINDS
 from .folder import GeneratedFolder
 from .sources import generator
+
+log = logging.getLogger(__name__)
 
 _PHOTO = "grace_hopper.jpg"  # 512x606 px, by the US Navy, in the public domain
 _SIZES = {"landscape": (480, 270), "portrait": (270, 480)}
@@ -48,13 +52,18 @@ class Demo(GeneratedFolder):
         self.root = Path(folder)
         if not has_encoder(STORE_ENCODER):
             raise UsageError(f"data=demo: the installed PyAV has no encoder {STORE_ENCODER}, with which clips are made")
+        if lacking := sum(not self._file(shape, name).exists() for shape in _SIZES for name in _CLIPS):
+            log.info("making %s in %s", counted(lacking, "clip"), self.root)
         try:
             self._rows = [self._row(shape, name) for shape in _SIZES for name in _CLIPS]
         except OSError as error:
             raise UsageError(f"data.folder={folder}: {error.strerror or error}") from error
 
+    def _file(self, shape: str, name: str) -> Path:
+        return self.root / shape / f"{name}.mp4"
+
     def _row(self, shape: str, name: str) -> Row:
-        file = self.root / shape / f"{name}.mp4"
+        file = self._file(shape, name)
         if not file.exists():
             frames = _pan(*_SIZES[shape])
             for kind, level in _CLIPS[name]:

@@ -213,3 +213,14 @@ def test_views_are_not_kept(film: Row) -> None:
 
 def _alive() -> int:
     return sum(type(one) is LoadedViews for one in gc.get_objects())
+
+
+def test_how_far_the_search_for_cuts_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = cover.decoding.parts.CutSearch()
+    assert search.status() == ""
+    search.folder = tmp_path
+    monkeypatch.setattr(cover.decoding.parts, "_SAID_EVERY", 0.0)
+    with cover.decoding.parts._told(tmp_path / "0.index", 4, lambda: None) as passed:
+        said = [(passed(), search.status())[1] for _ in range(4)]
+    assert said == [f"looking for cuts: {share} %" for share in (25, 50, 75, 100)]
+    assert search.status() == ""
