@@ -169,6 +169,24 @@ def measures_table(
     return Group(table, TextLine(stands), *(TextLine(f"undefined: {reason}") for reason in reasons), *source)
 
 
+def jobs_table(lines: Sequence[Mapping[str, Any]]) -> NumberTable:
+    """Tabulate the overall scores of the jobs of a multirun.
+
+    Args:
+        lines: Of every job and score: ``job, data, model, score, n``, and each measure by name.
+    """
+    from cover.evaluation.registry import MEASURES, displayed
+
+    columns = displayed()
+    table = NumberTable(["job", "n", *(MEASURES[name].label for name in columns)])
+    for line in lines:
+        if line["score"] == "overall":
+            name = " ".join(visible(str(line[key])) for key in ("job", "data", "model") if line[key] is not None)
+            cells = (with_ends(line.get(key), (line.get(f"{key}_low"), line.get(f"{key}_high"))) for key in columns)
+            table.add(name, str(line.get("n", "")), *cells)
+    return table
+
+
 def standard_table(standards: Mapping[str, Mapping[str, Any]]) -> RenderableType:
     """Tabulate the figures of P.1401 of each score.
 

@@ -75,7 +75,7 @@ def write_study(folder: Path, study: Study) -> None:
     """
     for name, table in ((RATINGS, study.videos), (RATERS, study.raters)):
         write_table(folder / name, table)
-    plain = {"screening": study.screening, **study.agreement.as_dict()}
+    plain = {"screening": study.screening, **study.agreement.as_dict(), "sentences": study.sentences()}
     write_text(folder / AGREEMENT, json.dumps(plain, indent=2) + "\n")
 
 

@@ -42,7 +42,7 @@ TRAINED = "trained.safetensors"
 
 READ = (
     *(SCORES_TABLE, ERRORS, NOTES, FACTS_TABLE, VIDEOS, PREDICTIONS, MISSING, RUN, JOURNAL, EVIDENCE, MAPS, METRICS),
-    *(RATINGS, RATERS, SPLIT, CURVES, "infer.log", "evaluate.log", "train.log"),
+    *(RATINGS, RATERS, AGREEMENT, SPLIT, CURVES, "infer.log", "evaluate.log", "train.log"),
 )
 """What commands read in a results folder, or append to: none of it may be a link or a pipe."""
 

@@ -204,11 +204,16 @@ def test_missing_and_failed_videos_are_counted(
     assert "1 of 8 videos are missing" in capfd.readouterr().err
 
 
-def test_a_multirun_ends_with_one_table(evaluate: Run, tmp_path: Path) -> None:
+def test_a_multirun_ends_with_one_table(evaluate: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     make_miniset("konvid_1k", tmp_path / "set", write_media, count=6)
-    options = ("data=konvid_1k", "data.root=set", "output=out", "resamples=0", "logger=none")
+    options = ("data=konvid_1k", "data.root=set", "output=out", "resamples=50", "logger=none")
     assert evaluate("--multirun", *options, "views.sampling=random", "views.seed=1,2") == 0
     summary = pd.read_csv("out/summary.csv")
+    assert "[" not in Path("out/summary.csv").read_text(), "cells are plain"
+    assert (summary["srocc_low"] <= summary["srocc"]).all()
+    assert {"srocc_high", "undefined", "p1401_plcc"} <= {*summary}
+    shown = capfd.readouterr().out
+    assert shown.count("konvid_1k tiny") == 2
     assert summary["job"].tolist() == [0] * 4 + [1] * 4
     assert summary["score"].tolist() == ["overall", "semantic", "technical", "aesthetic"] * 2
     assert Path("out/summary.md").read_text().startswith("| job | data | model | score | n |")

@@ -15,7 +15,7 @@ import pandas as pd
 from cover.curves import Fit
 from cover.evaluation.fits.curve import fit_curve
 from cover.files import write_rows, write_text
-from cover.reporting.page.measures import measures_table
+from cover.reporting.page.measures import measures_table, raters_lines, standards_table
 from cover.reporting.page.moments import Stretch, Timeline, extreme, timeline, weak_stretches
 from cover.reporting.page.parts import labels, part_data, starts
 from cover.reporting.page.pictures import (
@@ -35,6 +35,7 @@ from cover.results.names import FACTS, MOMENT_COLUMNS, MOMENTS, REPORT, REPORT_F
 from cover.results.read import Results, identifier, videos
 from cover.results.streamed import MANY, count_videos
 from cover.scores import BRANCHES
+from cover.tables import SPREAD_COLUMNS, header_key
 from cover.text import counted, visible
 
 _PAGE = 7_900_000  # bytes of a page, as far as leaving out pictures can keep it there
@@ -43,6 +44,7 @@ _LEAST_ROOM = 1_000_000
 _SAMPLE = 20_000  # listed of more than MANY videos
 _STEPS = 200  # of a threshold
 _LEVELS = 30  # groups shown of a column
+_SPREADS = {key for keys in SPREAD_COLUMNS.values() for key in keys}
 _ALIKE = 0.9  # a column with a level for almost every video groups nothing
 _SPREAD_OF = 8  # videos that tell the spread between videos
 _TICKS, _APART = (5, 10, 25, 50, 75, 90, 95), 5.0  # percentiles
@@ -86,6 +88,8 @@ def write_report(results: Results, fit: Fit = "logistic4") -> Path:
         failed=[(visible(name), visible(why)) for name, why in list(results.errors.items())[:_FAILED_SHOWN]],
         measures=measures,
         labels=labels,
+        standards=standards_table(results.metrics),
+        raters=raters_lines(results.folder),
         outside=bool(shelf.beside),
         listed=len(listed),
         seen=bool(data["words"]) or results.run.predictions,
@@ -130,6 +134,10 @@ def _groups(table: pd.DataFrame, extras: Sequence[str]) -> dict[str, Any]:
     for name in extras:
         cells = table[name].dropna().astype(str)
         levels = cells.value_counts()
+        numbers = pd.to_numeric(table[name], errors="coerce").dropna()
+        # Measurements, such as the standard deviation of ratings, group nothing.
+        if header_key(str(name)) in _SPREADS or (len(numbers) == len(cells) and (numbers % 1 != 0).any()):
+            continue
         if not 2 <= len(levels) <= max(2, _ALIKE * len(cells)):
             continue
         frequent = list(levels.index[:_LEVELS])

@@ -246,6 +246,23 @@ def test_the_worst_moment_is_shown_with_the_map_that_it_is_named_by(opened: Open
         page.keyboard.press("Escape")
 
 
+def test_the_table_fits_a_laptop_until_more_is_asked_for(opened: Open, tmp_path: Path) -> None:
+    facts = {0: {"codec": "h264", "bitrate": "1200.0", "bits_per_pixel": "0.1", "fps": "25.0"}}
+    page = opened(write_report(read_folder(make_results(tmp_path / "some", 4, facts=facts))))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    wide = "() => { const e = document.querySelector('#videos .scroll'); return e.scrollWidth - e.clientWidth; }"
+    headers = page.locator("#table thead th").all_inner_texts()
+    assert page.evaluate(wide) <= 0
+    page.check("#more-columns")
+    more = page.locator("#table thead th").all_inner_texts()
+    assert {name.strip() for name in more} - {name.strip() for name in headers} == {
+        "fps",
+        "kbit/s",
+        "bits/pixel",
+        "codec",
+    }
+
+
 def test_hostile_names_are_text_and_run_nothing(opened: Open, tmp_path: Path) -> None:
     names = list(HOSTILE)
     extras = {HOSTILE[0]: [f"{HOSTILE[1]}{number % 2}" for number in range(len(names))]}
@@ -253,6 +270,7 @@ def test_hostile_names_are_text_and_run_nothing(opened: Open, tmp_path: Path) ->
     facts = {2: {"codec": "<b id=codec>"}}
     folder = make_results(tmp_path / "a'b <i>", names=names, extras=extras, errors=errors, notes=notes, facts=facts)
     page = opened(write_report(read_folder(folder)))
+    page.check("#more-columns")  # the codec is among them
     title = page.title()
     listed = column(page, "video")
     assert len(listed) == len(names)

@@ -143,12 +143,15 @@ if (hasGroups) {
 // ---- table
 const LABELS = { mos: "MOS", predicted_mos: "predicted MOS", percentile: "percentile", duration: "duration (s)", width: "width", height: "height", fps: "fps", bitrate: "kbit/s", bits_per_pixel: "bits/pixel" };
 const DIGITS = { percentile: 1, duration: 2, width: 0, height: 0, fps: 2, bitrate: 0, bits_per_pixel: 3, mos: 2, predicted_mos: 2 };
+const HIDDEN = ["fps", "bitrate", "bits_per_pixel", "codec"]; // for most people of less use than the columns that they would push out
 function numeric(name) {
   const values = data.columns[name];
   const [low, high] = d3.extent(values);
   const bar = (value) => `<div class="bar"><i style="width:${(100 * (value - low)) / (high - low || 1)}%"></i></div>`;
   return {
     title: LABELS[name] || name,
+    name,
+    visible: !HIDDEN.includes(name),
     data: (place) => values[place],
     type: "num",
     render: (value, kind) => {
@@ -169,7 +172,7 @@ const columns = [
 ];
 if (data.columns.width) columns.push({ title: "size", type: "num", data: (place) => data.columns.width[place] * data.columns.height[place], render: (pixels, kind, place) => (kind === "display" ? size(place) : pixels) });
 if (data.curve) columns.splice(2, 0, { title: "fitted - MOS", type: "num", data: (place) => data.curve.residual[place], render: (value, kind) => (value === null ? (kind === "display" ? "" : 0) : kind === "sort" ? Math.abs(value) : kind === "display" ? (value > 0 ? "+" : "") + digits(value, 2) : value) });
-if (data.codec.some((codec) => codec)) columns.push(words("codec", "text", (place) => data.codec[place] || ""));
+if (data.codec.some((codec) => codec)) columns.push({ ...words("codec", "text", (place) => data.codec[place] || ""), name: "codec", visible: false });
 columns.push({ title: "weak stretches", visible: seen, type: "num", data: weak });
 columns.push({ ...words("notes", "text notes", (place) => (data.notes[place] || []).join("; ")), visible: Object.keys(data.notes).length > 0 });
 const disagreement = columns.findIndex((column) => column.title === "fitted - MOS");
@@ -183,6 +186,9 @@ const table = new DataTable("#table", {
   autoWidth: false,
   language: { search: "Search", lengthMenu: "_MENU_ per page", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)", zeroRecords: `No ${data.of} fit the filters` },
 });
+const more = HIDDEN.filter((name) => columns.some((column) => column.name === name));
+if (!more.length) byId("more-columns").parentElement.remove();
+byId("more-columns")?.addEventListener("change", (event) => more.forEach((name) => table.column(`${name}:name`).visible(event.target.checked)));
 byId("table").addEventListener("click", (event) => {
   const button = event.target.closest("button[data-place]");
   if (button) openPanel(Number(button.dataset.place));

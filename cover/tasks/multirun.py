@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +28,46 @@ class MultirunSummary(Callback):
             if record is None:
                 continue
             for score, figures in json.loads(path.read_text(encoding="utf-8")).items():
-                values = {name: value for name, value in figures.items() if name != "ci95"}
+                if not isinstance(figures, dict):
+                    continue
                 lines.append(
                     {
                         "job": path.parent.name,
                         "data": record.data,
                         "model": record.model,
                         "score": score,
-                        **values,
+                        **_flat(figures),
                     }
                 )
         if not lines:
             return
         import pandas as pd  # not above: Hydra imports this module before every command
 
+        from cover.reporting.console import jobs_table
+        from cover.reporting.terminal import show
+
         table = pd.DataFrame(lines)
         write_text(folder / SUMMARY, table.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+        show(jobs_table(lines))
         cells = [table.columns.tolist(), ["---"] * len(table.columns), *table.map(_cell).to_numpy().tolist()]
         write_text(folder / SUMMARY_TEXT, "".join(f"| {' | '.join(row)} |\n" for row in cells))
         log.info("all jobs in one table: %s and summary.md beside it", folder / SUMMARY)
+
+
+def _flat(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a score in one line: measures with the ends of their intervals, those of P.1401 behind them."""
+    ends = figures.get("ci95") or {}
+    line: dict[str, Any] = {}
+    for name, value in figures.items():
+        if name == "p1401" and isinstance(value, dict):
+            line |= {f"p1401_{key}": figure for key, figure in value.items() if isinstance(figure, (int, float, str))}
+        elif name == "undefined":
+            line[name] = "; ".join(map(str, value))
+        elif not isinstance(value, (dict, list)):
+            line[name] = value
+            if isinstance(ends.get(name), list):
+                line |= dict(zip((f"{name}_low", f"{name}_high"), ends[name], strict=True))
+    return line
 
 
 def _cell(value: object) -> str:
