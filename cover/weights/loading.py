@@ -135,7 +135,8 @@ def save_weights(
     path = Path(path)
     named = weights.state_dict() if isinstance(weights, nn.Module) else weights
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
-    metadata = {"format": "cover"} | ({} if about is None else {"cover": json.dumps(about)})
+    # One entry: safetensors writes several in any order, and equal weights shall be equal bytes.
+    metadata = {"format": "cover"} if about is None else {"cover": json.dumps(about)}
     try:
         with replacing(path) as partial:
             # Not save_file, whose files nobody but their owner may read.
