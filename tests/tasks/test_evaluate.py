@@ -200,6 +200,7 @@ def test_missing_and_failed_videos_are_counted(
     assert metrics("out")["overall"]["n"] == 6
     assert metrics("out")["overall"]["of"] == 8
     assert len(pd.read_csv("out/missing.csv")) == 1
+    assert "konvid_1k: the annotation lists 8 of the 1,200 videos of the dataset" in capfd.readouterr().err
     assert evaluate(*options, "output=strict", "strict=true") == 2
     assert "1 of 8 videos are missing" in capfd.readouterr().err
 

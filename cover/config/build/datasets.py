@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,9 +65,17 @@ def dataset_rows(data: DataOptions, option: str = "data") -> DatasetRows:
         rows = with_mos(rows, study)
     declared = getattr(dataset, "lower_is_better", False)
     lower = declared if data.lower_is_better is None else data.lower_is_better
-    return DatasetRows(
-        high_is_good(rows, lower_is_better=lower), Path(dataset.root), lower, getattr(dataset, "remarks", ()), study
-    )
+    remarks = [*getattr(dataset, "remarks", ()), *_lacking(data, getattr(dataset, "split", None), len(rows))]
+    return DatasetRows(high_is_good(rows, lower_is_better=lower), Path(dataset.root), lower, remarks, study)
+
+
+def _lacking(data: DataOptions, split: str | None, count: int) -> list[str]:
+    """Say that an annotation lists fewer videos than the card of a public dataset does."""
+    text = str((data.card or {}).get("videos", ""))
+    match = re.search(rf"(?<![\w]){re.escape(split)} (\d+)", text) if split else re.match(r"(\d+)", text)
+    if match is None or count >= int(match[1]):
+        return []
+    return [f"{data.name}: the annotation lists {count:,} of the {int(match[1]):,} videos of the dataset"]
 
 
 def rated_dataset(data: DataOptions, option: str = "data") -> DatasetRows:
