@@ -3,7 +3,13 @@
 import math
 import re
 
-_MISSING = frozenset({"", "-", "--", ".", "?", "na", "n/a", "#n/a", "<na>", "nan", "none", "null", "nil", "missing"})
+_MISSING = frozenset(
+    {
+        *("", "-", "--", "\u2013", "\u2014", ".", "..", "...", "?", "na", "n/a", "n.a.", "n.a", "<na>", "nan", "nat"),
+        *("none", "null", "(null)", "\\n", "nil", "missing"),
+        *("#n/a", "#na", "#value!", "#div/0!", "#num!", "#null!", "#ref!", "#name?"),  # of spreadsheets
+    }
+)
 _WRAPPED = re.compile(
     r"(?:(?:np|numpy|torch)\.)?(?:tensor|array|float\d*)?[\[(](.*?)(?:,\s*(?:dtype|device|grad_fn)=.*)?[\])]"
 )

@@ -1,7 +1,8 @@
 """Names of one video that different files spell differently, and how they are matched.
 
-A name as written comes first. Then the last part of the path counts, of an address decoded and without query and
-fragment, where exactly one other name has it. Then that part without its suffix counts, under the same condition.
+A name as written comes first. Then the whole path without its suffix counts, where exactly one other name has it. Then
+the last part of the path counts, of an address decoded and without query and fragment, under the same condition. Then
+that part without its suffix counts.
 """
 
 import re
@@ -53,7 +54,7 @@ def match(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     """
     exact = set(known)
     matched = {name: name for name in names if name in exact}
-    for key in (last_part, lambda name: unquote(last_part(name)), lambda name: without_suffix(last_part(name))):
+    for key in (_bare, last_part, lambda name: unquote(last_part(name)), lambda name: without_suffix(last_part(name))):
         taken = set(matched.values())
         rest = [name for name in names if name not in matched]
         if not rest:
@@ -71,6 +72,11 @@ def spelled_otherwise(matched: Mapping[str, str]) -> str | None:
         return None
     name, known = others[0]
     return f"{len(others)} of {len(matched)} names are matched to other spellings, such as {name!r} to {known!r}"
+
+
+def _bare(name: str) -> str:
+    """A whole path without its suffix."""
+    return without_suffix(local_name(name).replace("\\", "/"))
 
 
 def _unique(key: Callable[[str], str], names: Sequence[str], among: Sequence[str]) -> dict[str, str]:

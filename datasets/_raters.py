@@ -17,6 +17,14 @@ _SUMMARY = re.compile(
     r"|(?:lower|upper)\w*|p\d+th|percentile\w*|confidence\w*|ci\d*\w{0,5}|skew\w*|kurt\w*|outliers?|valid"
     r"|trial\w*|session\w*|rt|reactiontime|responsetime|timestamp|created\w*|row|rownumber|rowid|line|idx|key"
     # Of videos and metrics.
+    r"|(?:psnr|ssim|msssim|vmaf|lpips|niqe|brisque|piqe|fvd|fid|dover|fastvqa|clipiqa)\w*"
+    r"|length\w*|codec\w*|scene\w*|hrc\w*|src\w*|pvs\w*|condition\w*|batch\w*|block\w*|fold|cluster|pos|position\w*"
+    r"|seq|sequence\w*|playlist\w*"
+    # Summaries in other words and languages.
+    r"|rounded|trimmed\w*|geomean|geometric\w*|harmonic\w*|lowest|highest|best|worst|spread|halfwidth|cv|q[1-4]|quartile\w*"
+    r"|top\d*box|bottom\d*box|accept\w*|scaled\w*|nvalid|nmissing|moyenne\w*|m[eé]diane?|[eé]carttype|somme|variance|varianz"
+    r"|mittelwert\w*|durchschnitt\w*|standardabweichung|stdabw|summe|gesamt|anzahl|modus|media|mediana|promedio|suma|total\w*"
+    r"|desviaci[oó]n\w*|среднее|медиана|平均\w*|均值|中央値|中位数|標準偏差|标准差"
     r"|overall|semantic|technical|aesthetic|start\w*|end\w*|nbframes|numframes|framenumber|bitdepth|gtlabel|label"
 )
 _PERHAPS = {"min": min, "max": max}
@@ -25,6 +33,13 @@ _PERHAPS = {"min": min, "max": max}
 _TOLERANCE = 0.0101  # of a summary with two decimals or more; five times as much with one decimal
 _SHORTEST_SCALE = 4.0  # from 1 to 5
 _LONGEST_SCALE = 10  # points of a rating scale that rows could be numbered by
+_MANY = 6  # rows in which a rater is not likely to agree with a statistic of all others by chance
+_WHOLE: dict[str, Callable[[Sequence[float]], Sequence[float]]] = {
+    "the rounded mean": lambda given: (round(statistics.fmean(given)), math.floor(statistics.fmean(given) + 0.5)),
+    "the lowest": lambda given: (min(given),),
+    "the highest": lambda given: (max(given),),
+    "the number": lambda given: (len(given),),
+}
 _FEWEST = 3  # rows and raters that a summary can be recognised by
 
 
@@ -121,7 +136,7 @@ def _summarises(name: str, values: Mapping[str, Sequence[float]], base: Sequence
     tolerance = _TOLERANCE * (5 if one_decimal else 1)
     return any(
         all(abs(statistic(given) - value) <= tolerance for value, given in rows)
-        for statistic in (statistics.fmean, statistics.median, statistics.stdev, statistics.pstdev)
+        for statistic in (statistics.fmean, statistics.median, statistics.stdev, statistics.pstdev, statistics.variance)
     )
 
 
@@ -129,6 +144,8 @@ def _odd_one(raters: Sequence[str], values: Mapping[str, Sequence[float]]) -> tu
     """A column whose values lie outside the scale of all others, with the reason; None without one."""
     if len(raters) < _FEWEST:
         return None
+    if odd := _whole_summary(raters, values):
+        return odd
     ends = {}
     for name in raters:
         known = [value for value in values[name] if not math.isnan(value)]
@@ -140,6 +157,31 @@ def _odd_one(raters: Sequence[str], values: Mapping[str, Sequence[float]]) -> tu
         span = max(most - least, _SHORTEST_SCALE)
         if low > most + span or high < least - span or high > most + 5 * span:
             return name, f"its values {low:g} to {high:g} are far from {least:g} to {most:g} of the other columns"
+    return None
+
+
+def _whole_summary(raters: Sequence[str], values: Mapping[str, Sequence[float]]) -> tuple[str, str] | None:
+    """A column that a rater is not likely to give, with the reason; None without one.
+
+    Fractions among raters who give whole numbers only are a statistic or a measurement. Whole numbers that are the
+    others' rounded mean, their mode, an end of theirs or their number in every row are a statistic.
+    """
+    whole = {name for name in raters if all(math.isnan(value) or value.is_integer() for value in values[name])}
+    for name in raters:
+        others = [other for other in raters if other != name]
+        if name not in whole and len(others) >= _FEWEST and whole.issuperset(others):
+            return name, "it has fractions, and all other columns have whole numbers"
+    for name in raters if len(raters) > _FEWEST else ():
+        rows = []
+        for place, value in enumerate(values[name]):
+            given = [values[other][place] for other in raters if other != name and not math.isnan(values[other][place])]
+            if not math.isnan(value) and given:
+                rows.append((value, given))
+        if len(rows) < _MANY or len({value for value, _ in rows}) == 1:
+            continue
+        for said, statistic in _WHOLE.items():
+            if all(value in statistic(given) for value, given in rows):
+                return name, f"in every row it is {said} of the other columns"
     return None
 
 

@@ -30,6 +30,28 @@ RATER = (
     *("worker", "userid", "user", "annotatorid", "annotator", "assessorid", "assessor", "viewerid", "viewer", "tester"),
 )
 RATING = ("rating", "score", "vote", "opinion", "opinionscore", "acr", "value", "response", "answer", "quality", "os")
+_NO_RATING = frozenset(
+    {
+        *(
+            "time",
+            "times",
+            "timestamp",
+            "rt",
+            "ms",
+            "latency",
+            "duration",
+            "seconds",
+            "sec",
+            "date",
+            "index",
+            "id",
+            "key",
+        ),
+        *("order", "number", "no", "nr", "count", "trial", "session", "connection", "screen", "name", "type", "label"),
+    }
+)
+"""Words in headers of times, numbers and set-ups, such as ``response time``, that have a word of a rating, too."""
+
 _EMPTY = 1000  # bytes; a larger file is not looked at for blanks alone
 _LIKE_RATING = re.compile(r"rating|score|opinion|\bvote", re.IGNORECASE)
 _TABLES = {*TABLES, ".txt"}
@@ -168,6 +190,10 @@ class Ratings:
             raise columns.lacks(
                 "ratings.rating", *RATING, of="the rating", more="; mean opinion scores are read by data=table"
             )
+        names = [name for _, cells in records if (name := _text(cells[video]))]
+        if self._raters is None and len(set(names)) < len(names):  # a row for each rating, then
+            several = f"; {max(names, key=names.count)} stands in several rows, so each row is one rating"
+            raise columns.lacks("ratings.rater", *RATER, of="the rater", more=several)
         some = ", ".join(raters[:3]) + (", ..." if len(raters) > 3 else "")
         left_out = f"; no raters: {', '.join(found.left_out)}" if found.left_out else ""
         self.remarks.append(f"{file}: {counted(len(raters), 'rater')}, one per column ({some}){left_out}")
@@ -185,13 +211,17 @@ class Ratings:
 
     def _rater_columns(self, file: Path, names: Sequence[str], records: Sequence[TableLine]) -> RaterColumns:
         if self._raters is not None:
-            return RaterColumns([name for name in names if fnmatchcase(name, self._raters)], [])
+            raters = [name for name in names if fnmatchcase(name, self._raters)]
+            if not raters:
+                raise UsageError(f"data={file}: ratings.raters={self._raters} fits no column ({', '.join(names)})")
+            return RaterColumns(raters, [])
         return rater_columns(names, records, f"data={file}")
 
     def _unusual_rating(self, file: Path, columns: Columns, names: Sequence[str]) -> str:
         """The rating of a long table whose header is not a usual one: the only column with such a word in its name."""
         usual = set(RATING)
-        like = [name for name in names if usual.intersection(map(str.lower, re.findall(r"[A-Za-z]+", name)))]
+        words = {name: {*map(str.lower, re.findall(r"[A-Za-z]+", name))} for name in names}
+        like = [name for name in names if usual & words[name] and not words[name] & _NO_RATING]
         if len(like) != 1:
             more = "; a table with a column of raters has one rating in each row"
             raise columns.lacks("ratings.rating", *RATING, of="the rating", more=more)
@@ -233,7 +263,8 @@ class Ratings:
         value = number(cell)
         if value is None and not is_missing(cell):
             raise UsageError(
-                f"data={file}: {where} has {column} {cell!r}, not a number; ratings.rating=NAME takes another column"
+                f"data={file}: {where} has {column} {cell!r}, not a number; leave the cell empty or write NA where "
+                "there is no rating, or name the columns with ratings.rating=NAME or ratings.raters=PATTERN"
             )
         return value
 

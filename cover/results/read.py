@@ -1,10 +1,13 @@
 """Results folders as others read them: one table of the videos, with what failed, what was noted and how it was run."""
 
+import csv
+import io
 import json
 import keyword
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -220,6 +223,7 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
         table = _by_name(_resaved(path))
         yield table[~table.index.duplicated(keep="last")] if unique else table
         return
+    done = 0
     try:
         header = pd.read_csv(path, nrows=0, encoding_errors="replace").columns
         options: Any = {
@@ -229,10 +233,26 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
             "na_values": {name: [""] for name in header if name not in TEXTS},
         }
         for chunk in [pd.read_csv(path, **options)] if rows is None else pd.read_csv(path, chunksize=rows, **options):
+            done += len(chunk)
             table = _by_name(_unspelled(chunk))
             yield table[~table.index.duplicated(keep="last")] if unique else table
+    except pd.errors.ParserError:
+        table = _by_name(_unspelled(pd.read_csv(io.StringIO(_sound_lines(path)), **options).iloc[done:]))
+        yield table[~table.index.duplicated(keep="last")] if unique else table
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error
+
+
+def _sound_lines(path: Path) -> str:
+    """The lines of a damaged table that have as many cells as its header, each read for itself."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    count = len(next(csv.reader(lines[:1]), []))
+    sound = []
+    for line in lines:
+        with suppress(csv.Error):
+            if line.count('"') % 2 == 0 and len(next(csv.reader([line], strict=True), [])) == count:
+                sound.append(line)
+    return "\n".join(sound)
 
 
 def _is_ours(path: Path) -> bool:

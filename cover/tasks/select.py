@@ -50,7 +50,9 @@ def select(options: SelectOptions) -> int:
             show(message, stderr=True)
         write_text(path, "".join(f"{line}\n" for line in plain))
     elif path.suffix == ".csv":
-        listed = pd.DataFrame({FILENAME: names, "path": [paths.get(name, name) for name in names]})
+        # A pandas string cannot hold the path of a name that is not UTF-8.
+        where_ = pd.Series([paths.get(name, name) for name in names], dtype=object)
+        listed = pd.DataFrame({FILENAME: names, "path": where_})
         if results.in_parts:
             for column, bound in PART.items():
                 listed[column] = [bound_text(bound) for bound in selected[bound]]

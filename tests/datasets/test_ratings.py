@@ -239,6 +239,37 @@ class TestColumnsThatAreNoRaters:
         assert {rater for rater, _ in found(path, raters="P*")} == {"P1", "P2", "P3", "P4"}
 
 
+class TestColumnsThatPeopleSeldomGive:
+    """Numbers that a rater is not likely to give: they are asked about, whatever they are called."""
+
+    RATERS = ((5, 4, 4, 1, 3, 2), (4, 4, 3, 2, 3, 1), (5, 3, 4, 1, 2, 2), (4, 5, 4, 2, 3, 3))
+
+    @pytest.mark.parametrize(
+        ("values", "reason"),
+        [
+            ([4, 4, 4, 2, 3, 2], "in every row it is the rounded mean of the other columns"),
+            ([5, 5, 4, 2, 3, 3], "in every row it is the highest of the other columns"),
+            ([0.91, 0.88, 0.75, 0.31, 0.4, 0.2], "it has fractions, and all other columns have whole numbers"),
+        ],
+    )
+    def test_they_are_asked_about(self, write: Write, values: Sequence[float], reason: str) -> None:
+        rows = [
+            (f"v{row}.mp4", *given, value) for row, (*given, value) in enumerate(zip(*self.RATERS, values, strict=True))
+        ]
+        path = write("w.csv", ("video", "P1", "P2", "P3", "P4", "xyz"), *rows)
+        with pytest.raises(UsageError, match=rf"column xyz may or may not be a rater: {reason}"):
+            Ratings(path)
+        assert len({rater for rater, _ in found(path, raters="P*")}) == 4
+
+    @pytest.mark.parametrize(
+        "name", ["Moyenne", "Varianz", "平均 (整数)", "N valid", "SSIM", "HRC", "Scene ID", "Q3", "Length (s)"]
+    )
+    def test_their_headers_say_so(self, write: Write, name: str) -> None:
+        rows = [(f"v{row}.mp4", *given, 1 + row % 3) for row, given in enumerate(zip(*self.RATERS, strict=True))]
+        dataset = Ratings(write("w.csv", ("video", "P1", "P2", "P3", "P4", name), *rows))
+        assert dataset.remarks[0].endswith(f"no raters: {name}")
+
+
 class TestLongTables:
     """A table with a column of raters has one rating in each row."""
 
@@ -249,6 +280,23 @@ class TestLongTables:
         assert {rating.video: rating.value for rating in dataset.ratings} == {f"v{n}.mp4": 1 + n % 5 for n in range(4)}
         assert "the ratings are read from column slider.response" in dataset.remarks[0]
 
+    @pytest.mark.parametrize(
+        "names", [("response time", "stars"), ("rating_rt", "stars"), ("value_index", "x"), ("connection quality", "x")]
+    )
+    def test_a_time_or_an_index_is_no_rating(self, write: Write, names: Sequence[str]) -> None:
+        path = write("l.csv", ("video", "participant", *names), ("a.mp4", "P1", 2400, 5), ("b.mp4", "P1", 2700, 1))
+        with pytest.raises(UsageError, match="no column of the rating"):
+            Ratings(path)
+        assert found(path, rating=names[1]) == {("P1", "a.mp4"): 5, ("P1", "b.mp4"): 1}
+
+    @pytest.mark.parametrize("raters", [("1", "2"), ("Anna", "Ben"), ("a@x.org", "b@x.org")])
+    def test_a_column_of_raters_with_another_header_is_asked_for(self, write: Write, raters: Sequence[str]) -> None:
+        rows = [(f"v{row}.mp4", rater, 1 + row) for row in range(4) for rater in raters]
+        path = write("l.csv", ("Video", "Proband", "Bewertung"), *rows)
+        with pytest.raises(UsageError, match=r"no column of the rater .*ratings.rater=NAME.* stands in several rows"):
+            Ratings(path)
+        assert len(found(path, rater="Proband", rating="Bewertung")) == 8
+
     @pytest.mark.parametrize("names", [("trial", "rt"), ("first score", "second score")])
     def test_it_is_never_read_as_wide(self, write: Write, names: Sequence[str]) -> None:
         path = write("l.csv", ("video", *names, "participant"), ("a.mp4", 1, 2, "P1"), ("b.mp4", 2, 3, "P1"))
@@ -256,7 +304,7 @@ class TestLongTables:
             Ratings(path)
 
 
-@pytest.mark.parametrize("mark", ["", "NA", "nan", "N/A", "null", "-"])
+@pytest.mark.parametrize("mark", ["", "NA", "nan", "N/A", "null", "-", "n.a.", "\u2013", "\\N", "#VALUE!", "NaT"])
 @pytest.mark.parametrize("form", ["long", "wide"])
 def test_a_missing_rating(write: Write, mark: str, form: str) -> None:
     if form == "wide":

@@ -1,6 +1,7 @@
 """Results folders of others: a damaged line costs that line, and what is no file of ours is refused in one line."""
 
 import base64
+import dataclasses
 import io
 import json
 import os
@@ -21,8 +22,9 @@ from cover.reporting.page.report import write_report
 from cover.results.evidence import EvidenceFile
 from cover.results.names import EVIDENCE, READ
 from cover.results.read import read_folder
-from cover.results.record import read_run_record
+from cover.results.record import RunRecord, read_run_record
 from cover.results.streamed import read_results_of_any_size
+from cover.scores import BRANCHES
 from tests.helpers.results import make_results
 
 Line = dict[str, Any]
@@ -85,7 +87,15 @@ def test_a_damaged_line_of_evidence_costs_that_line(damage: str, tmp_path: Path,
 
 @pytest.mark.parametrize(
     "line",
-    [b"\xff\xfe\n", b"[" * 200_000 + b"\n", b'{"Filename": ["a"]}\n', b"5\n", b"\0\n", b'{"Filename": "caf\xe9"}\n'],
+    [
+        b"\xff\xfe\n",
+        b"[" * 200_000 + b"\n",
+        b'{"Filename": ["a"]}\n',
+        b"5\n",
+        b"\0\n",
+        b'x,y,"\n',
+        b'{"Filename": "caf\xe9"}\n',
+    ],
 )
 @pytest.mark.parametrize("name", [EVIDENCE, "journal.jsonl", "scores.csv", "facts.csv", "notes.csv", "errors.csv"])
 def test_a_line_of_rubbish_stops_no_report(line: bytes, name: str, tmp_path: Path) -> None:
@@ -145,6 +155,20 @@ def test_any_value_in_a_line_of_evidence(
     evidence = EvidenceFile(tmp_path)
     if first["Filename"] in evidence:
         evidence[first["Filename"]].pictures()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(st.sampled_from([*(field.name for field in dataclasses.fields(RunRecord))]), JSON, max_size=4),
+    st.dictionaries(st.sampled_from(BRANCHES), JSON, max_size=3),
+)
+def test_any_record_of_a_run_gives_a_report(
+    tmp_path_factory: pytest.TempPathFactory, values: Line, views: Line
+) -> None:
+    folder = make_results(tmp_path_factory.mktemp("run"), 1)
+    record = {"predictions": False, "model": "tiny", "views": views, **values}
+    (folder / "run.yaml").write_text(json.dumps(record))
+    assert write_report(read_folder(folder)).exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")

@@ -21,6 +21,7 @@ import yaml
 import cover.decoding.decoder
 import cover.weights
 from cover.api import score
+from cover.cli.dispatch import run_on_results
 from cover.curves import Logistic, from_plain, to_plain
 from cover.models import COVER
 from cover.weights import load_weights, save_weights, sha256_of
@@ -295,6 +296,16 @@ def test_names_of_any_kind(infer: Run, clips: Path, tmp_path: Path) -> None:
     assert infer("data=odd, [folder] = ${x}", "output=out") == 0
     printable = [name.encode("utf-8", "backslashreplace").decode() for name in AWKWARD]
     assert sorted(line[0] for line in table(Path("out/scores.csv"))[1:]) == sorted(printable)
+
+
+def test_names_of_any_kind_are_selected_and_found_again(infer: Run, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd").mkdir()
+    for name in AWKWARD:
+        shutil.copy(clips / "a.mp4", tmp_path / "odd" / name)
+    assert infer("data=odd", "output=out") == 0
+    assert run_on_results("select", ["out", "overall > -9"]) == 0
+    assert infer("data=out/selected.csv", "output=again") == 0
+    assert len(scores(Path("again"))) == len(AWKWARD)
 
 
 def test_names_that_would_do_harm_are_spelled_in_tables_and_read_back(infer: Run, clips: Path, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from cover.results.names import FILENAME
 from cover.rows import Rating
 from cover.text import counted, visible
 
+_CODES = (-1, -9, -99, -999, -9999, 99, 999, 9999)  # which tables write for missing ratings
+_SHORTEST = 4.0  # of a scale: from 1 to 5
 _UNLIKE = 0.75  # correlation of a rater with the MOS; the threshold of p913
 _HALVES = 200  # random halves of the raters
 _SCALES = ((1, 5), (0, 5), (1, 7), (1, 9), (0, 10), (1, 11), (0, 100))
@@ -155,6 +157,8 @@ def evaluate_ratings(
         UsageError: A rating is outside the scale, or screening needs more raters or a package that is not there.
     """
     panel = Panel.of(ratings)
+    if scale is None:
+        _refuse_codes(ratings, panel.values)
     low, high = scale or _scale(panel.values)
     if np.nanmin(panel.values) < low or np.nanmax(panel.values) > high:
         worst = max(ratings, key=lambda rating: abs(rating.value - (low + high) / 2))
@@ -185,6 +189,30 @@ def evaluate_ratings(
         }
     )
     return Study(videos, frame, _agreement(values[there], (float(low), float(high))), screening)
+
+
+def _refuse_codes(ratings: Sequence[Rating], values: Array) -> None:
+    """Refuse numbers that stand for missing ratings in many tables, where they lie outside all other ratings.
+
+    Raises:
+        UsageError: There is one; the message names it.
+    """
+    given = values[np.isfinite(values)]
+    rest = given[~np.isin(given, _CODES)]
+    if not len(rest):
+        return
+    low, high = float(rest.min()), float(rest.max())
+    room = max(high - low, _SHORTEST)
+    for code in _CODES:
+        # A scale may go on to the next whole number; 99 is a rating where others are near 90.
+        if code in given and (code <= low - 2 or code > high + 5 * room):
+            example = next(rating for rating in ratings if rating.value == code)
+            count = int((given == code).sum())
+            raise UsageError(
+                f"{example.rater} rated {example.video} {code:g}, and all other ratings are {low:g} to {high:g}: "
+                f"if {code:g} means that there is no rating ({counted(count, 'cell')}), leave these cells empty; else "
+                f"name the scale with ratings.scale=[LOW,HIGH]"
+            )
 
 
 def _against(values: Array, mos: Array) -> dict[str, list[float]]:

@@ -318,10 +318,10 @@ def _run(results: Results, numbers: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _views(views: Mapping[str, Any]) -> str:
     def moments(branch: str) -> Iterator[str]:
-        view = views.get(branch) or {}
-        if "fragments" in view:
+        view = views.get(branch)
+        if isinstance(view, Mapping) and all(isinstance(view.get(name, 1), int) for name in ("fragments", "frames")):
             of = counted(view.get("frames", 1), "frame")
-            yield f"{branch}: {counted(view['fragments'], 'moment')} of {of}"
+            yield f"{branch}: {counted(view.get('fragments', 1), 'moment')} of {of}"
 
     told = [text for branch in BRANCHES for text in moments(branch)]
     return "; ".join([*told, *([f"sampling {views['sampling']}"] if "sampling" in views else [])])

@@ -76,6 +76,19 @@ class TestMeans:
         with pytest.raises(UsageError, match=r"P01 rated 2.mp4 50, outside 1..5"):
             evaluate_ratings(listed(values), scale=(1, 5))
 
+    @pytest.mark.parametrize("code", [-1, -9, -99, -999, -9999, 99, 999])
+    def test_a_mark_of_a_missing_rating_is_no_rating(self, code: float) -> None:
+        _, values = panel(5, 4, 0)
+        values = np.clip(np.round(values), 1, 5)
+        values[2, 1] = values[3, 0] = code
+        with pytest.raises(UsageError, match=rf"rated \d.mp4 {code:g}, and all .* no rating \(2 cells\), leave these"):
+            evaluate_ratings(listed(values))
+
+    @pytest.mark.parametrize("ratings", [[-1, 0, 1, 1], [-3, -1, 2, 3], [90, 99, 95, 12], [-1.0, 0.5, 0.2, 1.0]])
+    def test_a_scale_that_has_such_a_number(self, ratings: list[float]) -> None:
+        values = np.array([ratings, ratings[::-1]], float).T
+        assert evaluate_ratings(listed(values)).videos["mos"].min() >= -3
+
     @settings(max_examples=60, deadline=None)
     @given(
         cells=st.lists(
