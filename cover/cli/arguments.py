@@ -29,6 +29,7 @@ _NAMES_DATA = ("data=", "experiment=", "predictions=")
 # What a table is read by may be any character or header: data.separator=; data.decimal=,
 _TABLE_TEXTS = re.compile(
     r"(?:data|validation|also\.\w+)\.(?:separator|decimal|sheet|column|mos|(?:start|end)(?:_frame)?)"
+    r"|ratings\.(?:video|rater|rating|raters)|columns\.(?:path|mos|overall|semantic|technical|aesthetic|ci95|std|n)"
 )
 # Options that have another name now; the old one goes in 0.9.
 _RENAMED = (

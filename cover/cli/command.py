@@ -22,7 +22,7 @@ import cover
 from cover.cli.arguments import config_dirs, rewrite
 from cover.cli.dispatch import results_help, run_on_results
 from cover.cli.help import OVERVIEW, command_help, groups
-from cover.cli.interruption import EXIT_INTERRUPTED
+from cover.cli.interruption import EXIT_INTERRUPTED, was_interrupted
 from cover.cli.streams import steady_streams
 from cover.config.checkpoint import implied_options
 from cover.config.compose import config_folder, resolved
@@ -160,6 +160,8 @@ def _run(task: str, arguments: Sequence[str]) -> NoReturn:
         _say(UsageError(f"{error.override}: {error}"))
         sys.exit(EXIT_USAGE)
     except (UsageError, HydraException, OmegaConfBaseException, OSError, yaml.YAMLError) as error:
+        if was_interrupted():  # inside a library, which made an error of its own of it
+            sys.exit(EXIT_INTERRUPTED)
         # A resolver's own words are in the cause; an OSError is about the results folder, which Hydra makes.
         _say(_better_words(task, own_words(error), config_dirs(arguments)))
         sys.exit(EXIT_USAGE)
@@ -230,6 +232,8 @@ def _guarded(task: str, cfg: DictConfig) -> int:
         log.warning("Interrupted. Run the same command to resume.")
         raise KeyboardInterrupt from None
     except Exception as error:
+        if was_interrupted():
+            raise KeyboardInterrupt from None
         if is_full_disk(error) or shutil.disk_usage(folder).free < _NO_ROOM:  # torch has no error of its own for that
             _say(UsageError(f"{folder}: {_FULL}"))
             return EXIT_USAGE

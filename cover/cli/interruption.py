@@ -18,22 +18,31 @@ class _Interruption:
 
     Attributes:
         code: The exit code of a process that has nothing left to do.
+        since: When the first signal came; None before.
     """
 
     def __init__(self) -> None:
         self.code: int | None = None
-        self._since: float | None = None
+        self.since: float | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         # What is written is whole at every moment, and the next run removes what is left in the temporary folder.
         if self.code is not None:
             os._exit(self.code)
         now = time.monotonic()
-        if self._since is None:
-            self._since = now
+        if self.since is None:
+            self.since = now
             raise KeyboardInterrupt
-        if now - self._since > _PATIENCE:
+        if now - self.since > _PATIENCE:
             os._exit(EXIT_INTERRUPTED)
+
+
+_handle = _Interruption()
+
+
+def was_interrupted() -> bool:
+    """Return whether a signal has come: what is raised since then may be an error of a library that it met."""
+    return _handle.since is not None
 
 
 @contextmanager
@@ -42,19 +51,22 @@ def interruptible() -> Iterator[None]:
 
     An interruption that nobody catches becomes ``SystemExit``. The handlers stay: the process ends after the block.
     """
-    handle = _Interruption()
+    global _handle
+    handle = _handle = _Interruption()
     signal.signal(signal.SIGTERM, handle)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a background job
         signal.signal(signal.SIGINT, handle)
     atexit.register(_ignore)  # registered before all others, it is called after them
     try:
         yield
-    except KeyboardInterrupt:
-        handle.code = EXIT_INTERRUPTED
-        sys.exit(EXIT_INTERRUPTED)
     except SystemExit as ended:
         handle.code = ended.code if isinstance(ended.code, int) else 1
         raise
+    except BaseException:
+        if handle.since is None:
+            raise
+        handle.code = EXIT_INTERRUPTED
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _ignore() -> None:

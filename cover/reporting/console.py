@@ -25,7 +25,7 @@ _FEW_ERRORS = 5
 _WORST = 10  # moments
 _ENDS = 3  # of more, those listed at either end
 _NAME = 20  # characters of a name that a roomy table shows in a line
-_HEADER = 6  # characters of a header in a line, at least
+_HEADER = 9  # characters of a header in a line, at least
 _LEAST = 60  # columns; a narrower terminal wraps lines by itself
 
 
@@ -102,7 +102,7 @@ def summary(overview: Overview, folder: Path, table: Path | None = None, remarks
     lines += [TextLine(remark) for remark in remarks]
     lines.append(where("scores", table or folder / SCORES_TABLE))
     if in_parts:
-        lines.append(where("each video's (weighted by duration)", folder / VIDEOS))
+        lines.append(where("scores of whole videos, weighted by duration", folder / VIDEOS))
     if errors:
         lines.append(where(f"why {'parts' if in_parts else 'files'} failed", folder / ERRORS))
     if overview.noted:
@@ -173,7 +173,7 @@ def jobs_table(lines: Sequence[Mapping[str, Any]]) -> NumberTable:
     """Tabulate the overall scores of the jobs of a multirun.
 
     Args:
-        lines: Of every job and score: ``job, data, model, score, n``, and each measure by name.
+        lines: Of every job and score: ``job, options, data, model, score, n``, and each measure by name.
     """
     from cover.evaluation.registry import MEASURES, displayed
 
@@ -181,7 +181,8 @@ def jobs_table(lines: Sequence[Mapping[str, Any]]) -> NumberTable:
     table = NumberTable(["job", "n", *(MEASURES[name].label for name in columns)])
     for line in lines:
         if line["score"] == "overall":
-            name = " ".join(visible(str(line[key])) for key in ("job", "data", "model") if line[key] is not None)
+            known = ("job", "options") if line["options"] else ("job", "data", "model")
+            name = " ".join(visible(str(line[key])) for key in known if line[key] is not None)
             cells = (with_ends(line.get(key), (line.get(f"{key}_low"), line.get(f"{key}_high"))) for key in columns)
             table.add(name, str(line.get("n", "")), *cells)
     return table

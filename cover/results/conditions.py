@@ -106,13 +106,14 @@ class Figure:
     Attributes:
         text: The part, such as ``mean(overall)``.
         value: Its value; NaN where it is unknown.
-        videos: Names of the videos that it is about, the worst first: those of a share, or those that fail a condition
-            on single videos.
+        videos: Names of the videos that it is about, the worst first: those of a share, or those that fail.
+        failing: Whether these are videos that fail a condition on single videos.
     """
 
     text: str
     value: float
     videos: Sequence[str] = ()
+    failing: bool = False
 
 
 def figures_of(table: pd.DataFrame, expression: str) -> list[Figure]:
@@ -123,8 +124,7 @@ def figures_of(table: pd.DataFrame, expression: str) -> list[Figure]:
         expression: A condition that :func:`conditions_hold` takes.
 
     Returns:
-        A figure for each function of all videos; of a condition on single videos, the share that meets it, and those
-        that do not.
+        A figure for each function of all videos; of a condition on single videos, the share that meets it.
     """
     tree = _known(_parsed(expression), table, expression)
     figures = []
@@ -140,7 +140,7 @@ def figures_of(table: pd.DataFrame, expression: str) -> list[Figure]:
             figures.append(Figure(text, float(value) if is_known else math.nan, about))
     outcome = _compute(table, expression)
     if isinstance(outcome, pd.Series) and outcome.dtype == bool:
-        figures.append(Figure(f"share({expression})", float(outcome.mean()), _worst(table, ~outcome)))
+        figures.append(Figure(f"share({expression})", float(outcome.mean()), _worst(table, ~outcome), failing=True))
     return figures
 
 

@@ -40,7 +40,7 @@ class Reference:
 
     def meaning(self) -> str:
         """Say in one line what a percentile of this reference means."""
-        return f"percentile: share of a reference's scores that a video is above; the reference: {self.source}"
+        return f"percentile: above so many per cent of the reference ({self.source})"
 
 
 def read_reference(path: str | Path, identity: Mapping[str, Any] | None = None) -> Reference:

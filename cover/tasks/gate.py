@@ -48,4 +48,5 @@ def _line(figure: Figure, count: int) -> str:
         return f"{figure.text} = {value}"
     some = ", ".join(visible(name) for name in figure.videos[:_NAMED])
     more = ", ..." if len(figure.videos) > _NAMED else ""
-    return f"{figure.text} = {value} ({len(figure.videos):,} of {count:,}: {some}{more})"
+    fails = "fails for " if figure.failing else ""
+    return f"{figure.text} = {value} ({fails}{len(figure.videos):,} of {count:,}: {some}{more})"

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from cover.files import write_text
 from cover.results.names import METRICS, SUMMARY, SUMMARY_TEXT
@@ -19,20 +20,31 @@ log = logging.getLogger(__name__)
 class MultirunSummary(Callback):
     """Write ``summary.csv`` and ``summary.md`` to the multirun's folder: a line a job and score."""
 
+    def __init__(self) -> None:
+        self._options: dict[str, list[str]] = {}
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Keep the options of a job."""
+        if not OmegaConf.is_missing(config.hydra.job, "num"):  # as in a single run
+            self._options[str(config.hydra.job.num)] = list(job_return.overrides or ())
+
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Gather the ``metrics.json`` of every job that has one."""
         folder = Path(config.hydra.sweep.dir)
         lines = []
+        common = set.intersection(*map(set, self._options.values())) if self._options else set()
         for path in sorted(folder.glob(f"*/{METRICS}"), key=lambda path: (len(path.parent.name), path.parent.name)):
             record = read_run_record(path.parent)
             if record is None:
                 continue
+            options = self._options.get(path.parent.name, [])
             for score, figures in json.loads(path.read_text(encoding="utf-8")).items():
                 if not isinstance(figures, dict):
                     continue
                 lines.append(
                     {
                         "job": path.parent.name,
+                        "options": " ".join(option for option in options if option not in common),
                         "data": record.data,
                         "model": record.model,
                         "score": score,

@@ -41,6 +41,21 @@ def test_a_second_signal_leaves_time_to_tidy_up(sent: int) -> None:
     assert ended(0.5, 0.1, 0.1, sent=sent) == (130, "tidying\ntidied\n", "")
 
 
+def test_a_library_that_makes_an_error_of_it() -> None:
+    other = "    except KeyboardInterrupt:\n        raise AttributeError from None\n    finally:"
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COMMAND.replace("    finally:", other), "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30)[1] == ""
+    assert process.returncode == 130
+
+
 def test_a_late_one_ends_what_does_not_end() -> None:
     assert ended(60, 2.3) == (130, "tidying\n", "")
 

@@ -196,11 +196,12 @@ def test_missing_and_failed_videos_are_counted(
     broken.write_bytes(b"")
     options = ("data=konvid_1k", "data.root=set", "resamples=0", "logger=none")
     assert evaluate(*options, "output=out") == 1
-    assert "on 6 of 8 videos (1 missing, 1 failed)" in capfd.readouterr().out
+    shown = capfd.readouterr()
+    assert "on 6 of 8 videos (1 missing, 1 failed)" in shown.out
+    assert "konvid_1k: the annotation lists 8 of the 1,200 videos of the dataset" in shown.err
     assert metrics("out")["overall"]["n"] == 6
     assert metrics("out")["overall"]["of"] == 8
     assert len(pd.read_csv("out/missing.csv")) == 1
-    assert "konvid_1k: the annotation lists 8 of the 1,200 videos of the dataset" in capfd.readouterr().err
     assert evaluate(*options, "output=strict", "strict=true") == 2
     assert "1 of 8 videos are missing" in capfd.readouterr().err
 
@@ -214,10 +215,12 @@ def test_a_multirun_ends_with_one_table(evaluate: Run, tmp_path: Path, capfd: py
     assert (summary["srocc_low"] <= summary["srocc"]).all()
     assert {"srocc_high", "undefined", "p1401_plcc"} <= {*summary}
     shown = capfd.readouterr().out
-    assert shown.count("konvid_1k tiny") == 2
+    assert "0 views.seed=1" in shown
+    assert "1 views.seed=2" in shown
+    assert summary["options"].tolist() == ["views.seed=1"] * 4 + ["views.seed=2"] * 4
     assert summary["job"].tolist() == [0] * 4 + [1] * 4
     assert summary["score"].tolist() == ["overall", "semantic", "technical", "aesthetic"] * 2
-    assert Path("out/summary.md").read_text().startswith("| job | data | model | score | n |")
+    assert Path("out/summary.md").read_text().startswith("| job | options | data | model | score | n |")
 
 
 def test_a_multirun_over_published_protocols(evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

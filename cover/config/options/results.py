@@ -102,7 +102,7 @@ def read_arguments(command: str, arguments: Sequence[str]) -> Any:
                 raise UsageError(f"{argument}: cover {command} takes no further argument ({usage(command)})")
             values[left[0]] = argument
     if missing := [name for name in places if name not in values]:
-        raise UsageError(f"{missing[0]}: is missing; {usage(command)}")
+        raise UsageError(f"{missing[0].upper()} is missing; {usage(command)}")
     return checked(values, schema)
 
 

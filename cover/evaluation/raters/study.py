@@ -204,7 +204,7 @@ def _refuse_codes(ratings: Sequence[Rating], values: Array) -> None:
     low, high = float(rest.min()), float(rest.max())
     room = max(high - low, _SHORTEST)
     for code in _CODES:
-        # A scale may go on to the next whole number; 99 is a rating where others are near 90.
+        # A scale may have the next whole number, too; 99 is a rating where others are near 90.
         if code in given and (code <= low - 2 or code > high + 5 * room):
             example = next(rating for rating in ratings if rating.value == code)
             count = int((given == code).sum())
