@@ -1,6 +1,7 @@
 """Screening of raters: by BT.500, by P.913, and recovery by maximum likelihood."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -8,6 +9,8 @@ import numpy as np
 
 from cover.errors import UsageError
 from cover.evaluation.arrays import NORMAL_95, Array
+from cover.rows import Rating
+from cover.text import counted
 
 Screening: TypeAlias = Literal["none", "bt500", "p913", "mle"]
 
@@ -32,6 +35,10 @@ class Likelihood:
     ci95: Array
     bias: Array
     inconsistency: Array
+
+
+_CODES = (-1, -9, -99, -999, -9999, 99, 999, 9999)  # which tables write for missing ratings
+_SHORTEST = 4.0  # of a scale: from 1 to 5
 
 
 def screened(values: Array, method: Screening, threshold: float) -> list[str]:
@@ -161,3 +168,31 @@ def _panel_variance(given: Array, rated: np.ndarray, quality: Array) -> float:
     left = np.where(rated, left - left.sum(0) / np.maximum(rated.sum(0), 1), 0)
     freedom = rated.sum() - sum(rated.shape) + 1
     return max(float((left**2).sum()) / max(int(freedom), 1), 1e-6)
+
+
+def refuse_codes(ratings: Sequence[Rating], values: Array) -> None:
+    """Refuse numbers that stand for missing ratings in many tables, where they lie outside all other ratings.
+
+    Args:
+        ratings: All of them.
+        values: The same, NaN where there is no rating.
+
+    Raises:
+        UsageError: There is one; the message names it.
+    """
+    given = values[np.isfinite(values)]
+    rest = given[~np.isin(given, _CODES)]
+    if not len(rest):
+        return
+    low, high = float(rest.min()), float(rest.max())
+    room = max(high - low, _SHORTEST)
+    for code in _CODES:
+        # A scale may have the next whole number, too; 99 is a rating where others are near 90.
+        if code in given and (code <= low - 2 or code > high + 5 * room):
+            example = next(rating for rating in ratings if rating.value == code)
+            count = int((given == code).sum())
+            raise UsageError(
+                f"{example.rater} rated {example.video} {code:g}, and all other ratings are {low:g} to {high:g}: "
+                f"if {code:g} means that there is no rating ({counted(count, 'cell')}), leave these cells empty; else "
+                f"name the scale with ratings.scale=[LOW,HIGH]"
+            )

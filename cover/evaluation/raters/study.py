@@ -15,14 +15,12 @@ import pandas as pd
 from cover.errors import UsageError
 from cover.evaluation.arrays import Array, Figures
 from cover.evaluation.correlation import srocc
-from cover.evaluation.raters.screening import Screening, most_likely, screened
+from cover.evaluation.raters.screening import Screening, most_likely, refuse_codes, screened
 from cover.evaluation.raters.uncertainty import half_width
 from cover.results.names import FILENAME
 from cover.rows import Rating
 from cover.text import counted, visible
 
-_CODES = (-1, -9, -99, -999, -9999, 99, 999, 9999)  # which tables write for missing ratings
-_SHORTEST = 4.0  # of a scale: from 1 to 5
 _UNLIKE = 0.75  # correlation of a rater with the MOS; the threshold of p913
 _HALVES = 200  # random halves of the raters
 _SCALES = ((1, 5), (0, 5), (1, 7), (1, 9), (0, 10), (1, 11), (0, 100))
@@ -158,7 +156,7 @@ def evaluate_ratings(
     """
     panel = Panel.of(ratings)
     if scale is None:
-        _refuse_codes(ratings, panel.values)
+        refuse_codes(ratings, panel.values)
     low, high = scale or _scale(panel.values)
     if np.nanmin(panel.values) < low or np.nanmax(panel.values) > high:
         worst = max(ratings, key=lambda rating: abs(rating.value - (low + high) / 2))
@@ -189,30 +187,6 @@ def evaluate_ratings(
         }
     )
     return Study(videos, frame, _agreement(values[there], (float(low), float(high))), screening)
-
-
-def _refuse_codes(ratings: Sequence[Rating], values: Array) -> None:
-    """Refuse numbers that stand for missing ratings in many tables, where they lie outside all other ratings.
-
-    Raises:
-        UsageError: There is one; the message names it.
-    """
-    given = values[np.isfinite(values)]
-    rest = given[~np.isin(given, _CODES)]
-    if not len(rest):
-        return
-    low, high = float(rest.min()), float(rest.max())
-    room = max(high - low, _SHORTEST)
-    for code in _CODES:
-        # A scale may have the next whole number, too; 99 is a rating where others are near 90.
-        if code in given and (code <= low - 2 or code > high + 5 * room):
-            example = next(rating for rating in ratings if rating.value == code)
-            count = int((given == code).sum())
-            raise UsageError(
-                f"{example.rater} rated {example.video} {code:g}, and all other ratings are {low:g} to {high:g}: "
-                f"if {code:g} means that there is no rating ({counted(count, 'cell')}), leave these cells empty; else "
-                f"name the scale with ratings.scale=[LOW,HIGH]"
-            )
 
 
 def _against(values: Array, mos: Array) -> dict[str, list[float]]:
