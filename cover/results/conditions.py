@@ -247,7 +247,7 @@ def _compute(table: pd.DataFrame, expression: str) -> Any:
         AttributeError,
         KeyError,
     ) as error:
-        raise UsageError(f"{expression}: cannot be computed ({error})") from error
+        raise UsageError(f"{expression}: cannot be computed ({str(error)[:80]})") from error
     if figures.unknown:  # whatever is compared with it
         return pd.Series(False, index=table.index) if isinstance(outcome, pd.Series) else False
     if isinstance(outcome, pd.Series) and outcome.dtype == bool:

@@ -238,6 +238,18 @@ class TestDatasetOfOnesOwn:
         assert error.startswith("error: data.rows: ")
         assert "'colour'" in error
 
+    def test_an_error_of_its_own_is_one_line(self, refused: Callable[..., str]) -> None:
+        Path("mine").mkdir(exist_ok=True)
+        Path("mine/failing_ds.py").write_text(
+            "class Own:\n    def __init__(self):\n        open('/nowhere/list.txt')\n"
+        )
+        error = refused("_target_: failing_ds.Own")
+        assert "failing_ds.Own ends with FileNotFoundError" in error
+        assert "failing_ds.py, line 3" in error
+
+    def test_a_target_that_is_no_dataset(self, refused: Callable[..., str]) -> None:
+        assert "data.rows: " in refused("_target_: os.system")
+
     def test_a_file_that_is_not_yaml(self, refused: Callable[..., str]) -> None:
         error = refused("_target_: {")
         assert "own.yaml" in error

@@ -1,12 +1,13 @@
 """Classes that options name by ``_target_``, with errors that name the option."""
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import hydra
 from hydra.errors import InstantiationException
 
-from cover.errors import UsageError
+from cover.errors import CoverError, UsageError
 
 _EXTRAS = {  # what a base install lacks -> the extra that has it
     "wandb": "wandb",
@@ -61,7 +62,8 @@ def instantiate(node: Mapping[str, Any], option: str, **arguments: Any) -> Any:
             raise _not_importable(cause, node, option) from error
         if isinstance(cause, (ValueError, TypeError, ImportError, AttributeError)):
             raise UsageError(f"{option}: {cause}") from error
-        raise
+        # Such as a target that Hydra does not call.
+        raise UsageError(f"{option}: {str(error).splitlines()[0]}") from error
     except ModuleNotFoundError as error:
         raise _not_importable(error, node, option) from error
     except (ValueError, TypeError) as error:
@@ -69,7 +71,13 @@ def instantiate(node: Mapping[str, Any], option: str, **arguments: Any) -> Any:
     except Exception as error:
         if type(error).__name__ == "MisconfigurationException":  # Lightning's, which is not imported for its name
             raise UsageError(f"{option}: {error}") from error
-        raise
+        target = str(node.get("_target_"))
+        if isinstance(error, CoverError) or target.startswith("cover."):
+            raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise UsageError(
+            f"{option}: {target} ends with {type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+        ) from error
 
 
 def _not_importable(error: ModuleNotFoundError, node: Mapping[str, Any], option: str) -> UsageError:

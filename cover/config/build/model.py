@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -42,7 +43,9 @@ def weights_checksums(options: ScoringOptions) -> dict[str, str] | str:
         try:
             checksums[option] = published.sha256 if value is None else sha256_of(value)
         except OSError as error:
-            raise UsageError(f"{option}={value}: {error.strerror or error}") from error
+            link = "links are not read; download it and name the file"
+            reason = link if re.match(r"[a-z][a-z0-9+.-]+:/", str(value)) else error.strerror or error
+            raise UsageError(f"{option}={value}: {reason}") from error
     return checksums
 
 
