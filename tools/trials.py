@@ -29,6 +29,11 @@ import av
 import numpy as np
 from PIL import Image
 
+from cover.decoding.decoder import Decoder
+from cover.processes import available_cpus
+from cover.rows import Failure, Row
+from cover.video import ViewSpec
+
 _ROOT = Path(__file__).resolve().parent.parent
 _VIDEOS = {  # suffix: container, encoder
     "mp4": ("mp4", "libx264"),
@@ -44,7 +49,8 @@ _VIDEOS = {  # suffix: container, encoder
 }
 _IMAGES = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 _GOOD = {"killed", "ended before", "equal bytes"}
-_BATCH = 250  # mutants of a command
+_VIEWS = ViewSpec()
+_BATCH = 250  # mutants that are decoded by one process and its decoders
 _UNSTABLE = re.compile(rb"(?m)^(started|run_id|date).*$|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.+]+")
 # What holds times, the order of finishing, or how often a training was resumed.
 _PASSING = {".lock", "run.yaml", "journal.jsonl", "evidence.jsonl", "last.ckpt"}
@@ -100,8 +106,8 @@ def mutant(data: bytes, rng: random.Random) -> bytes:
 
 
 def try_mutants(count: int) -> int:
-    """Score damaged files by command; a trace, a hang or an exit code of its own is a fault."""
-    rng, kinds, codes = random.Random(0), list(seeds()), Counter[str]()
+    """Decode damaged files; a trace, a crash, an unexpected error or a file without an outcome is a fault."""
+    rng, kinds = random.Random(0), list(seeds())
     faults: list[str] = []
     outcomes = Counter[str]()
     with tempfile.TemporaryDirectory() as place:
@@ -111,21 +117,38 @@ def try_mutants(count: int) -> int:
             for number in range(batch, min(batch + _BATCH, count)):
                 suffix, data = kinds[number % len(kinds)]
                 (folder / f"{number}.{suffix}").write_bytes(mutant(data, rng))
-            done = _run("infer", f"data={folder}", "model=tiny", "report=false", f"output={folder}.out", timeout=1200)
-            codes[str(done.returncode)] += 1
-            said = done.stdout + done.stderr
-            errors = (Path(f"{folder}.out") / "errors.csv").read_text(encoding="utf-8").splitlines()[1:]
-            outcomes["failed"] += len(errors)
-            outcomes["scored"] += min(_BATCH, count - batch) - len(errors)
-            traces = said.count("Traceback")
-            if traces or done.returncode not in (0, 1) or any("unexpected" in line for line in errors):
+            started = time.monotonic()
+            done = subprocess.run(
+                [sys.executable, "-m", "tools.trials", "decode", str(folder)],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=_ROOT,
+            )
+            reasons = done.stdout.splitlines()
+            outcomes["refused"] += sum(bool(reason) for reason in reasons)
+            outcomes["decoded"] += sum(not reason for reason in reasons)
+            slow = any("longer than" in reason for reason in reasons)
+            odd = [reason for reason in reasons if "unexpected" in reason or "crashed" in reason]
+            outcomes["took too long"] += slow
+            if done.returncode or "Traceback" in done.stderr or odd or len(reasons) < len(list(folder.iterdir())):
                 kept = Path(tempfile.mkdtemp(prefix="cover-mutants-")) / "batch"
                 shutil.copytree(folder, kept)
-                faults.append(f"{kept}: exit code {done.returncode}, {traces} traces")
+                faults.append(f"{kept}: exit code {done.returncode}, {odd} {done.stderr[-500:]}")
+            print(f"{batch + _BATCH}: {dict(outcomes)}, {time.monotonic() - started:.0f} s", flush=True)
             shutil.rmtree(folder)
-    print(f"{count} mutants of {len(kinds)} kinds: {dict(outcomes)}; exit codes {dict(codes)}; faults: {len(faults)}")
+    print(f"{count} mutants of {len(kinds)} kinds: {dict(outcomes)}; faults: {len(faults)}")
     print("\n".join(faults))
     return bool(faults)
+
+
+def decode(folder: Path) -> int:
+    """Decode every file of a folder as commands do; print a line for each: why it failed, or nothing."""
+    rows = [Row(path, path.name) for path in sorted(folder.iterdir())]
+    with Decoder(workers=available_cpus(), timeout=30).views(rows, _VIEWS) as decoded:
+        for _, outcome in decoded:
+            print(outcome.reason if isinstance(outcome, Failure) else "", flush=True)
+    return 0
 
 
 def try_kills(count: int) -> int:
@@ -253,11 +276,13 @@ def _run(*arguments: str, timeout: float = 600) -> "subprocess.CompletedProcess[
 def main() -> int:
     """Read the arguments and run the trials."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("trial", choices=["mutants", "kills"])
-    parser.add_argument("count", type=int)
+    parser.add_argument("trial", choices=["mutants", "kills", "decode"])
+    parser.add_argument("argument", help="how many; of decode, which mutants uses, a folder")
     options = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
-    return (try_mutants if options.trial == "mutants" else try_kills)(options.count)
+    if options.trial == "decode":
+        return decode(Path(options.argument))
+    return (try_mutants if options.trial == "mutants" else try_kills)(int(options.argument))
 
 
 if __name__ == "__main__":
