@@ -17,6 +17,7 @@ from cover.scores import BRANCHES, VideoScore
 from cover.scoring.local import LocalEngine
 from cover.scoring.run import score_rows
 from cover.scoring.scorer import Scorer
+from cover.text import meant
 from cover.video import VIDEO_SUFFIXES, VideoSource, ViewSpec
 from cover.weights import SHIPPED, load_weights, read_about
 
@@ -56,6 +57,10 @@ def load_model(
             others that are gone.
     """
     path = None if name == "cover" else SHIPPED.get(str(name), Path(name))
+    known = ("cover", *SHIPPED)
+    if path is not None and not path.exists() and path.name == str(path) and not path.suffix:
+        raise WeightsError(f"{name}: there is no such model or file ({', '.join(known)}){meant(str(name), known)}")
+    place = _device(device)
     about = {} if path is None else read_about(path)
     net = about.get("net", {})
     try:
@@ -67,7 +72,16 @@ def load_model(
     except (TypeError, ValueError, KeyError) as error:
         raise WeightsError(f"{path} is damaged: what it says of its model makes no sense ({error})") from error
     load_weights(model, path, clip_weights, base_weights)
-    return model.to(device).eval()
+    return model.to(place).eval()
+
+
+def _device(device: str | torch.device) -> torch.device:
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device={device}: there is no such device here; use cpu") from error
+    return place
 
 
 def _refuse_code(net: Mapping[str, Any], given: Mapping[str, nn.Module], path: Path | None) -> None:
@@ -209,6 +223,10 @@ def _refuse_folder_of_videos(source: VideoSource) -> None:
 
 
 def _scorer(model: COVER, views: ViewSpec | None, reference: str | Path | Reference | None) -> Scorer:
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"model={model!r}: load it first: model = cover.load_model({str(model)!r})")
+    if views is not None and not isinstance(views, ViewSpec):
+        raise UsageError(f"views={views!r}: takes a cover.video.ViewSpec; names are for the command line")
     known = read_reference(reference) if isinstance(reference, (str, Path)) else reference
     return Scorer(model, views, reference=known)
 

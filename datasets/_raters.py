@@ -11,29 +11,32 @@ from cover.errors import UsageError
 from cover.tables import NOT_JUDGEMENTS, TableLine, header_key
 
 _SUMMARY = re.compile(
-    r"(?:unnamed|column)\d*|average|averages|avg\w*|mean\w*|median\w*|mode|total\w*|sum|sums|subtotal"
+    r"(?:unnamed|column)\d*|average|averages|avg\w*|mean\w*|median\w*|total\w*|sum|sums|subtotal"
     r"|std\w*|stdev\w*|sd|stddev\w*|standarddeviation|deviation|dev|var|variance|sem|stderr|standarderror|range|iqr"
     r"|minimum|maximum|rank|ranking|ranks|count|counts|number|no|nr|num\w*|mos\w*|dmos\w*|zscore|zscores"
     r"|(?:lower|upper)\w*|p\d+th|percentile\w*|confidence\w*|ci\d*\w{0,5}|skew\w*|kurt\w*|outliers?|valid"
     r"|trial\w*|session\w*|rt|reactiontime|responsetime|timestamp|created\w*|row|rownumber|rowid|line|idx|key"
     # Of videos and metrics.
     r"|(?:psnr|ssim|msssim|vmaf|lpips|niqe|brisque|piqe|fvd|fid|dover|fastvqa|clipiqa)\w*"
-    r"|length\w*|codec\w*|scene\w*|hrc\w*|src\w*|pvs\w*|condition\w*|batch\w*|block\w*|fold|cluster|pos|position\w*"
+    r"|length\w*|codec\w*|scene\w*|hrc\w*|src\w*|pvs\w*|condition\w*|batch\w*|cluster|position\w*"
     r"|seq|sequence\w*|playlist\w*"
     # Summaries in other words and languages.
-    r"|rounded|trimmed\w*|geomean|geometric\w*|harmonic\w*|lowest|highest|best|worst|spread|halfwidth|cv|q[1-4]|quartile\w*"
-    r"|top\d*box|bottom\d*box|accept\w*|scaled\w*|nvalid|nmissing|moyenne\w*|m[eé]diane?|[eé]carttype|somme|variance|varianz"
-    r"|mittelwert\w*|durchschnitt\w*|standardabweichung|stdabw|summe|gesamt|anzahl|modus|media|mediana|promedio|suma|total\w*"
+    r"|rounded|trimmed\w*|geomean|geometric\w*|harmonic\w*|lowest|highest|halfwidth|cv|q[1-4]|quartile\w*"
+    r"|top\d*box|bottom\d*box|scaled\w*|nvalid|nmissing|moyenne\w*|m[eé]diane?|[eé]carttype|somme|variance|varianz"
+    r"|mittelwert\w*|durchschnitt\w*|standardabweichung|stdabw|summe|gesamt|anzahl|modus|mediana|promedio|suma|total\w*"
     r"|desviaci[oó]n\w*|среднее|медиана|平均\w*|均值|中央値|中位数|標準偏差|标准差"
     r"|overall|semantic|technical|aesthetic|start\w*|end\w*|nbframes|numframes|framenumber|bitdepth|gtlabel|label"
 )
+_MAYBE = frozenset({"best", "worst", "media", "mode", "pos", "spread", "accept", "fold", "block"})
+"""Headers that may be a person's name or that of a column beside the raters."""
+
 _PERHAPS = {"min": min, "max": max}
 """Headers that may be a rater's name; only their values show which."""
 
 _TOLERANCE = 0.0101  # of a summary with two decimals or more; five times as much with one decimal
 _SHORTEST_SCALE = 4.0  # from 1 to 5
 _LONGEST_SCALE = 10  # points of a rating scale that rows could be numbered by
-_MANY = 6  # rows in which a rater is not likely to agree with a statistic of all others by chance
+_MANY = 8  # rows in which a rater is not likely to agree with a statistic of all others by chance
 _WHOLE: dict[str, Callable[[Sequence[float]], Sequence[float]]] = {
     "the rounded mean": lambda given: (round(statistics.fmean(given)), math.floor(statistics.fmean(given) + 0.5)),
     "the lowest": lambda given: (min(given),),
@@ -78,7 +81,7 @@ def rater_columns(names: Sequence[str], records: Sequence[TableLine], what: str)
         name, reason = odd
         raise UsageError(
             f"{what}: column {name} may or may not be a rater: {reason}; ratings.raters=PATTERN names the raters, such "
-            f"as ratings.raters='{_pattern(raters, name)}'"
+            f"as ratings.raters='{_pattern(raters, name)}'{_all(_pattern(raters, name))}"
         )
     return RaterColumns(raters, [name for name in numeric if name not in raters])
 
@@ -166,10 +169,16 @@ def _whole_summary(raters: Sequence[str], values: Mapping[str, Sequence[float]])
     Fractions among raters who give whole numbers only are a statistic or a measurement. Whole numbers that are the
     others' rounded mean, their mode, an end of theirs or their number in every row are a statistic.
     """
+    for name in raters:
+        if header_key(name) in _MAYBE:
+            return name, "its header may be that of a summary or a property"
     whole = {name for name in raters if all(math.isnan(value) or value.is_integer() for value in values[name])}
     for name in raters:
         others = [other for other in raters if other != name]
-        if name not in whole and len(others) >= _FEWEST and whole.issuperset(others):
+        fine = any(
+            not math.isnan(value) and not (2 * value).is_integer() for value in values[name]
+        )  # half stars are not
+        if fine and len(others) >= _FEWEST and whole.issuperset(others):
             return name, "it has fractions, and all other columns have whole numbers"
     for name in raters if len(raters) > _FEWEST else ():
         rows = []
@@ -185,9 +194,15 @@ def _whole_summary(raters: Sequence[str], values: Mapping[str, Sequence[float]])
     return None
 
 
+def _all(pattern: str) -> str:
+    return " (all columns; take out what is no rater)" if pattern == "*" else ""
+
+
 def _pattern(raters: Sequence[str], odd: str) -> str:
     """A pattern that the other columns may share."""
     others = [name for name in raters if name != odd]
     first = re.match(r"[^\W\d_]+", others[0])
     start = first[0] if first else others[0][:1]
-    return f"{start}*" if all(name.startswith(start) for name in others) else "P*"
+    if all(name.startswith(start) for name in others) and not odd.startswith(start):
+        return f"{start}*"
+    return "*"

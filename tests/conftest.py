@@ -9,6 +9,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
+
+# A machine that is busy is no failure.
+settings.register_profile("cover", deadline=None)
+settings.load_profile("cover")
 
 ROOT = Path(__file__).resolve().parent.parent
 

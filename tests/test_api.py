@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +131,20 @@ def test_a_folder_of_videos_is_not_taken_for_frames(videos: list[Path], model: C
 def test_one_path_in_place_of_several_is_refused(single: str | Path, model: COVER) -> None:
     with pytest.raises(cover.UsageError, match=r"score_many\(\['clip\.mp4'\], model\)"):
         list(cover.score_many(single, model))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: cover.load_model("cover-lite"), r"cover-lite: there is no such model .*; did you mean cover_lite\?"),
+        (lambda: cover.load_model("cover_lite", device="cuda:77"), "device=cuda:77: there is no such device here"),
+        (lambda: cover.score("a.mp4", "cover_lite"), r"load it first: model = cover.load_model\('cover_lite'\)"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_people_try_first_is_one_line(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(cover.UsageError, match=message):
+        call()
+
+
+def test_tab_completion_finds_what_is_public() -> None:
+    assert {*cover.__all__} <= {*dir(cover)}

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 
@@ -50,6 +51,10 @@ class Guard:
             message = f"{visible(host)} is not a name of this app; start it with hosts={visible(host)} to allow it.\n"
             await PlainTextResponse(message, 400)(scope, receive, send)
             return
+        origin = headers.get("origin", "")
+        if origin and scope.get("method") == "POST" and not self._is_allowed(_origin_name(origin)):
+            await PlainTextResponse("A page elsewhere may not send anything here.\n", 403)(scope, receive, send)
+            return
         if (
             scope["type"] != "http"
             or scope.get("method") != "POST"
@@ -85,6 +90,13 @@ class Guard:
 def _name(host: str) -> str:
     """The name in ``Host``, without its port and the brackets of IPv6."""
     return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+
+
+def _origin_name(origin: str) -> str:
+    try:
+        return urlsplit(origin).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _size(folder: Path) -> int:

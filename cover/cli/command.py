@@ -220,8 +220,9 @@ def _recipes(folders: Sequence[Path]) -> list[str]:
 
 def _guarded(task: str, cfg: DictConfig) -> int:
     """Run one job; whatever happens becomes an exit code, so that a multirun continues with the next job."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        config, folder = resolved(cfg), Path(HydraConfig.get().runtime.output_dir)
+        config = resolved(cfg)
         check_plain(folder, READ)
         with sole_writer(folder) if is_main_process() else nullcontext():
             complete = getattr(importlib.import_module(f"cover.tasks.{task}"), task)(config, folder)
@@ -234,12 +235,19 @@ def _guarded(task: str, cfg: DictConfig) -> int:
     except Exception as error:
         if was_interrupted():
             raise KeyboardInterrupt from None
-        if is_full_disk(error) or shutil.disk_usage(folder).free < _NO_ROOM:  # torch has no error of its own for that
+        if is_full_disk(error) or (isinstance(error, RuntimeError) and _is_full(folder)):  # as torch has it
             _say(UsageError(f"{folder}: {_FULL}"))
             return EXIT_USAGE
         log.exception("unexpected error; please report it with this trace")
         return EXIT_UNEXPECTED
     return EXIT_OK if complete else EXIT_SOME_FAILED
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _NO_ROOM
+    except OSError:
+        return False
 
 
 def _better_words(task: str, error: BaseException, folders: Sequence[Path]) -> BaseException:

@@ -1,6 +1,8 @@
 """The default results folder: named by what makes results differ, so that two runs do not take turns in one folder."""
 
 import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +29,18 @@ def run_folder(base: str, *, _root_: DictConfig) -> str:
     """
     predictions = _root_.get("predictions")
     if predictions is not None:
-        several = predictions if isinstance(predictions, ListConfig) else [predictions]
-        return str(Path(base, "-".join(Path(str(one)).stem for one in several[:3]) or "predictions"))
+        several = [str(one) for one in (predictions if isinstance(predictions, ListConfig) else [predictions])]
+        folder = Path(base, "-".join(Path(one).stem for one in several[:3]) or "predictions")
+        record = read_run_record(folder)
+        same = record is None or (record.predictions and record.path == ", ".join(several))
+        return str(folder) if same else _marked(folder, "|".join(str(Path(one).absolute()) for one in several))
     plain = Path(base, f"{OmegaConf.select(_root_, 'data.name')}-{OmegaConf.select(_root_, 'model.name')}")
     full = plain.with_name("-".join([plain.name, *_views(_root_), *_segments(_root_)]))
     if full != plain and not full.exists() and _is_of(plain, _root_, (*_PLACES, *_ALIKE)):
         return str(plain)
     if not full.exists() or _is_of(full, _root_, _PLACES):
         return str(full)
-    place = "|".join(_places(_root_))
-    return f"{full}-{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+    return _marked(full, "|".join(_places(partial(_chosen, _root_))))
 
 
 def _views(config: DictConfig) -> list[str]:
@@ -59,17 +63,29 @@ def _is_of(folder: Path, config: DictConfig, nodes: tuple[str, ...]) -> bool:
     record = read_run_record(folder)
     if record is None:
         return nodes == _PLACES
-    known = OmegaConf.create(dict(record.config))
-    if _places(known) != _places(config):
+    known = record.config  # plain data that anybody may have written: nothing in it is resolved
+    if _places(partial(_plain, known)) != _places(partial(_chosen, config)):
         return False
-    return all(_plain(known, node) == _plain(config, node) for node in nodes if node not in _PLACES)
+    return all(_plain(known, node) == _chosen(config, node) for node in nodes if node not in _PLACES)
 
 
-def _places(config: DictConfig) -> list[str]:
-    values = [OmegaConf.select(config, node, throw_on_missing=False) for node in _PLACES]
+def _places(value_of: Callable[[str], Any]) -> list[str]:
+    values = [value_of(node) for node in _PLACES]
     return ["" if value is None else str(Path(at_home(str(value))).absolute()) for value in values]
 
 
-def _plain(config: DictConfig, node: str) -> Any:
-    value = OmegaConf.select(config, node)
+def _plain(known: Any, node: str) -> Any:
+    """The value of an option in plain data; None where it is not there."""
+    for name in node.split("."):
+        known = known.get(name) if isinstance(known, Mapping) else None
+    return known
+
+
+def _chosen(config: DictConfig, node: str) -> Any:
+    value = OmegaConf.select(config, node, throw_on_missing=False)
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def _marked(folder: Path, place: str) -> str:
+    """The name of a folder with a short hash of where its data are."""
+    return f"{folder}-{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"

@@ -33,6 +33,7 @@ from cover.errors import VideoError
 from cover.files import temporary_folder
 from cover.processes import Work, WorkHere, available_cpus, completed, failure_reason
 from cover.rows import Failure, Row, part_of
+from cover.text import visible
 from cover.video import (
     MAX_IMAGE_BYTES,
     LoadedViews,
@@ -364,4 +365,4 @@ def _done(outcome: object) -> "Future[Any]":
 
 
 def _without_path(reason: str, row: Row) -> str:
-    return reason.removeprefix(f"{row.path}: ")
+    return reason.removeprefix(f"{row.path}: ").removeprefix(f"{visible(row.path)}: ")

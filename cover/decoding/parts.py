@@ -129,9 +129,10 @@ class CutSearch:
     def status(self) -> str:
         """Say how far the search is, ``looking for cuts: 31 %``; nothing where no video is searched."""
         shares = []
-        for path in self.folder.glob(f"*{_SEARCHED}") if self.folder is not None else ():
-            with suppress(OSError, ValueError):  # it may be gone
-                shares.append(float(path.read_text()))
+        with suppress(OSError):  # the folder may be gone
+            for path in self.folder.glob(f"*{_SEARCHED}") if self.folder is not None else ():
+                with suppress(OSError, ValueError):  # it may be gone, or not be written yet
+                    shares.append(float(path.read_text()))
         return f"looking for cuts: {100 * sum(shares) / len(shares):.0f} %" if shares else ""
 
 
@@ -145,7 +146,8 @@ def _told(kept: Path, frames: int, alive: Callable[[], None]) -> Iterator[Callab
         number = next(numbers)
         if time.monotonic() - said[0] > _SAID_EVERY:
             said[0] = time.monotonic()
-            path.write_text(f"{number / frames:.3f}")
+            with suppress(OSError):  # it is for display only
+                path.write_text(f"{number / frames:.3f}")
 
     try:
         yield passed

@@ -223,21 +223,25 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
         table = _by_name(_resaved(path))
         yield table[~table.index.duplicated(keep="last")] if unique else table
         return
-    done = 0
+    given: set[str] = set()
+    options: Any = {}
     try:
         header = pd.read_csv(path, nrows=0, encoding_errors="replace").columns
-        options: Any = {
+        options = {
             "encoding_errors": "replace",
             "dtype": dict.fromkeys(TEXTS.intersection(header), str),
             "keep_default_na": False,
             "na_values": {name: [""] for name in header if name not in TEXTS},
         }
         for chunk in [pd.read_csv(path, **options)] if rows is None else pd.read_csv(path, chunksize=rows, **options):
-            done += len(chunk)
             table = _by_name(_unspelled(chunk))
+            given.update(table.index)
             yield table[~table.index.duplicated(keep="last")] if unique else table
-    except pd.errors.ParserError:
-        table = _by_name(_unspelled(pd.read_csv(io.StringIO(_sound_lines(path)), **options).iloc[done:]))
+    except pd.errors.ParserError as error:
+        if not options:
+            raise UsageError(f"{path}: its first line is damaged ({error})") from error
+        table = _by_name(_unspelled(pd.read_csv(io.StringIO(_sound_lines(path)), **options)))
+        table = table[~table.index.isin(given)]
         yield table[~table.index.duplicated(keep="last")] if unique else table
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error

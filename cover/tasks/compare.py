@@ -1,5 +1,6 @@
 """Compare two runs, video by video: is B better than A?"""
 
+import hashlib
 from pathlib import Path
 
 from cover.config.options.results import CompareOptions
@@ -23,7 +24,7 @@ def compare(options: CompareOptions) -> int:
     """
     a, b = read_folder(options.a), read_folder(options.b)
     warn_of_meaningless(b)
-    output = options.output or Path("outputs/compare") / f"{options.a.resolve().name}-{options.b.resolve().name}"
+    output = options.output or _folder(options.a.resolve(), options.b.resolve())
     with working("comparing"):
         from cover.reporting.page.comparison import show_runs, write_run_comparison
         from cover.results.pairs import FEWEST_PAIRS, compare_results
@@ -43,6 +44,15 @@ def compare(options: CompareOptions) -> int:
         show(said)
         return 0
     return NOT_MET if compared.overall.below(options.fail_below) else 0
+
+
+def _folder(a: Path, b: Path) -> Path:
+    """The default folder of a comparison; runs outside ``outputs/`` have a short hash of where they are in its name."""
+    inside = Path("outputs").resolve()
+    name = f"{a.name}-{b.name}"
+    if {a.parent, b.parent} != {inside}:
+        name += f"-{hashlib.sha256(f'{a}|{b}'.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+    return Path("outputs/compare") / name
 
 
 def _example(results: Results) -> str:

@@ -107,7 +107,8 @@ class FrameDecoder:
         self._index, self._threads, self._rotate = index, threads, rotate
         for number in self.wanted[:1] + self.wanted[-1:]:
             if not 0 <= number < index.info.frames:
-                raise VideoError(f"{visible(index.path)}: there is no frame {number}; it has {index.info.frames}")
+                there = f"there is no frame {number}; it has {index.info.frames}" if index.info.frames else "no frames"
+                raise VideoError(f"{visible(index.path)}: {there}")
         self._pending: deque[int] = deque()
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:

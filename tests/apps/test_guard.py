@@ -38,6 +38,15 @@ def test_other_names_are_refused(tmp_path: Path, host: str) -> None:
     assert f"hosts={host.partition(':')[0].strip('[')}" in refused.text
 
 
+@pytest.mark.parametrize(
+    ("origin", "code"),
+    [("http://localhost:7860", 200), (None, 200), ("https://evil.example", 403), ("null", 403), ("https://[x", 403)],
+)
+def test_pages_elsewhere_may_not_upload(tmp_path: Path, origin: str | None, code: int) -> None:
+    headers = {} if origin is None else {"origin": origin}
+    assert app(tmp_path).post("/gradio_api/upload", content=b"x", headers=headers).status_code == code
+
+
 def test_a_space_is_reached_by_any_name(tmp_path: Path) -> None:
     assert app(tmp_path, "*").get("/", headers={"host": "someone-cover.hf.space"}).status_code == 200
 

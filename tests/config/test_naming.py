@@ -26,10 +26,10 @@ def named(options: dict[str, Any]) -> str:
     return Path(run_folder("out", _root_=OmegaConf.create(options))).as_posix()
 
 
-def left(folder: str, options: dict[str, Any]) -> None:
+def left(folder: str, options: dict[str, Any], **facts: Any) -> None:
     """Leave the record of a run in a folder."""
     Path(folder).mkdir(parents=True)
-    write_run_record(Path(folder), RunRecord(model="lite", config=options))
+    write_run_record(Path(folder), RunRecord(model="lite", config=options, **facts))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,18 @@ def test_the_same_run_goes_to_the_same_folder(here: Path) -> None:
     left("out/clips-lite", config())
     assert named(config()) == "out/clips-lite"
     assert named(config(str(here / "clips"))) == "out/clips-lite"
+
+
+def test_predictions_of_another_folder_get_a_hash(here: Path) -> None:
+    left("out/scores", config(predictions="a/scores.csv"), predictions=True, path="a/scores.csv")
+    assert named(config(predictions="a/scores.csv")) == "out/scores"
+    assert named(config(predictions="b/scores.csv")).startswith("out/scores-")
+
+
+@pytest.mark.parametrize("data", [{"path": "we${x}ird"}, {"path": ["a"]}, "text", None])
+def test_nothing_in_a_record_is_resolved(here: Path, data: object) -> None:
+    left("out/clips-lite", {**config(), "data": data})
+    assert named(config()).startswith("out/clips-lite-")
 
 
 def test_other_data_of_the_same_name_get_a_hash(here: Path) -> None:

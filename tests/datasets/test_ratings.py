@@ -242,14 +242,17 @@ class TestColumnsThatAreNoRaters:
 class TestColumnsThatPeopleSeldomGive:
     """Numbers that a rater is not likely to give: they are asked about, whatever they are called."""
 
-    RATERS = ((5, 4, 4, 1, 3, 2), (4, 4, 3, 2, 3, 1), (5, 3, 4, 1, 2, 2), (4, 5, 4, 2, 3, 3))
+    RATERS = ((5, 4, 4, 1, 3, 2, 5, 1), (4, 4, 3, 2, 3, 1, 5, 1), (5, 3, 4, 1, 2, 2, 4, 2), (4, 5, 4, 2, 3, 3, 5, 1))
 
     @pytest.mark.parametrize(
         ("values", "reason"),
         [
-            ([4, 4, 4, 2, 3, 2], "in every row it is the rounded mean of the other columns"),
-            ([5, 5, 4, 2, 3, 3], "in every row it is the highest of the other columns"),
-            ([0.91, 0.88, 0.75, 0.31, 0.4, 0.2], "it has fractions, and all other columns have whole numbers"),
+            ([4, 4, 4, 2, 3, 2, 5, 1], "in every row it is the rounded mean of the other columns"),
+            ([5, 5, 4, 2, 3, 3, 5, 2], "in every row it is the highest of the other columns"),
+            (
+                [0.91, 0.88, 0.75, 0.31, 0.4, 0.2, 0.9, 0.1],
+                "it has fractions, and all other columns have whole numbers",
+            ),
         ],
     )
     def test_they_are_asked_about(self, write: Write, values: Sequence[float], reason: str) -> None:
@@ -260,6 +263,19 @@ class TestColumnsThatPeopleSeldomGive:
         with pytest.raises(UsageError, match=rf"column xyz may or may not be a rater: {reason}"):
             Ratings(path)
         assert len({rater for rater, _ in found(path, raters="P*")}) == 4
+
+    @pytest.mark.parametrize("name", ["Best", "Pos", "Media"])
+    def test_a_name_that_may_be_a_person_is_asked_about(self, write: Write, name: str) -> None:
+        rows = [(f"v{row}.mp4", *given) for row, given in enumerate(zip(*self.RATERS, strict=True))]
+        path = write("w.csv", ("video", "P1", "P2", "P3", name), *rows)
+        with pytest.raises(UsageError, match=f"column {name} may or may not be a rater: its header"):
+            Ratings(path)
+        assert len({rater for rater, _ in found(path, raters="*")}) == 4
+
+    def test_half_points_are_a_rater(self, write: Write) -> None:
+        halves = [4.5, 4, 3.5, 1, 2.5, 2, 5, 1.5]
+        rows = [(f"v{row}.mp4", *given) for row, given in enumerate(zip(*self.RATERS, halves, strict=True))]
+        assert len({rater for rater, _ in found(write("w.csv", ("video", *"ABCDE"), *rows))}) == 5
 
     @pytest.mark.parametrize(
         "name", ["Moyenne", "Varianz", "平均 (整数)", "N valid", "SSIM", "HRC", "Scene ID", "Q3", "Length (s)"]

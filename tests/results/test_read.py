@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cover.errors import UsageError
-from cover.results.read import identifier, read_folder
+from cover.results.read import identifier, read_folder, read_in_chunks
 from tests.helpers.results import make_results
 
 
@@ -124,3 +124,17 @@ def test_a_table_of_something_else_is_one_line(tmp_path: Path) -> None:
     (folder / "scores.csv").write_text("name;value\na;1\n")
     with pytest.raises(UsageError, match="not a table of results: it has no column Filename"):
         read_folder(folder)
+
+
+def test_a_damaged_line_costs_that_line_also_in_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text('Filename,Overall\na,1\nb\nc,3,"\nd,4\n')
+    names = [name for chunk in read_in_chunks(path, 2, unique=False) for name in chunk.index]
+    assert [name for name in names if name != "b"] == ["a", "d"]
+
+
+def test_a_damaged_first_line_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text('Filename,"Overall\na,1\n')
+    with pytest.raises(UsageError, match=r"scores\.csv: its first line is damaged|scores\.csv: "):
+        list(read_in_chunks(path))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cover.curves import Line
@@ -325,6 +325,7 @@ class TestCalibrated:
         assert snapshot(tmp_path / "out") == snapshot(tmp_path / "whole")
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(min_size=1) | st.binary(min_size=1).map(os.fsdecode), min_size=1, unique=True))
 def test_any_file_name_makes_a_table_that_reads_back(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]

@@ -7,7 +7,7 @@ from typing import Any
 import hydra
 from hydra.errors import InstantiationException
 
-from cover.errors import CoverError, UsageError
+from cover.errors import CoverError, UsageError, is_full_disk
 
 _EXTRAS = {  # what a base install lacks -> the extra that has it
     "wandb": "wandb",
@@ -63,7 +63,7 @@ def instantiate(node: Mapping[str, Any], option: str, **arguments: Any) -> Any:
         if isinstance(cause, (ValueError, TypeError, ImportError, AttributeError)):
             raise UsageError(f"{option}: {cause}") from error
         # Such as a target that Hydra does not call.
-        raise UsageError(f"{option}: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"{option}: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
     except ModuleNotFoundError as error:
         raise _not_importable(error, node, option) from error
     except (ValueError, TypeError) as error:
@@ -72,7 +72,7 @@ def instantiate(node: Mapping[str, Any], option: str, **arguments: Any) -> Any:
         if type(error).__name__ == "MisconfigurationException":  # Lightning's, which is not imported for its name
             raise UsageError(f"{option}: {error}") from error
         target = str(node.get("_target_"))
-        if isinstance(error, CoverError) or target.startswith("cover."):
+        if isinstance(error, CoverError) or is_full_disk(error) or target.startswith("cover."):
             raise
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise UsageError(
