@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from cover.errors import WeightsError, is_full_disk
-from cover.weights.published import CHUNK, PUBLISHED, WeightsFile, cache_dir, sha256_of
+from cover.weights.published import CHUNK, MIRROR, PUBLISHED, WeightsFile, cache_dir, mirrored, sha256_of
 from cover.weights.reading import is_web_page
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ BACKOFF_S = 1.0  # pause before the first retry; doubles with each further one
 
 def fetch(file: WeightsFile, cache: Path | None = None) -> Path:
     """Locate a published file whose checksum is right, downloading it first if need be.
+
+    ``$COVER_WEIGHTS_URL`` names a mirror, whose files must have the published checksums.
 
     A download goes to ``<filename>.part`` beside its final place and is renamed once its checksum is right, so no
     process ever sees half a file. What an interrupted download left is continued. Processes that want the same file at
@@ -52,6 +54,7 @@ def fetch(file: WeightsFile, cache: Path | None = None) -> Path:
         WeightsError: It cannot be downloaded or written, or is not what was published. The message says where to get
             the file, where to put it and which option takes it instead.
     """
+    file = mirrored(file)
     target = (cache or cache_dir()) / file.filename
     part = target.with_name(f"{target.name}.part")
     try:
@@ -260,11 +263,11 @@ def _size(path: Path) -> int:
 
 
 def _by_hand(file: WeightsFile, target: Path) -> str:
-    by_hand = f"download {file.url} to {target}{_or_pass(file)}"
+    by_hand = f"download {file.url} to {target}{_or_pass(file)}, or set {MIRROR} to the address of a mirror"
     if file.option is None:
         return by_hand
     others = [PUBLISHED[key] for key in ("cover", "clip_vit_l14") if PUBLISHED[key].option != file.option]
-    also = " and ".join(f"{other.filename} ({other.bytes / 1e6:.0f} MB) from {other.url}" for other in others)
+    also = " and ".join(f"{other.filename} ({other.bytes / 1e6:.0f} MB) from {mirrored(other).url}" for other in others)
     return (
         f"{by_hand}, in Python load_model(FILE, clip_weights=FILE). model=cover needs {also}, too. "
         "The model cover_lite comes with the package and needs no download"

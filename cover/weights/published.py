@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -83,6 +83,16 @@ PUBLISHED = {
 
 SHIPPED = {"cover_lite": Path(__file__).with_name("cover_lite.safetensors")}
 """Weights that come with the package, by the name of their model."""
+
+
+MIRROR = "COVER_WEIGHTS_URL"
+"""Environment variable with the address of a folder that has copies of the published files."""
+
+
+def mirrored(file: WeightsFile) -> WeightsFile:
+    """Give the file as it is on the mirror that ``$COVER_WEIGHTS_URL`` names; its checksum stays the published one."""
+    base = os.environ.get(MIRROR, "").strip().rstrip("/")
+    return replace(file, url=f"{base}/{file.filename}") if base else file
 
 
 def cache_dir() -> Path:

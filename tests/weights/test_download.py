@@ -29,6 +29,17 @@ def file_at(url: str, content: bytes = CONTENT) -> WeightsFile:
     return WeightsFile("COVER.pth", url, digest, len(content), "MIT", "COVER.pth", "weights")
 
 
+def test_a_mirror_is_asked_in_place_of_the_published_address(
+    server: "Server", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVER_WEIGHTS_URL", server.url.rpartition("/")[0] + "/")
+    path = fetch(file_at("https://nowhere.invalid/COVER.pth"), tmp_path)
+    assert path.read_bytes() == CONTENT
+    server.content = PAGE
+    with pytest.raises(WeightsError, match=r"127\.0\.0\.1.* gave a web page, not COVER\.pth"):
+        fetch(file_at("https://nowhere.invalid/COVER.pth"), tmp_path / "other")
+
+
 class Server:
     """An HTTP server on this machine, as badly behaved as a test asks."""
 
