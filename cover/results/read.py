@@ -105,11 +105,13 @@ class Results:
 
 
 def read_folder(folder: Path) -> Results:
-    """Read a results folder of ``infer`` or ``evaluate``, finished or interrupted.
+    """Read a results folder of ``infer`` or ``evaluate``, finished or interrupted; its ``scores.csv`` names it, too.
 
     Raises:
         UsageError: It is not a results folder, or a file in it cannot be read.
     """
+    if folder.name in (SCORES_TABLE, PREDICTIONS) and folder.is_file():  # as reference= takes it
+        folder = folder.parent
     check_plain(folder, READ)
     run = read_run_record(folder) or RunRecord()
     table = _scores(folder, run)

@@ -36,9 +36,9 @@ def select(options: SelectOptions) -> int:
     table = conditioned(results)
     selected = results.table.loc[table.index[matching(table, options.expression, options.by).to_numpy()]]
     selected = selected.sort_values("overall", ascending=False, kind="stable")
-    path = options.output or options.folder / SELECTED
+    path = options.output or results.folder / SELECTED
     names = [str(name) for name in (selected["video"] if results.in_parts else selected.index)]
-    paths = read_locations(options.folder, set(names))
+    paths = read_locations(results.folder, set(names))
     if path.suffix == ".txt":
         if results.in_parts:
             raise UsageError(f"output={path}: a list of paths cannot hold parts; name a .csv file")

@@ -121,6 +121,7 @@ def _load_frames(
     where = visible(name) if name else "frames"
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
         remedy = "; (frames * 255).round().astype('uint8') of 0..1" if frames.dtype.kind == "f" else ""
+        remedy = "; of one picture give picture[None]" if frames.dtype == np.uint8 and frames.ndim == 3 else remedy
         raise VideoError(
             f"{where}: frames must be uint8 RGB of shape (T, H, W, 3), not {frames.dtype} {frames.shape}{remedy}"
         )

@@ -219,6 +219,13 @@ def test_lists_of_paths_hold_one_a_line(cover: Command, tmp_path: Path, capsys: 
     assert "\x1b" not in shown.out
 
 
+def test_the_table_of_scores_names_its_folder(cover: Command, tmp_path: Path) -> None:
+    folder = make_results(tmp_path / "some", 4)
+    assert cover("select", folder / "scores.csv", "overall > -9") == 0
+    assert (folder / "selected.csv").exists()
+    assert cover("gate", folder / "scores.csv", "count() == 4") == 0
+
+
 def test_lossless_is_a_truth_value(cover: Command, tmp_path: Path) -> None:
     folder = make_results(tmp_path / "some", 4, facts={1: {"lossless": "True"}})
     assert cover("select", folder, "lossless == True", "output=kept.txt") == 0
