@@ -115,6 +115,8 @@ def _run_on_results(command: str, arguments: Sequence[str]) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except Exception:
+        if was_interrupted():
+            sys.exit(EXIT_INTERRUPTED)
         log.exception("unexpected error; please report it with this trace")
         sys.exit(EXIT_UNEXPECTED)
 
