@@ -96,7 +96,8 @@ def test_a_command_that_is_none(environment: Path, tmp_path: Path) -> None:
     done = run(environment, tmp_path, "cover", "infre", "data=x")
     assert done.returncode == 2
     assert re.fullmatch(
-        r"error: infre: name a command: infer, evaluate, train, report, .*did you mean infer\?\n", done.stderr
+        r"error: infre: there is no such command \(infer, evaluate, train, report, .*\); did you mean infer\?\n",
+        done.stderr,
     )
 
 
