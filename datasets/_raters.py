@@ -81,7 +81,7 @@ def rater_columns(names: Sequence[str], records: Sequence[TableLine], what: str)
         name, reason = odd
         raise UsageError(
             f"{what}: column {name} may or may not be a rater: {reason}; ratings.raters=PATTERN names the raters, such "
-            f"as ratings.raters='{_pattern(raters, name)}'{_all(_pattern(raters, name))}"
+            f"as ratings.raters={_pattern(raters, name)}"
         )
     return RaterColumns(raters, [name for name in numeric if name not in raters])
 
@@ -123,11 +123,7 @@ def _without_statistics(raters: list[str], values: Mapping[str, Sequence[float]]
 
 def _summarises(name: str, values: Mapping[str, Sequence[float]], base: Sequence[str]) -> bool:
     """Return whether a column is the mean, median, deviation or sum of others in every row."""
-    rows = []
-    for place, value in enumerate(values[name]):
-        given = [values[other][place] for other in base if not math.isnan(values[other][place])]
-        if not math.isnan(value) and len(given) > 1:
-            rows.append((value, given))
+    rows = [row for row in _beside(name, values, base) if len(row[1]) > 1]
     if len(rows) < _FEWEST or len({value for value, _ in rows}) == 1:
         return False
     exact: list[Callable[..., float]] = [sum, *([_PERHAPS[header_key(name)]] if header_key(name) in _PERHAPS else [])]
@@ -141,6 +137,16 @@ def _summarises(name: str, values: Mapping[str, Sequence[float]], base: Sequence
         all(abs(statistic(given) - value) <= tolerance for value, given in rows)
         for statistic in (statistics.fmean, statistics.median, statistics.stdev, statistics.pstdev, statistics.variance)
     )
+
+
+def _beside(name: str, values: Mapping[str, Sequence[float]], others: Sequence[str]) -> list[tuple[float, list[float]]]:
+    """The values of a column with those that other columns have in the same row, where there are any."""
+    rows = []
+    for place, value in enumerate(values[name]):
+        given = [values[other][place] for other in others if not math.isnan(values[other][place])]
+        if not math.isnan(value) and given:
+            rows.append((value, given))
+    return rows
 
 
 def _odd_one(raters: Sequence[str], values: Mapping[str, Sequence[float]]) -> tuple[str, str] | None:
@@ -167,7 +173,7 @@ def _whole_summary(raters: Sequence[str], values: Mapping[str, Sequence[float]])
     """A column that a rater is not likely to give, with the reason; None without one.
 
     Fractions among raters who give whole numbers only are a statistic or a measurement. Whole numbers that are the
-    others' rounded mean, their mode, an end of theirs or their number in every row are a statistic.
+    others' rounded mean, an end of theirs or their number in every row are a statistic.
     """
     for name in raters:
         if header_key(name) in _MAYBE:
@@ -175,17 +181,12 @@ def _whole_summary(raters: Sequence[str], values: Mapping[str, Sequence[float]])
     whole = {name for name in raters if all(math.isnan(value) or value.is_integer() for value in values[name])}
     for name in raters:
         others = [other for other in raters if other != name]
-        fine = any(
-            not math.isnan(value) and not (2 * value).is_integer() for value in values[name]
-        )  # half stars are not
+        # Half points are a rater's, finer fractions are not.
+        fine = any(not math.isnan(value) and not (2 * value).is_integer() for value in values[name])
         if fine and len(others) >= _FEWEST and whole.issuperset(others):
             return name, "it has fractions, and all other columns have whole numbers"
     for name in raters if len(raters) > _FEWEST else ():
-        rows = []
-        for place, value in enumerate(values[name]):
-            given = [values[other][place] for other in raters if other != name and not math.isnan(values[other][place])]
-            if not math.isnan(value) and given:
-                rows.append((value, given))
+        rows = _beside(name, values, [other for other in raters if other != name])
         if len(rows) < _MANY or len({value for value, _ in rows}) == 1:
             continue
         for said, statistic in _WHOLE.items():
@@ -194,15 +195,11 @@ def _whole_summary(raters: Sequence[str], values: Mapping[str, Sequence[float]])
     return None
 
 
-def _all(pattern: str) -> str:
-    return " (all columns; take out what is no rater)" if pattern == "*" else ""
-
-
 def _pattern(raters: Sequence[str], odd: str) -> str:
-    """A pattern that the other columns may share."""
+    """A pattern that the other columns share, as it is typed; without one, that of all columns."""
     others = [name for name in raters if name != odd]
     first = re.match(r"[^\W\d_]+", others[0])
     start = first[0] if first else others[0][:1]
     if all(name.startswith(start) for name in others) and not odd.startswith(start):
-        return f"{start}*"
-    return "*"
+        return f"'{start}*'"
+    return "'*' (all columns; take out what is no rater)"

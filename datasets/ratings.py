@@ -31,24 +31,11 @@ RATER = (
 )
 RATING = ("rating", "score", "vote", "opinion", "opinionscore", "acr", "value", "response", "answer", "quality", "os")
 _NO_RATING = frozenset(
-    {
-        *(
-            "time",
-            "times",
-            "timestamp",
-            "rt",
-            "ms",
-            "latency",
-            "duration",
-            "seconds",
-            "sec",
-            "date",
-            "index",
-            "id",
-            "key",
-        ),
-        *("order", "number", "no", "nr", "count", "trial", "session", "connection", "screen", "name", "type", "label"),
-    }
+    (
+        *("time", "times", "timestamp", "rt", "ms", "latency", "duration", "seconds", "sec", "date", "index", "id"),
+        *("key", "order", "number", "no", "nr", "count", "trial", "session", "connection", "screen", "name", "type"),
+        "label",
+    )
 )
 """Words in headers of times, numbers and set-ups, such as ``response time``, that have a word of a rating, too."""
 
@@ -165,10 +152,7 @@ class Ratings:
             return
         others = [name for name in table.header if name not in (video, rater, rating)]
         if rater is None:
-            names = [name for _, cells in records if (name := _text(cells[video]))]
-            if len(set(names)) < len(names):  # not one rater's, then
-                several = f"; {max(names, key=names.count)} is rated several times"
-                raise columns.lacks("ratings.rater", *RATER, of="the rater", more=several)
+            _require_single(columns, records, video, "is rated several times")  # else it is not one rater's
         for where, cells in records:
             name = _text(cells[video])
             value = self._number(file, where, rating, cells[rating])
@@ -190,10 +174,8 @@ class Ratings:
             raise columns.lacks(
                 "ratings.rating", *RATING, of="the rating", more="; mean opinion scores are read by data=table"
             )
-        names = [name for _, cells in records if (name := _text(cells[video]))]
-        if self._raters is None and len(set(names)) < len(names):  # a row for each rating, then
-            several = f"; {max(names, key=names.count)} stands in several rows, so each row is one rating"
-            raise columns.lacks("ratings.rater", *RATER, of="the rater", more=several)
+        if self._raters is None:
+            _require_single(columns, records, video, "stands in several rows, so each row is one rating")
         some = ", ".join(raters[:3]) + (", ..." if len(raters) > 3 else "")
         left_out = f"; no raters: {', '.join(found.left_out)}" if found.left_out else ""
         self.remarks.append(f"{file}: {counted(len(raters), 'rater')}, one per column ({some}){left_out}")
@@ -267,6 +249,14 @@ class Ratings:
                 "there is no rating, or name the columns with ratings.rating=NAME or ratings.raters=PATTERN"
             )
         return value
+
+
+def _require_single(columns: Columns, records: Sequence[TableLine], video: str, found: str) -> None:
+    """Ask for the column of the raters where a video stands in several rows."""
+    names = [name for _, cells in records if (name := _text(cells[video]))]
+    if len(set(names)) < len(names):
+        more = f"; {max(names, key=names.count)} {found}"
+        raise columns.lacks("ratings.rater", *RATER, of="the rater", more=more)
 
 
 def _files(path: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
 from cover.text import visible
@@ -45,7 +46,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = Headers(scope=scope)
         host = _name(headers.get("host", ""))
         if not self._is_allowed(host):
             message = f"{visible(host)} is not a name of this app; start it with hosts={visible(host)} to allow it.\n"

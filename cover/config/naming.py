@@ -33,14 +33,14 @@ def run_folder(base: str, *, _root_: DictConfig) -> str:
         folder = Path(base, "-".join(Path(one).stem for one in several[:3]) or "predictions")
         record = read_run_record(folder)
         same = record is None or (record.predictions and record.path == ", ".join(several))
-        return str(folder) if same else _marked(folder, "|".join(str(Path(one).absolute()) for one in several))
+        return str(folder) if same else marked(folder, "|".join(str(Path(one).absolute()) for one in several))
     plain = Path(base, f"{OmegaConf.select(_root_, 'data.name')}-{OmegaConf.select(_root_, 'model.name')}")
     full = plain.with_name("-".join([plain.name, *_views(_root_), *_segments(_root_)]))
     if full != plain and not full.exists() and _is_of(plain, _root_, (*_PLACES, *_ALIKE)):
         return str(plain)
     if not full.exists() or _is_of(full, _root_, _PLACES):
         return str(full)
-    return _marked(full, "|".join(_places(partial(_chosen, _root_))))
+    return marked(full, "|".join(_places(partial(_chosen, _root_))))
 
 
 def _views(config: DictConfig) -> list[str]:
@@ -86,6 +86,6 @@ def _chosen(config: DictConfig, node: str) -> Any:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
-def _marked(folder: Path, place: str) -> str:
-    """The name of a folder with a short hash of where its data are."""
+def marked(folder: Path, place: str) -> str:
+    """Add a short hash of a place, such as that of the data, to the name of a folder."""
     return f"{folder}-{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"

@@ -223,7 +223,7 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
     """
     if not _is_ours(path):
         table = _by_name(_resaved(path))
-        yield table[~table.index.duplicated(keep="last")] if unique else table
+        yield _last(table) if unique else table
         return
     given: set[str] = set()
     options: Any = {}
@@ -238,15 +238,19 @@ def read_in_chunks(path: Path, rows: int | None = None, *, unique: bool = True) 
         for chunk in [pd.read_csv(path, **options)] if rows is None else pd.read_csv(path, chunksize=rows, **options):
             table = _by_name(_unspelled(chunk))
             given.update(table.index)
-            yield table[~table.index.duplicated(keep="last")] if unique else table
+            yield _last(table) if unique else table
     except pd.errors.ParserError as error:
         if not options:
             raise UsageError(f"{path}: its first line is damaged ({error})") from error
         table = _by_name(_unspelled(pd.read_csv(io.StringIO(_sound_lines(path)), **options)))
         table = table[~table.index.isin(given)]
-        yield table[~table.index.duplicated(keep="last")] if unique else table
+        yield _last(table) if unique else table
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path}: cannot be read as a table of results ({error})") from error
+
+
+def _last(table: pd.DataFrame) -> pd.DataFrame:
+    return table[~table.index.duplicated(keep="last")]
 
 
 def _sound_lines(path: Path) -> str:

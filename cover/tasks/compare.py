@@ -1,8 +1,8 @@
 """Compare two runs, video by video: is B better than A?"""
 
-import hashlib
 from pathlib import Path
 
+from cover.config.naming import marked
 from cover.config.options.results import CompareOptions
 from cover.errors import UsageError
 from cover.reporting.progress import working
@@ -48,11 +48,8 @@ def compare(options: CompareOptions) -> int:
 
 def _folder(a: Path, b: Path) -> Path:
     """The default folder of a comparison; runs outside ``outputs/`` have a short hash of where they are in its name."""
-    inside = Path("outputs").resolve()
-    name = f"{a.name}-{b.name}"
-    if {a.parent, b.parent} != {inside}:
-        name += f"-{hashlib.sha256(f'{a}|{b}'.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
-    return Path("outputs/compare") / name
+    folder = Path("outputs/compare", f"{a.name}-{b.name}")
+    return folder if {a.parent, b.parent} == {Path("outputs").resolve()} else Path(marked(folder, f"{a}|{b}"))
 
 
 def _example(results: Results) -> str:
